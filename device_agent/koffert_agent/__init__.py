@@ -1,0 +1,1 @@
+"""The home unit: from a device to the hub, with nothing lost."""

@@ -1,0 +1,1 @@
+"""Medical devices: records, pure parsers, transports and simulated devices."""

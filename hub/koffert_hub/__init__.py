@@ -1,0 +1,1 @@
+"""The hub at the district medical centre: ingest, log, stores, alerts and web."""

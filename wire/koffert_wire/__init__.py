@@ -1,0 +1,1 @@
+"""What the box and the hub share: messages, topics, envelope, quantities."""
