@@ -1,1 +1,1 @@
-"""What the box and the hub share: messages, topics, envelope, quantities."""
+"""What the box and the hub share: messages, quantities, topics, envelope, sealing."""

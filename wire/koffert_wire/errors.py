@@ -1,0 +1,36 @@
+"""Errors of the wire, typed by what the receiver does next."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a payload was refused or quarantined; shown to people and written to the log."""
+
+    OVERSIZE = "oversize"
+    MALFORMED = "malformed"
+    UNSUPPORTED_VERSION = "unsupported-version"
+    WRONG_MAC = "wrong-mac"
+    UNKNOWN_KEY = "unknown-key"
+    DAMAGED_BODY = "damaged-body"
+    FOREIGN_DEVICE = "foreign-device"
+    UNKNOWN_LOAN = "unknown-loan"
+
+
+class WireError(Exception):
+    """Base of every wire error; carries the reason so that nobody matches on text."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason.value}: {detail}")
+        self.reason = reason
+
+
+class UnreadablePayload(WireError):
+    """No trustworthy header could be read: keep the bytes, no receipt can be given."""
+
+
+class UntrustedPayload(WireError):
+    """The sender is not proven or its key is not here yet: answer `retry-later`."""
+
+
+class UnreadableBody(WireError):
+    """The sender is proven but its body cannot be read: quarantine it whole, answer `stored`."""

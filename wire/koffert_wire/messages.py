@@ -1,0 +1,124 @@
+"""The typed messages inside a transmission's body.
+
+Messages are msgpack arrays whose first element is the tag. A newer writer may append fields; an
+older reader ignores what it does not know, a newer reader fills what is missing from the default.
+"""
+
+from enum import StrEnum
+
+import msgspec
+from msgspec import Struct
+
+from koffert_wire.errors import Reason, UnreadableBody
+from koffert_wire.topics import Lane
+
+
+class Instant(Struct, frozen=True, array_like=True):
+    """A moment as the box saw it: CLOCK_BOOTTIME of the transmission's boot, and wall time.
+
+    `wall_trusted` is False until the box has met a clock that it trusts since boot (a Pi has no RTC).
+    """
+
+    boottime_ns: int
+    wall_ns: int
+    wall_trusted: bool
+
+
+class Mode(StrEnum):
+    """How a reading was taken: it decides when the value counts as old."""
+
+    CONTINUOUS = "continuous"
+    SPOT = "spot"
+
+
+class Reading(Struct, frozen=True, array_like=True, tag="reading"):
+    """One set of numbers taken at one moment by one meter.
+
+    `values` maps quantity codes (`quantities.py`) to numbers; None means that the meter gave no valid
+    value and `flags` say why. `quality` is 0 to 1; 0 means that nothing in it is a value.
+    """
+
+    id: bytes
+    at: Instant
+    sensor: str
+    sensor_serial: str | None
+    mode: Mode
+    values: dict[str, float | None]
+    quality: float
+    flags: tuple[str, ...] = ()
+
+
+class SampleCodec(StrEnum):
+    """How the samples of a waveform block are packed."""
+
+    INT16_LE = "i16le"
+
+
+class WaveformBlock(Struct, frozen=True, array_like=True, tag="waveform"):
+    """Equally spaced samples of one waveform; `at` is the time of the first one."""
+
+    id: bytes
+    at: Instant
+    sensor: str
+    sensor_serial: str | None
+    waveform: str
+    rate_hz: float
+    count: int
+    codec: SampleCodec
+    samples: bytes
+
+
+class SensorLink(StrEnum):
+    """What the box knows of its link to a meter."""
+
+    SEARCHING = "searching"
+    CONNECTED = "connected"
+    LOST = "lost"
+
+
+class SensorState(Struct, frozen=True, array_like=True, tag="sensor-state"):
+    """A meter's link changed."""
+
+    at: Instant
+    sensor: str
+    sensor_serial: str | None
+    link: SensorLink
+
+
+class Hello(Struct, frozen=True, array_like=True, tag="hello"):
+    """The first message after each connection: what the box is and what it still holds."""
+
+    at: Instant
+    software_version: str
+    hub_epoch: bytes | None
+    queued: dict[Lane, int]
+
+
+class Dropped(Struct, frozen=True, array_like=True, tag="dropped"):
+    """Transmissions that the box gave up, named so that nobody looks for them."""
+
+    at: Instant
+    lane: Lane
+    first_sequence: int
+    last_sequence: int
+    count: int
+    reason: str
+
+
+Message = Reading | WaveformBlock | SensorState | Hello | Dropped
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(list[Message])
+
+
+def encode_messages(messages: list[Message]) -> bytes:
+    """The msgpack bytes of a body."""
+    return _ENCODER.encode(messages)
+
+
+def decode_messages(data: bytes) -> list[Message]:
+    """The messages of a body; raises UnreadableBody when `data` is not one."""
+    try:
+        return _DECODER.decode(data)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise UnreadableBody(Reason.DAMAGED_BODY, str(error)) from error

@@ -1,0 +1,65 @@
+"""MQTT topics: `koffert/v1/<device>/up/<lane>`, `koffert/v1/<device>/down/<kind>`."""
+
+import re
+from enum import StrEnum
+from typing import NamedTuple
+
+from koffert_wire.identifiers import is_device_id
+
+ROOT = "koffert/v1"
+HUB_STATE = f"{ROOT}/hub/state"
+UP_ANY_DEVICE = f"{ROOT}/+/up"
+
+
+class Lane(StrEnum):
+    """Alarms overtake vitals, vitals overtake bulk; the order of the members is that priority."""
+
+    ALARM = "alarm"
+    VITALS = "vitals"
+    BULK = "bulk"
+
+
+class DownKind(StrEnum):
+    """What the hub sends to a box."""
+
+    RECEIPT = "receipt"
+    COMMAND = "command"
+    CALL = "call"
+
+
+_UP = re.compile(f"{ROOT}/(?P<device>[^/]+)/up/(?P<lane>{'|'.join(Lane)})")
+
+
+class UpTopic(NamedTuple):
+    """The two things an up topic says."""
+
+    device: str
+    lane: Lane
+
+
+def up(device: str, lane: Lane) -> str:
+    """The topic on which `device` sends transmissions of `lane`."""
+    return f"{ROOT}/{device}/up/{lane.value}"
+
+
+def down(device: str, kind: DownKind) -> str:
+    """The topic on which the hub sends `kind` to `device`."""
+    return f"{ROOT}/{device}/down/{kind.value}"
+
+
+def down_any_kind(device: str) -> str:
+    """The subscription of a box: everything that the hub sends to it."""
+    return f"{ROOT}/{device}/down/+"
+
+
+def up_any_device(lane: Lane) -> str:
+    """The subscription of a hub worker for one lane."""
+    return f"{UP_ANY_DEVICE}/{lane.value}"
+
+
+def parse_up(topic: str) -> UpTopic | None:
+    """The device and lane of an up topic, or None when `topic` is not one."""
+    match = _UP.fullmatch(topic)
+    if match is None or not is_device_id(match["device"]):
+        return None
+    return UpTopic(match["device"], Lane(match["lane"]))
