@@ -1,0 +1,59 @@
+"""Opening the hub's database: registry, log and bodies, in SQLite or PostgreSQL."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from koffert_hub import tables
+
+# How long a second process (a CLI command beside the running hub) waits for the writer.
+BUSY_TIMEOUT_MS = 10_000
+
+# name -> (what is set, what must be read back). FULL: a commit that was acknowledged survives a power
+# cut; secure_delete: an erased value is overwritten, not only unlinked.
+_SQLITE_PRAGMAS: dict[str, tuple[str, object]] = {
+    "journal_mode": ("WAL", "wal"),
+    "synchronous": ("FULL", 2),
+    "secure_delete": ("ON", 1),
+    "foreign_keys": ("ON", 1),
+    "busy_timeout": (str(BUSY_TIMEOUT_MS), BUSY_TIMEOUT_MS),
+}
+
+
+class DatabaseError(Exception):
+    """The database cannot be used as the hub needs it; configuration, not a passing fault."""
+
+
+def open_database(url: str) -> sa.Engine:
+    """An engine for `url` (`sqlite:///…` or `postgresql+psycopg://…`); a write locks at BEGIN."""
+    engine = sa.create_engine(url)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def create_tables(engine: sa.Engine) -> None:
+    """Create what is missing."""
+    with engine.begin() as connection:
+        tables.metadata.create_all(connection)
+
+
+def reading(engine: sa.Engine) -> sa.Connection:
+    """A connection for reading only: on SQLite it takes no write lock."""
+    return engine.connect().execution_options(koffert_read_only=True)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver must not begin transactions by itself: `_begin_sqlite` says how each one starts.
+    connection.isolation_level = None
+    for name, (value, expected) in _SQLITE_PRAGMAS.items():
+        connection.execute(f"PRAGMA {name}={value}")
+        (actual,) = connection.execute(f"PRAGMA {name}").fetchone()
+        if actual != expected:
+            raise DatabaseError(f"PRAGMA {name} is {actual!r}, not {expected!r}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    read_only = connection.get_execution_options().get("koffert_read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

@@ -1,0 +1,267 @@
+"""Centres, patients, devices, loans and users: plain functions on an open SQLAlchemy transaction.
+
+A patient is a random pseudonymous key everywhere; the name stands in `person` alone.
+"""
+
+import secrets
+from collections.abc import Iterable
+from enum import StrEnum
+
+import sqlalchemy as sa
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+from msgspec import Struct
+
+from koffert_hub import tables
+from koffert_hub.loans import RULES, EndReason, LoanAction, LoanState, next_state
+from koffert_wire.identifiers import is_device_id
+from koffert_wire.sealing import LINK_KEY_BYTES
+
+# 80 random bits: no two patients of a country collide, and a key says nothing of whom it names.
+_KEY_BYTES = 10
+
+
+class DeviceState(StrEnum):
+    """Whether a box may still send."""
+
+    ACTIVE = "active"
+    REVOKED = "revoked"
+
+
+class Role(StrEnum):
+    """What a user of the hub may do."""
+
+    NURSE = "nurse"
+    DOCTOR = "doctor"
+    AMK = "amk"
+    ENGINEER = "engineer"
+    ADMIN = "admin"
+
+
+class RegistryError(Exception):
+    """The request does not fit what is registered; tell the person, change nothing."""
+
+
+class Device(Struct, frozen=True):
+    """A box: its link key, and whether it may send."""
+
+    id: str
+    link_key: bytes
+    state: DeviceState
+
+
+class Loan(Struct, frozen=True):
+    """A box lent to a patient; readings are filed by `id`."""
+
+    id: str
+    patient: str
+    device: str
+    centre: str
+    state: LoanState
+    started_ms: int | None
+
+
+class WardPlace(Struct, frozen=True):
+    """One line of the ward list: a patient with a suitcase."""
+
+    patient: str
+    display_name: str
+    suitcase: str
+
+
+class User(Struct, frozen=True):
+    """Someone who may log in."""
+
+    username: str
+    role: Role
+    display_name: str
+
+
+def create_centre(connection: sa.Connection, name: str, *, now_ms: int) -> str:
+    """Register a centre; return its id."""
+    centre = _random_key("c")
+    connection.execute(tables.centre.insert().values(id=centre, name=name, created_ms=now_ms))
+    return centre
+
+
+def create_patient(
+    connection: sa.Connection, centre: str, display_name: str, *, now_ms: int
+) -> str:
+    """Register a patient; return the pseudonymous key."""
+    key = _random_key("p")
+    connection.execute(tables.patient.insert().values(key=key, centre=centre, created_ms=now_ms))
+    connection.execute(tables.person.insert().values(patient=key, display_name=display_name))
+    return key
+
+
+def create_device(
+    connection: sa.Connection, device_id: str, link_key: bytes, *, centre: str, now_ms: int
+) -> None:
+    """Register a box with the 32-byte key that it shares with the hub; raises RegistryError."""
+    if not is_device_id(device_id):
+        raise RegistryError(f"not a device id: {device_id!r}")
+    if len(link_key) != LINK_KEY_BYTES:
+        raise RegistryError(f"a link key has {LINK_KEY_BYTES} bytes, not {len(link_key)}")
+    connection.execute(
+        tables.device.insert().values(
+            id=device_id,
+            centre=centre,
+            link_key=link_key,
+            state=DeviceState.ACTIVE,
+            created_ms=now_ms,
+        )
+    )
+
+
+def revoke_device(connection: sa.Connection, device_id: str) -> None:
+    """From now on nothing that this box sends is taken in."""
+    changed = connection.execute(
+        tables.device.update()
+        .where(tables.device.c.id == device_id)
+        .values(state=DeviceState.REVOKED)
+    )
+    if changed.rowcount != 1:
+        raise RegistryError(f"no device {device_id}")
+
+
+def start_loan(connection: sa.Connection, patient: str, device: str, *, now_ms: int) -> str:
+    """Lend `device` to `patient` from now; return the loan's id. One active loan per box and patient."""
+    loan = tables.loan
+    taken = connection.execute(
+        sa.select(loan.c.id).where(
+            sa.or_(loan.c.device == device, loan.c.patient == patient),
+            loan.c.state.in_((LoanState.ACTIVE, LoanState.PAUSED)),
+        )
+    ).first()
+    if taken is not None:
+        raise RegistryError(f"loan {taken.id} has not ended")
+    centre = connection.execute(
+        sa.select(tables.patient.c.centre).where(tables.patient.c.key == patient)
+    ).scalar_one()
+    identifier = _random_key("l")
+    connection.execute(
+        loan.insert().values(
+            id=identifier,
+            patient=patient,
+            device=device,
+            centre=centre,
+            state=next_state(LoanState.PLANNED, LoanAction.START),
+            created_ms=now_ms,
+            started_ms=now_ms,
+        )
+    )
+    return identifier
+
+
+def end_loan(
+    connection: sa.Connection, loan_id: str, reason: EndReason = EndReason.RETURNED, *, now_ms: int
+) -> None:
+    """End a loan; raises RegistryError when there is none and WrongLoanState when it has ended."""
+    state = _loan_state(connection, loan_id)
+    connection.execute(
+        tables.loan.update()
+        .where(tables.loan.c.id == loan_id)
+        .values(state=next_state(state, LoanAction.END), ended_ms=now_ms, end_reason=reason)
+    )
+
+
+def change_loan(connection: sa.Connection, loan_id: str, action: LoanAction) -> LoanState:
+    """Pause or resume a loan; return its new state."""
+    state = next_state(_loan_state(connection, loan_id), action)
+    connection.execute(tables.loan.update().where(tables.loan.c.id == loan_id).values(state=state))
+    return state
+
+
+def create_user(
+    connection: sa.Connection,
+    username: str,
+    password: str,
+    role: Role,
+    display_name: str,
+    *,
+    centre: str | None = None,
+) -> None:
+    """Register a local account; the password is kept as argon2id."""
+    connection.execute(
+        tables.user.insert().values(
+            username=username,
+            password_hash=PasswordHasher().hash(password),
+            role=role,
+            display_name=display_name,
+            centre=centre,
+        )
+    )
+
+
+def verify_user(connection: sa.Connection, username: str, password: str) -> User | None:
+    """The user whose password this is, else None; an unknown name takes as long as a known one."""
+    row = connection.execute(
+        sa.select(tables.user).where(tables.user.c.username == username)
+    ).first()
+    hasher = PasswordHasher()
+    if row is None:
+        hasher.hash(password)
+        return None
+    try:
+        hasher.verify(row.password_hash, password)
+    except VerificationError:
+        return None
+    return User(row.username, Role(row.role), row.display_name)
+
+
+def devices(connection: sa.Connection, identifiers: Iterable[str]) -> dict[str, Device]:
+    """Those of `identifiers` that are registered."""
+    table = tables.device
+    rows = connection.execute(
+        sa.select(table.c.id, table.c.link_key, table.c.state).where(
+            table.c.id.in_(list(identifiers))
+        )
+    )
+    return {row.id: Device(row.id, row.link_key, DeviceState(row.state)) for row in rows}
+
+
+def loans(connection: sa.Connection, identifiers: Iterable[str]) -> dict[str, Loan]:
+    """Those of `identifiers` that exist."""
+    table = tables.loan
+    rows = connection.execute(
+        sa.select(
+            table.c.id,
+            table.c.patient,
+            table.c.device,
+            table.c.centre,
+            table.c.state,
+            table.c.started_ms,
+        ).where(table.c.id.in_(list(identifiers)))
+    )
+    return {
+        row.id: Loan(
+            row.id, row.patient, row.device, row.centre, LoanState(row.state), row.started_ms
+        )
+        for row in rows
+    }
+
+
+def ward(connection: sa.Connection) -> list[WardPlace]:
+    """Every patient who has a suitcase now."""
+    loan, person = tables.loan, tables.person
+    on_ward = [state for state, rules in RULES.items() if rules.measures or rules.rings]
+    rows = connection.execute(
+        sa.select(loan.c.patient, person.c.display_name, loan.c.device)
+        .join(person, person.c.patient == loan.c.patient)
+        .where(loan.c.state.in_(on_ward))
+        .order_by(person.c.display_name, loan.c.patient)
+    )
+    return [WardPlace(row.patient, row.display_name, row.device) for row in rows]
+
+
+def _loan_state(connection: sa.Connection, loan_id: str) -> LoanState:
+    state = connection.execute(
+        sa.select(tables.loan.c.state).where(tables.loan.c.id == loan_id)
+    ).scalar_one_or_none()
+    if state is None:
+        raise RegistryError(f"no loan {loan_id}")
+    return LoanState(state)
+
+
+def _random_key(prefix: str) -> str:
+    return f"{prefix}-{secrets.token_hex(_KEY_BYTES)}"

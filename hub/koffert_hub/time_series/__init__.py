@@ -1,0 +1,5 @@
+"""Time series: one interface, an embedded store (SQLite) and a larger one (InfluxDB)."""
+
+from koffert_hub.time_series.records import StoredReading, TimeQuality, TimeSeries, Trend
+
+__all__ = ["StoredReading", "TimeQuality", "TimeSeries", "Trend"]
