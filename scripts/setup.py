@@ -74,9 +74,7 @@ class Step:
         if undone is None:
             absent = [path for path in self.outputs() if not path.exists()]
             if absent:
-                raise SetupError(
-                    f"{self.title}: finished, but {absent[0].relative_to(ROOT)} is absent"
-                )
+                raise SetupError(f"{self.title}: finished, but {absent[0]} is absent")
             self.stamp.parent.mkdir(parents=True, exist_ok=True)
             self.stamp.write_text(self.fingerprint())
         return undone
@@ -278,7 +276,7 @@ STEPS = (
         "browser",
         "Chromium for the browser tests",
         lambda: [b"any version"],
-        list,
+        lambda: [find_browser() or Path("/usr/bin", BROWSERS[0])],
         install_browser,
     ),
 )
