@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 
 from koffert_wire import sealing
 from koffert_wire.envelope import MAX_PAYLOAD_BYTES, WIRE_VERSION, Uuid
-from koffert_wire.errors import Reason, UnreadablePayload, UntrustedPayload
+from koffert_wire.errors import DECODE_ERRORS, Reason, UnreadablePayload, UntrustedPayload
 from koffert_wire.topics import DownKind
 
 _MAC_DOMAIN = b"koffert-v1-down"
@@ -66,7 +66,7 @@ def decode_down(data: bytes, device: str, link_key: bytes) -> Down:
         raise UnreadablePayload(Reason.OVERSIZE, f"{len(data)} bytes, at most {MAX_PAYLOAD_BYTES}")
     try:
         *fields, tag = _DOWN.decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except DECODE_ERRORS as error:
         raise UnreadablePayload(Reason.MALFORMED, str(error)) from error
     version, kind, addressed_to, message_id, issued_ns, body = fields
     if version != WIRE_VERSION:
@@ -100,5 +100,5 @@ def decode_hub_state(data: bytes) -> HubState:
 def _decode(decoder: "msgspec.msgpack.Decoder[_T]", data: bytes) -> _T:
     try:
         return decoder.decode(data)
-    except msgspec.DecodeError as error:
+    except DECODE_ERRORS as error:
         raise UnreadablePayload(Reason.MALFORMED, str(error)) from error

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from msgspec import Meta, Struct
 
 from koffert_wire import sealing
-from koffert_wire.errors import Reason, UnreadableBody, UnreadablePayload
+from koffert_wire.errors import DECODE_ERRORS, Reason, UnreadableBody, UnreadablePayload
 from koffert_wire.identifiers import UUID_BYTES
 from koffert_wire.messages import Instant, Message, decode_messages, encode_messages
 from koffert_wire.topics import Lane
@@ -132,7 +132,7 @@ def parse_payload(data: bytes) -> Payload:
             raise UnreadablePayload(Reason.UNSUPPORTED_VERSION, f"version {version}")
         _, header_bytes, body, stamp_bytes, tag = _PAYLOAD.decode(data)
         header, stamp = _HEADER.decode(header_bytes), _STAMP.decode(stamp_bytes)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except DECODE_ERRORS as error:
         raise UnreadablePayload(Reason.MALFORMED, str(error)) from error
     authenticated = _ENCODER.encode((WIRE_VERSION, header_bytes, body, stamp_bytes))
     return Payload(header, stamp, header_bytes, body, authenticated, tag)

@@ -2,6 +2,11 @@
 
 from enum import StrEnum
 
+import msgspec
+
+# What msgspec may raise on bytes from outside; a broken text is a plain UnicodeDecodeError (0.22).
+DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 
 class Reason(StrEnum):
     """Why a payload was refused or quarantined; shown to people and written to the log."""

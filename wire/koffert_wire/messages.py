@@ -9,7 +9,7 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from koffert_wire.errors import Reason, UnreadableBody
+from koffert_wire.errors import DECODE_ERRORS, Reason, UnreadableBody
 from koffert_wire.topics import Lane
 
 
@@ -120,5 +120,5 @@ def decode_messages(data: bytes) -> list[Message]:
     """The messages of a body; raises UnreadableBody when `data` is not one."""
     try:
         return _DECODER.decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except DECODE_ERRORS as error:
         raise UnreadableBody(Reason.DAMAGED_BODY, str(error)) from error

@@ -1,0 +1,75 @@
+"""A real mosquitto on loopback for the length of a test."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from koffert_cli.daemons import find_daemon
+
+READY_WITHIN_S = 10.0
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Mosquitto:
+    """One broker process; may be killed and started again on the same port and configuration."""
+
+    def __init__(self, folder: Path, configuration: str, port: int) -> None:
+        self.port = port
+        self._log = folder / "mosquitto.log"
+        self._file = folder / "mosquitto.conf"
+        # As root mosquitto would drop to a user that cannot read keys of mode 0600.
+        user = "user root\n" if os.geteuid() == 0 else ""
+        self._file.write_text(user + configuration)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start and wait until the port answers."""
+        daemon = find_daemon("mosquitto")
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(daemon.path), "-c", str(self._file)],
+                env=daemon.environment(),
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + READY_WITHIN_S
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+                return
+        raise AssertionError(f"mosquitto did not start:\n{self.log()}")
+
+    def kill(self) -> None:
+        """End it as a power cut would (kill -9); a stopped broker is no error."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def log(self) -> str:
+        """What the broker has written so far."""
+        return self._log.read_text() if self._log.exists() else ""
+
+
+@contextlib.contextmanager
+def plain_mosquitto(folder: Path, extra: str = "") -> Iterator[Mosquitto]:
+    """A broker without TLS or identities, for tests of the connection itself."""
+    port = free_port()
+    broker = Mosquitto(
+        folder, f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n{extra}", port
+    )
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.kill()
