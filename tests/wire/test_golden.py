@@ -23,7 +23,7 @@ from koffert_wire.messages import (
 )
 from koffert_wire.topics import Lane
 
-EXPECTED = [
+EXPECTED: list[Message] = [
     READING,
     WaveformBlock(
         id=bytes(range(16, 32)),
@@ -50,7 +50,7 @@ def fixture_golden() -> dict[str, bytes]:
 
 def test_version_1_messages_are_still_read_and_written(golden: dict[str, bytes]) -> None:
     assert messages.decode_messages(golden["messages"]) == EXPECTED
-    assert messages.encode_messages(list(EXPECTED)) == golden["messages"]
+    assert messages.encode_messages(EXPECTED) == golden["messages"]
 
 
 def test_a_version_1_payload_still_opens(golden: dict[str, bytes]) -> None:
