@@ -1,0 +1,156 @@
+"""The record of one kind of device: all that the rest of Koffert knows about it."""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from msgspec import Struct
+
+from koffert_drivers.parser import Parser
+
+
+class Transport(StrEnum):
+    """How the bytes reach the box."""
+
+    SERIAL = "serial"  # a port: USB cable or Bluetooth serial port profile
+    BLE = "ble"
+
+
+class Kind(StrEnum):
+    """What a device measures."""
+
+    SPO2 = "spo2"
+    PULSE = "pulse"
+    PPG = "ppg"
+    SPIROMETRY = "spirometry"
+    BLOOD_PRESSURE = "blood-pressure"
+    TEMPERATURE = "temperature"
+    WEIGHT = "weight"
+
+
+class Parity(StrEnum):
+    """Parity of a serial line, as pyserial names it."""
+
+    NONE = "N"
+    ODD = "O"
+    EVEN = "E"
+
+
+class SerialSettings(Struct, frozen=True):
+    """How a serial line is set; `usb_ids` are (vendor, product) of cables that the device comes with."""
+
+    baud_rate: int
+    data_bits: int = 8
+    parity: Parity = Parity.NONE
+    stop_bits: int = 1
+    usb_ids: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def bytes_per_s(self) -> float:
+        """The line's greatest rate: start bit, data, parity and stop bits make one byte."""
+        bits = 1 + self.data_bits + (self.parity is not Parity.NONE) + self.stop_bits
+        return self.baud_rate / bits
+
+
+class Conversation(Struct, frozen=True):
+    """What the host says; many devices are silent, or fall silent, without it."""
+
+    on_connect: tuple[bytes, ...] = ()
+    keep_alive: bytes = b""
+    keep_alive_s: float = 0.0
+    on_disconnect: tuple[bytes, ...] = ()
+
+
+class Stream(Struct, frozen=True):
+    """One stream of bytes that a device gives: a serial data format or a GATT characteristic.
+
+    `characteristic` is its UUID, short for SIG ones. `whole_values` when each chunk stands by itself.
+    """
+
+    name: str
+    make_parser: Callable[[], Parser]
+    waveform_rate_hz: float | None = None
+    conversation: Conversation | None = None
+    characteristic: str | None = None
+    whole_values: bool = False
+
+
+class BleProfile(Struct, frozen=True):
+    """How a device is found on the air and spoken to; a match of any one of the three is enough."""
+
+    services: tuple[str, ...]
+    names: tuple[str, ...] = ()  # beginnings of the advertised name, without trailing NULs
+    ouis: tuple[str, ...] = ()  # first three bytes of the public address
+    write_characteristic: str | None = None
+    needs_bond: bool = False
+
+
+class State(StrEnum):
+    """How far one rule of the quality scale is met."""
+
+    DONE = "done"
+    TODO = "todo"
+    EXEMPT = "exempt"
+
+
+class Mark(Struct, frozen=True):
+    """The state of one rule, and why where it is not done."""
+
+    state: State
+    why: str = ""
+
+
+DONE = Mark(State.DONE)
+
+
+class QualityScale(Struct, frozen=True, kw_only=True):
+    """What a driver must have before a nurse can rely on it."""
+
+    parser: Mark = DONE
+    real_bytes: Mark
+    reconnect: Mark
+    bonding: Mark
+    clock: Mark
+    battery: Mark
+    docs: Mark = DONE
+
+
+class UnknownStream(LookupError):
+    """The device has no such data format or characteristic."""
+
+
+class DeviceRecord(Struct, frozen=True, kw_only=True):
+    """One row of the device table. The first stream is the one to use when nothing else is said."""
+
+    id: str
+    name: str
+    transport: Transport
+    kinds: tuple[Kind, ...]
+    streams: tuple[Stream, ...]
+    quality_scale: QualityScale
+    serial: SerialSettings | None = None
+    ble: BleProfile | None = None
+
+    def stream(self, name: str | None = None) -> Stream:
+        """The stream called `name`, by its name or UUID in any case; raises UnknownStream."""
+        if name is None:
+            return self.streams[0]
+        wanted = name.lower()
+        for stream in self.streams:
+            if wanted in {stream.name, stream.characteristic}:
+                return stream
+        known = ", ".join(stream.name for stream in self.streams)
+        raise UnknownStream(f"{self.id} has no stream {name!r}, only {known}")
+
+    def make_parser(self, stream: str | None = None) -> Parser:
+        """A new parser for one of the streams; raises UnknownStream."""
+        return self.stream(stream).make_parser()
+
+    @property
+    def waveform_rate_hz(self) -> float | None:
+        """Samples per second of the first stream's waveform; None when it has none."""
+        return self.streams[0].waveform_rate_hz
+
+    @property
+    def conversation(self) -> Conversation | None:
+        """What the host says on the first stream."""
+        return self.streams[0].conversation
