@@ -1,6 +1,6 @@
 """What all commands share: JSON on stdout, errors that say what to type next, exit codes.
 
-Exit codes: 0 done, 1 the work failed, 2 bad input, 130 stopped by Ctrl-C, 141 the reader went away.
+Exit codes: 0 done, 1 the work failed or its reader went away, 2 bad input, 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells count
-EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 
 class UserError(Exception):
@@ -103,9 +102,10 @@ class CommandGroup(click.Group):
         except (click.Abort, KeyboardInterrupt):
             return EXIT_INTERRUPTED
         except BrokenPipeError:
-            # Else the interpreter meets the closed pipe once more while it shuts down.
+            # Else the interpreter meets the closed pipe once more while it shuts down. The code is
+            # the one that click gives where the pipe breaks inside the command.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return EXIT_BROKEN_PIPE
+            return EXIT_FAILED
         return result if isinstance(result, int) else EXIT_OK
 
 

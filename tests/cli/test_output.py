@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 
 import click
@@ -86,3 +88,17 @@ def test_the_root_alone_shows_the_tasks(capsys: pytest.CaptureFixture[str]) -> N
         main.main([], "koffert")
     assert stopped.value.code == output.EXIT_OK
     assert "Not a medical device" in capsys.readouterr().out
+
+
+def test_a_reader_that_goes_away_gets_no_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = "from koffert_cli.main import main; main()"
+    try:
+        run = subprocess.run(
+            [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, check=False
+        )
+    finally:
+        os.close(writer)
+    assert run.returncode == output.EXIT_FAILED
+    assert run.stderr == b""
