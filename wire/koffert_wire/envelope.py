@@ -138,6 +138,14 @@ def parse_payload(data: bytes) -> Payload:
     return Payload(header, stamp, header_bytes, body, authenticated, tag)
 
 
+def decode_header(header_bytes: bytes) -> Header:
+    """The header of a transmission that was taken in before; raises UnreadablePayload."""
+    try:
+        return _HEADER.decode(header_bytes)
+    except DECODE_ERRORS as error:
+        raise UnreadablePayload(Reason.MALFORMED, str(error)) from error
+
+
 def authenticate(payload: Payload, link_key: bytes) -> None:
     """Raise UntrustedPayload unless the holder of `link_key` sent this payload."""
     sealing.check_mac(link_key, _MAC_DOMAIN, payload.authenticated, payload.mac)
@@ -145,9 +153,22 @@ def authenticate(payload: Payload, link_key: bytes) -> None:
 
 def open_body(payload: Payload, keys: sealing.SealingKeys) -> list[Message]:
     """The messages of an authenticated payload; raises UntrustedPayload or UnreadableBody."""
+    return read_messages(payload.header, open_messages(payload, keys))
+
+
+def open_messages(payload: Payload, keys: sealing.SealingKeys) -> bytes:
+    """The msgpack of an authenticated payload's messages, with fields that only a newer version knows.
+
+    Raises UntrustedPayload or UnreadableBody.
+    """
     header = payload.header
     packed = sealing.unseal(payload.body, header.sealing_key, keys, info=payload.header_bytes)
-    messages = decode_messages(_decompress(header.codec, packed))
+    return _decompress(header.codec, packed)
+
+
+def read_messages(header: Header, opened: bytes) -> list[Message]:
+    """The messages that `open_messages` gave; raises UnreadableBody."""
+    messages = decode_messages(opened)
     if len(messages) != header.count:
         detail = f"{len(messages)} messages where the header says {header.count}"
         raise UnreadableBody(Reason.DAMAGED_BODY, detail)

@@ -19,6 +19,8 @@ class Reason(StrEnum):
     DAMAGED_BODY = "damaged-body"
     FOREIGN_DEVICE = "foreign-device"
     UNKNOWN_LOAN = "unknown-loan"
+    REVOKED = "revoked"
+    QUARANTINE_FULL = "quarantine-full"
 
 
 class WireError(Exception):
