@@ -29,7 +29,14 @@ class Entry:
 
 
 # Shown in this order, under each task's heading. To add a command, add a line (and a page under docs/).
-ENTRIES: tuple[Entry, ...] = ()
+ENTRIES: tuple[Entry, ...] = (
+    Entry(
+        "Devices",
+        "driver",
+        "koffert_cli.driver:driver",
+        "Known devices, and what their bytes mean.",
+    ),
+)
 
 
 class RootGroup(CommandGroup):

@@ -118,6 +118,17 @@ class UnknownStream(LookupError):
     """The device has no such data format or characteristic."""
 
 
+_SIG_BASE = "-0000-1000-8000-00805f9b34fb"
+
+
+def short_uuid(name: str) -> str:
+    """`name` in lower case, and a UUID of the Bluetooth SIG as its four digits."""
+    name = name.lower()
+    if name.startswith("0000") and name.endswith(_SIG_BASE):
+        return name[4:8]
+    return name
+
+
 class DeviceRecord(Struct, frozen=True, kw_only=True):
     """One row of the device table. The first stream is the one to use when nothing else is said."""
 
@@ -134,7 +145,7 @@ class DeviceRecord(Struct, frozen=True, kw_only=True):
         """The stream called `name`, by its name or UUID in any case; raises UnknownStream."""
         if name is None:
             return self.streams[0]
-        wanted = name.lower()
+        wanted = short_uuid(name)
         for stream in self.streams:
             if wanted in {stream.name, stream.characteristic}:
                 return stream
