@@ -1,0 +1,1 @@
+"""What the box has measured and the hub has not yet confirmed, on disk."""
