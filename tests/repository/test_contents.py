@@ -16,7 +16,9 @@ FORBIDDEN = {
     "a package index or mirror": re.compile(
         r"pypi\.or[g]|pythonhoste[d]|registry\.npmj[s]|deb\.debia[n]|security\.debia[n]"
     ),
-    "work left for later": re.compile(r"\b(?:TOD[O]|FIXM[E]|XX[X])\b"),
+    "work left for later": re.compile(
+        r"(?:#|//|/\*|<!--)\s*(?:TOD[O]|FIXM[E]|XX[X])\b|(?<!\.)\b(?:TOD[O]|FIXM[E])[:(]"
+    ),
 }
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 
