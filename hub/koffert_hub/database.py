@@ -3,6 +3,7 @@
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from koffert_hub import tables
 
@@ -42,6 +43,16 @@ def create_tables(engine: sa.Engine) -> None:
 def reading(engine: sa.Engine) -> sa.Connection:
     """A connection for reading only: on SQLite it takes no write lock."""
     return engine.connect().execution_options(koffert_read_only=True)
+
+
+def upsert(connection: sa.Connection, table: sa.Table, changing: tuple[str, ...]) -> sa.Executable:
+    """An INSERT that changes `changing` where the primary key is there already."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table)
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns),
+        set_={name: statement.excluded[name] for name in changing},
+    )
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -103,7 +103,7 @@ log_state = sa.Table(
 transmission_log = sa.Table(
     "transmission_log",
     metadata,
-    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("sequence", _ROWID, primary_key=True, autoincrement=False),
     sa.Column("record", sa.LargeBinary, nullable=False),
     sa.Column("head", sa.LargeBinary, nullable=False),
 )
@@ -111,7 +111,7 @@ transmission_log = sa.Table(
 signed_head = sa.Table(
     "signed_head",
     metadata,
-    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("sequence", _ROWID, primary_key=True, autoincrement=False),
     sa.Column("at_ms", sa.BigInteger, nullable=False),
     sa.Column("head", sa.LargeBinary, nullable=False),
     sa.Column("key_id", sa.LargeBinary, nullable=False),
@@ -122,22 +122,20 @@ signed_head = sa.Table(
 transmission = sa.Table(
     "transmission",
     metadata,
+    sa.Column("device", sa.Text, primary_key=True),
     sa.Column("id", sa.LargeBinary, primary_key=True),
-    sa.Column("log_sequence", sa.BigInteger, nullable=False, unique=True),
-    sa.Column("outbox", sa.LargeBinary, nullable=False),
-    sa.Column("lane", sa.Text, nullable=False),
-    sa.Column("sequence", sa.BigInteger, nullable=False),
-    sa.Index("ix_transmission_place", "outbox", "lane", "sequence"),
+    sa.Column("log_sequence", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 
 # What was sent, opened. `salt` makes the log's hash of it say nothing once this row is gone.
+# `patient` and `loan` are null for what a box says of itself while it is not lent.
 body = sa.Table(
     "body",
     metadata,
-    sa.Column("log_sequence", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("patient", sa.Text, nullable=False, index=True),
-    sa.Column("loan", sa.Text, nullable=False),
+    sa.Column("log_sequence", _ROWID, primary_key=True, autoincrement=False),
+    sa.Column("patient", sa.Text, index=True),
+    sa.Column("loan", sa.Text),
     sa.Column("salt", sa.LargeBinary, nullable=False),
     sa.Column("header", sa.LargeBinary, nullable=False),
     sa.Column("messages", sa.LargeBinary, nullable=False),
@@ -151,6 +149,7 @@ quarantine = sa.Table(
     sa.Column("id", _ROWID, primary_key=True),
     sa.Column("device", sa.Text, nullable=False, index=True),
     sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("salt", sa.LargeBinary, nullable=False),
     sa.Column("digest", sa.LargeBinary, nullable=False),
     sa.Column("payload", sa.LargeBinary, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),

@@ -1,0 +1,342 @@
+"""Taking in a batch: one transaction that files every payload, logs it, and says what to answer."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from koffert_hub import registry, tables, technical_alerts
+from koffert_hub.clock import TimeBasis, encode_basis, measured_at, time_basis
+from koffert_hub.ingest import (
+    Ignore,
+    Parsed,
+    Quarantine,
+    Received,
+    Refuse,
+    Registered,
+    Store,
+    decide,
+    parse,
+)
+from koffert_hub.intake_records import quarantined_record, refused_record, stored_record
+from koffert_hub.lanes import LaneBook
+from koffert_hub.log_record import SALT_BYTES, payload_hash
+from koffert_hub.technical_alerts import Cause
+from koffert_hub.time_series.records import TimeQuality
+from koffert_hub.transmission_log import LogWriter, current_epoch
+from koffert_wire.envelope import Header
+from koffert_wire.errors import Reason
+from koffert_wire.messages import Dropped, Reading
+from koffert_wire.sealing import SealingKeys
+
+# A box gone wrong must not fill the disk; an engineer sees these long before.
+QUARANTINE_PER_DEVICE = 100
+
+_MS = 1_000_000
+
+
+class Answer(NamedTuple):
+    """What one device is told."""
+
+    stored: list[bytes]
+    retry_later: list[tuple[bytes, Reason]]
+
+
+class Batch(NamedTuple):
+    """What a committed batch leads to; answers are sent only after the commit."""
+
+    answers: dict[str, Answer]
+    epoch: bytes
+    log_sequence: int
+    log_head: bytes
+    link_keys: dict[str, bytes]
+    stored: int
+
+
+class _PendingAlert(NamedTuple):
+    detail: str
+    times: int
+    refusal: Refuse | None
+
+
+class Intake:
+    """Takes in batches; one object per writer thread or process. Randomness and caps are given."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        sealing_keys: SealingKeys,
+        *,
+        random: Callable[[int], bytes],
+        quarantine_per_device: int = QUARANTINE_PER_DEVICE,
+    ) -> None:
+        self._engine = engine
+        self._keys = sealing_keys
+        self._random = random
+        self._quarantine_per_device = quarantine_per_device
+
+    def take(self, batch: Sequence[Received], *, now_ms: int) -> Batch:
+        """Commit a batch whole; a fault of the database is raised and nothing was taken in."""
+        first = [parse(received) for received in batch]
+        parsed = [item for item in first if isinstance(item, Parsed)]
+        registered = self._look_up(parsed)
+        decisions = [
+            decide(item, registered, self._keys) if isinstance(item, Parsed) else item
+            for item in first
+        ]
+        with self._engine.begin() as connection:
+            filing = _Filing(
+                connection, self._random, now_ms, self._quarantine_per_device, registered.devices
+            )
+            return filing.file(decisions)
+
+    def _look_up(self, parsed: Iterable[Parsed]) -> Registered:
+        devices = {item.topic.device for item in parsed}
+        loans = {item.payload.header.loan for item in parsed}
+        with self._engine.connect().execution_options(koffert_read_only=True) as connection:
+            return Registered(
+                registry.devices(connection, devices),
+                registry.loans(connection, [loan for loan in loans if loan is not None]),
+            )
+
+
+class _Filing:
+    """One batch in one transaction: decides what only the database knows, then writes it all at once."""
+
+    def __init__(
+        self,
+        connection: sa.Connection,
+        random: Callable[[int], bytes],
+        now_ms: int,
+        quarantine_per_device: int,
+        devices: Mapping[str, registry.Device],
+    ) -> None:
+        self._connection = connection
+        self._random = random
+        self._now_ms = now_ms
+        self._quarantine_per_device = quarantine_per_device
+        self._devices = devices
+        self._log = LogWriter(connection)
+        self._lanes = LaneBook(connection, now_ms)
+        self._known: set[tuple[str, bytes]] = set()
+        self._transmissions: list[dict[str, object]] = []
+        self._bodies: list[dict[str, object]] = []
+        self._answers: dict[str, Answer] = {}
+        self._alerts: dict[tuple[str, Cause], _PendingAlert] = {}
+
+    def file(self, decisions: Sequence[Store | Quarantine | Refuse | Ignore]) -> Batch:
+        """Write all of it; returns the answers that hold once the transaction has committed."""
+        self._known = self._already_taken(decisions)
+        self._lanes.load(_outboxes(decisions))
+        for decision in decisions:
+            if isinstance(decision, Store):
+                self._store(decision)
+            elif isinstance(decision, Quarantine):
+                self._quarantine(decision)
+            elif isinstance(decision, Refuse):
+                self._refuse(decision)
+        return self._finish()
+
+    def _finish(self) -> Batch:
+        self._raise_alerts()
+        position = self._log.flush()
+        if self._transmissions:
+            self._connection.execute(tables.transmission.insert(), self._transmissions)
+        if self._bodies:
+            self._connection.execute(tables.body.insert(), self._bodies)
+        self._lanes.save()
+        epoch = current_epoch(self._connection).id
+        keys = {
+            name: self._devices[name].link_key for name in self._answers if name in self._devices
+        }
+        return Batch(
+            self._answers, epoch, position.sequence, position.head, keys, len(self._bodies)
+        )
+
+    def _already_taken(
+        self, decisions: Iterable[Store | Quarantine | Refuse | Ignore]
+    ) -> set[tuple[str, bytes]]:
+        table = tables.transmission
+        asked = {
+            (header.device, header.id)
+            for decision in decisions
+            if (header := _header(decision)) is not None
+        }
+        if not asked:
+            return set()
+        rows = self._connection.execute(
+            sa.select(table.c.device, table.c.id).where(
+                sa.tuple_(table.c.device, table.c.id).in_(list(asked))
+            )
+        )
+        return {(row.device, row.id) for row in rows}
+
+    def _store(self, decision: Store) -> None:
+        header = decision.payload.header
+        self._answer(header.device).stored.append(header.id)
+        if self._is_duplicate(header.device, header.id):
+            self._lanes.stamped(header, decision.payload.stamp)
+            return
+        basis = self._time_basis(decision)
+        salt = self._random(SALT_BYTES)
+        hashed = payload_hash(salt, decision.payload.header_bytes, decision.opened)
+        sequence = self._log.add(stored_record(decision, at_ms=self._now_ms, hashed=hashed))
+        self._take_id(header, sequence)
+        self._bodies.append(
+            {
+                "log_sequence": sequence,
+                "patient": decision.loan.patient if decision.loan else None,
+                "loan": decision.loan.id if decision.loan else None,
+                "salt": salt,
+                "header": decision.payload.header_bytes,
+                "messages": decision.opened,
+                "time_basis": encode_basis(basis),
+            }
+        )
+        self._keep_count(decision, basis)
+
+    def _keep_count(self, decision: Store, basis: TimeBasis) -> None:
+        """The place in the outbox's sequence, what was dropped, and clocks that are plainly wrong."""
+        header = decision.payload.header
+        if not self._lanes.arrived(header):
+            detail = f"{header.lane} {header.sequence} came twice with different ids"
+            self._alert(header.device, Cause.CLONED_OUTBOX, detail)
+        for message in decision.messages:
+            if isinstance(message, Dropped):
+                self._lanes.dropped(header, message)
+            elif isinstance(message, Reading):
+                time = measured_at(message.at, basis)
+                self._lanes.measured(header, time)
+                if time.quality is TimeQuality.CORRECTED:
+                    self._alert(header.device, Cause.WRONG_CLOCK, "the box's wall clock was off")
+        lost = self._lanes.stamped(header, decision.payload.stamp)
+        if lost:
+            self._alert(
+                header.device, Cause.LOST_TRANSMISSIONS, f"{lost} in this outbox", count=lost
+            )
+
+    def _time_basis(self, decision: Store) -> TimeBasis:
+        started_ms = decision.loan.started_ms if decision.loan else None
+        earliest_ms = max(started_ms or 0, self._lanes.latest_measured_ms(decision.payload.header))
+        return time_basis(
+            decision.payload.header,
+            decision.payload.stamp,
+            received_ns=decision.received.received_ns,
+            earliest_ns=earliest_ms * _MS,
+        )
+
+    def _quarantine(self, decision: Quarantine) -> None:
+        header = decision.header
+        if header is not None and self._is_duplicate(decision.device, header.id):
+            self._answer(decision.device).stored.append(header.id)
+            return
+        digest = hashlib.sha256(decision.received.payload).digest()
+        if header is None and self._holds(decision.device, digest):
+            return
+        if self._held(decision.device) >= self._quarantine_per_device:
+            self._quarantine_is_full(decision)
+            return
+        sequence = self._log_and_keep(decision, digest)
+        self._alert(decision.device, Cause.QUARANTINED, decision.reason.value)
+        if header is not None:
+            self._take_id(header, sequence, device=decision.device)
+            self._answer(decision.device).stored.append(header.id)
+            if header.device == decision.device:
+                self._lanes.arrived(header)
+
+    def _log_and_keep(self, decision: Quarantine, digest: bytes) -> int:
+        salt = self._random(SALT_BYTES)
+        hashed = payload_hash(salt, decision.received.payload)
+        record = quarantined_record(decision, at_ms=self._now_ms, hashed=hashed)
+        sequence = self._log.add(record)
+        self._connection.execute(
+            tables.quarantine.insert().values(
+                device=decision.device,
+                topic=decision.received.topic,
+                salt=salt,
+                digest=digest,
+                payload=decision.received.payload,
+                reason=decision.reason,
+                detail=decision.detail,
+                received_ms=decision.received.received_ns // _MS,
+                log_sequence=sequence,
+            )
+        )
+        return sequence
+
+    def _quarantine_is_full(self, decision: Quarantine) -> None:
+        self._alert(decision.device, Cause.QUARANTINE_FULL, decision.reason.value)
+        if decision.header is not None:
+            refused = (decision.header.id, Reason.QUARANTINE_FULL)
+            self._answer(decision.device).retry_later.append(refused)
+
+    def _refuse(self, decision: Refuse) -> None:
+        """Nothing that an unproven sender says is believed, except the id that it is answered with."""
+        self._alert(decision.device, decision.cause, decision.reason.value, refusal=decision)
+        refused = (decision.header.id, decision.reason)
+        self._answer(decision.device).retry_later.append(refused)
+
+    def _is_duplicate(self, device: str, identifier: bytes) -> bool:
+        return (device, identifier) in self._known
+
+    def _take_id(self, header: Header, sequence: int, device: str | None = None) -> None:
+        key = (device or header.device, header.id)
+        self._known.add(key)
+        self._transmissions.append({"device": key[0], "id": key[1], "log_sequence": sequence})
+
+    def _holds(self, device: str, digest: bytes) -> bool:
+        table = tables.quarantine
+        found = self._connection.execute(
+            sa.select(table.c.id).where(table.c.device == device, table.c.digest == digest)
+        )
+        return found.first() is not None
+
+    def _held(self, device: str) -> int:
+        table = tables.quarantine
+        count = self._connection.execute(
+            sa.select(sa.func.count())
+            .select_from(table)
+            .where(table.c.device == device, table.c.requeued_ms.is_(None))
+        )
+        return int(count.scalar_one())
+
+    def _alert(
+        self,
+        device: str,
+        cause: Cause,
+        detail: str,
+        *,
+        count: int = 1,
+        refusal: Refuse | None = None,
+    ) -> None:
+        known = self._alerts.get((device, cause))
+        total = count + (known.times if known else 0)
+        self._alerts[device, cause] = _PendingAlert(detail, total, refusal)
+
+    def _raise_alerts(self) -> None:
+        for (device, cause), alert in self._alerts.items():
+            opened = technical_alerts.raise_alert(
+                self._connection,
+                device,
+                cause,
+                alert.detail,
+                now_ms=self._now_ms,
+                count=alert.times,
+            )
+            if opened and alert.refusal is not None:
+                # Once per open alert: a box that tries again each hour must not fill the register.
+                self._log.add(refused_record(alert.refusal, at_ms=self._now_ms))
+
+    def _answer(self, device: str) -> Answer:
+        return self._answers.setdefault(device, Answer([], []))
+
+
+def _header(decision: Store | Quarantine | Refuse | Ignore) -> Header | None:
+    if isinstance(decision, Store):
+        return decision.payload.header
+    return decision.header if isinstance(decision, Quarantine) else None
+
+
+def _outboxes(decisions: Iterable[Store | Quarantine | Refuse | Ignore]) -> set[bytes]:
+    return {header.outbox for d in decisions if (header := _header(d)) is not None}

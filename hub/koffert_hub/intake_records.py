@@ -1,0 +1,78 @@
+"""The log records that ingest writes."""
+
+from koffert_hub.ingest import Quarantine, Refuse, Store
+from koffert_hub.log_record import Direction, Event, LogRecord, Result
+from koffert_wire.envelope import Header
+
+
+def stored_record(decision: Store, *, at_ms: int, hashed: str) -> LogRecord:
+    """A transmission that was filed."""
+    header = decision.payload.header
+    return _transmission(
+        header,
+        device=header.device,
+        patient=decision.loan.patient if decision.loan else None,
+        result=Result.STORED,
+        at_ms=at_ms,
+        size_bytes=len(decision.received.payload),
+        hashed=hashed,
+    )
+
+
+def quarantined_record(decision: Quarantine, *, at_ms: int, hashed: str) -> LogRecord:
+    """A transmission that is kept whole because it could not be filed."""
+    return _transmission(
+        decision.header,
+        device=decision.device,
+        result=Result.QUARANTINED,
+        at_ms=at_ms,
+        size_bytes=len(decision.received.payload),
+        hashed=hashed,
+        detail=decision.reason.value,
+    )
+
+
+def refused_record(decision: Refuse, *, at_ms: int) -> LogRecord:
+    """A sender that was not believed: nothing that it says of itself is repeated here."""
+    return LogRecord(
+        sequence=0,
+        epoch="",
+        at_ms=at_ms,
+        event=Event.REFUSAL,
+        direction=Direction.UP,
+        result=Result.REFUSED,
+        device=decision.device,
+        bytes=len(decision.received.payload),
+        detail=decision.reason.value,
+    )
+
+
+def _transmission(
+    header: Header | None,
+    *,
+    device: str,
+    result: Result,
+    at_ms: int,
+    size_bytes: int,
+    hashed: str,
+    patient: str | None = None,
+    detail: str | None = None,
+) -> LogRecord:
+    return LogRecord(
+        sequence=0,
+        epoch="",
+        at_ms=at_ms,
+        event=Event.TRANSMISSION,
+        direction=Direction.UP,
+        result=result,
+        device=device,
+        patient=patient,
+        loan=header.loan if header else None,
+        transmission=header.id.hex() if header else None,
+        lane=header.lane.value if header else None,
+        content=header.kind if header else None,
+        count=header.count if header else None,
+        bytes=size_bytes,
+        payload_hash=hashed,
+        detail=detail,
+    )
