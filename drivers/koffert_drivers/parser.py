@@ -18,6 +18,9 @@ from koffert_drivers.measurement import (
 # An attribute value is at most this long (Bluetooth Core 5.4, Vol 3 Part F, 3.2.9).
 LONGEST_ATTRIBUTE = 512
 
+# What transports hand over; bleak gives bytearrays.
+Chunk = bytes | bytearray | memoryview
+
 # So many lost bytes are reported at once, for a line that never becomes good is an error by itself.
 LOST_LIMIT = 1024
 
@@ -25,7 +28,7 @@ LOST_LIMIT = 1024
 class Parser(Protocol):
     """One stream of one device. Feeding never raises, whatever the bytes are."""
 
-    def feed(self, data: bytes) -> list[Event]:
+    def feed(self, data: Chunk) -> list[Event]:
         """What `data` completes, in the order of the bytes; the same however the stream is sliced."""
 
     def close(self) -> list[Event]:
@@ -49,7 +52,12 @@ Cut = Take | Skip | None  # None: only more bytes can tell
 
 
 class StreamFormat(Protocol):
-    """The frames of one protocol. It may remember earlier frames; it belongs to one parser."""
+    """The frames of one protocol. It may remember earlier frames; it belongs to one parser.
+
+    `longest_bytes` is the most that one measurement takes on the line.
+    """
+
+    longest_bytes: int
 
     def cut(self, buffer: bytearray, start: int, *, final: bool) -> Cut:
         """What `buffer` holds at `start`; `final` when no more bytes will come."""
@@ -62,7 +70,7 @@ class StreamFormat(Protocol):
 
 
 class StreamParser:
-    """A parser for a line of bytes. It holds less than one frame and LOST_LIMIT bytes."""
+    """A parser for a line of bytes. It holds at most one measurement's bytes and LOST_LIMIT more."""
 
     def __init__(self, stream_format: StreamFormat) -> None:
         self._format = stream_format
@@ -70,7 +78,17 @@ class StreamParser:
         self._lost = bytearray()
         self._lost_reason = ErrorReason.GARBAGE
 
-    def feed(self, data: bytes) -> list[Event]:
+    @property
+    def longest_bytes(self) -> int:
+        """The most bytes that one measurement takes; twice that after garbage, values come again."""
+        return self._format.longest_bytes
+
+    @property
+    def held_bytes(self) -> int:
+        """How many bytes wait for more."""
+        return len(self._buffer) + len(self._lost)
+
+    def feed(self, data: Chunk) -> list[Event]:
         """See Parser."""
         self._buffer += data
         return self._advance(final=False)
@@ -127,7 +145,7 @@ class PacketParser:
     def __init__(self, decode: Callable[[bytes], Measurement | None]) -> None:
         self._decode = decode
 
-    def feed(self, data: bytes) -> list[Event]:
+    def feed(self, data: Chunk) -> list[Event]:
         """See Parser; `data` is one notification."""
         value = bytes(data)
         try:

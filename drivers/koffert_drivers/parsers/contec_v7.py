@@ -15,7 +15,7 @@ from koffert_drivers.measurement import (
     rate,
     saturation,
 )
-from koffert_drivers.parser import Cut, Skip, Take
+from koffert_drivers.parser import Cut, Skip, StreamFormat, Take
 
 LIVE = 0x01
 STORED_WITH_PI = 0x09
@@ -70,8 +70,10 @@ def unpack(packet: bytes) -> bytes:
     return bytes(byte & 0x7F | (high >> index & 1) << 7 for index, byte in enumerate(packet[2:]))
 
 
-class ContecV7:
+class ContecV7(StreamFormat):
     """The packets of protocol V7.0 as a stream; live and stored measurements come out."""
+
+    longest_bytes = max(LENGTHS.values())
 
     def cut(self, buffer: bytearray, start: int, *, final: bool) -> Cut:  # noqa: ARG002
         """See StreamFormat."""

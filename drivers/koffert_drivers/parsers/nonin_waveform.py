@@ -75,6 +75,8 @@ class NoninFrame:
 class NoninWaveform(StreamFormat):
     """Data format 2 or 7 as a stream: one measurement per packet, each sample in exactly one of them."""
 
+    longest_bytes = PACKET_FRAMES * FRAME_BYTES
+
     def __init__(self, frame: NoninFrame) -> None:
         self._frame = frame
         self._locked = False

@@ -5,24 +5,16 @@ import contextlib
 import os
 import pty
 import tty
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from koffert_drivers.device import SerialSettings
 from koffert_drivers.simulated.physiology import Physiology
-from koffert_drivers.simulated.speakers import ContecV7Speaker, NoninWaveformSpeaker, Speaker
+from koffert_drivers.simulated.voices import voice
 from koffert_drivers.table import device
 
 # A USB serial adapter hands over what has gathered about this often (FTDI's latency timer is 16 ms).
 BATCH_S = 0.016
-
-# Which voice speaks for which device and stream.
-SPEAKERS: dict[tuple[str, str], Callable[[], Speaker]] = {
-    ("contec-v7", "live"): ContecV7Speaker,
-    ("nonin-serial", "df2"): lambda: NoninWaveformSpeaker(2),
-    ("nonin-serial", "df7"): lambda: NoninWaveformSpeaker(7),
-}
 
 
 class SimulatedOximeter:
@@ -45,7 +37,7 @@ class SimulatedOximeter:
         self.physiology = physiology or Physiology()
         self.path = ""
         self._settings: SerialSettings = record.serial
-        self._speaker = SPEAKERS[device_id, record.stream(stream).name]()
+        self._speaker = voice(device_id, record.stream(stream).name)
         self._host_fd = self._fd = -1
         self._replaying = False
         self._task: asyncio.Task[None] | None = None

@@ -1,0 +1,82 @@
+"""The device table as a whole."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from koffert_drivers.device import DeviceRecord, State, Transport, UnknownStream, short_uuid
+from koffert_drivers.measurement import DOUBTFUL, NUMBERS, VOIDING, Flag, Measurement, judged
+from koffert_drivers.simulated.voices import VOICES
+from koffert_drivers.table import DEVICES, UnknownDevice, device
+
+every = pytest.mark.parametrize("record", DEVICES, ids=lambda record: record.id)
+
+
+def test_ids_are_unique_and_found() -> None:
+    assert len({record.id for record in DEVICES}) == len(DEVICES)
+    assert all(device(record.id) is record for record in DEVICES)
+    with pytest.raises(UnknownDevice):
+        device("stethoscope")
+
+
+@every
+def test_a_record_is_complete(record: DeviceRecord) -> None:
+    assert record.kinds
+    assert (record.serial is not None) == (record.transport is Transport.SERIAL)
+    assert (record.ble is not None) == (record.transport is Transport.BLE)
+    names = [stream.name for stream in record.streams]
+    assert len(set(names)) == len(names) > 0
+    for stream in record.streams:
+        assert (stream.characteristic is not None) == (record.transport is Transport.BLE)
+        assert record.stream(stream.name.upper()) is stream
+    with pytest.raises(UnknownStream):
+        record.stream("df99")
+
+
+@every
+def test_what_is_not_done_says_why(record: DeviceRecord) -> None:
+    for rule in record.quality_scale.__struct_fields__:
+        mark = getattr(record.quality_scale, rule)
+        assert (mark.state is State.DONE) != bool(mark.why), rule
+
+
+@every
+def test_every_stream_has_a_simulated_voice(record: DeviceRecord) -> None:
+    assert {(record.id, stream.name) for stream in record.streams} <= set(VOICES)
+
+
+def test_there_is_no_voice_without_a_device() -> None:
+    known = {(record.id, stream.name) for record in DEVICES for stream in record.streams}
+    assert set(VOICES) == known
+
+
+def test_uuids_of_the_sig_have_a_short_form() -> None:
+    assert short_uuid("00002A5F-0000-1000-8000-00805F9B34FB") == "2a5f"
+    assert short_uuid("0AAD7EA0-0D60-11E2-8E3C-0002A5D5C51B")[:8] == "0aad7ea0"
+
+
+def test_no_flag_both_voids_and_doubts() -> None:
+    assert not VOIDING & DOUBTFUL
+    assert set(Flag) >= VOIDING | DOUBTFUL
+
+
+@pytest.mark.parametrize("flag", sorted(VOIDING))
+def test_a_voiding_flag_leaves_no_number(flag: Flag) -> None:
+    numbers = dict.fromkeys(NUMBERS, 50.0)
+    full = replace(Measurement(battery_pct=80.0, waveform=(1,), flags=(flag,)), **numbers)
+    voided = judged(full)
+    assert all(getattr(voided, name) is None for name in NUMBERS)
+    assert (voided.quality, voided.battery_pct, voided.waveform) == (0, 80.0, (1,))
+
+
+@pytest.mark.parametrize("flag", sorted(DOUBTFUL))
+def test_a_doubtful_value_stays_with_less_quality(flag: Flag) -> None:
+    doubtful = judged(Measurement(spo2_pct=90.0, flags=(flag,)))
+    assert doubtful.spo2_pct == 90.0
+    assert 0 < doubtful.quality < 1
+
+
+@pytest.mark.parametrize("flag", sorted(set(Flag) - VOIDING - DOUBTFUL))
+def test_other_flags_only_inform(flag: Flag) -> None:
+    assert judged(Measurement(spo2_pct=90.0, flags=(flag,))).quality == 1
