@@ -1,0 +1,100 @@
+"""From a stored body to what the projections need: pure, so that a rebuild gives the same rows."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from koffert_hub.clock import decode_basis, measured_at
+from koffert_hub.live import Link, LiveRow
+from koffert_hub.time_series.records import StoredReading, TimeQuality
+from koffert_wire.envelope import Header, decode_header
+from koffert_wire.messages import Reading, decode_messages
+
+# Set on a live row when its time is not the box's own wall clock's.
+CLOCK_CORRECTED = "clock-corrected"
+
+_NS_PER_MS = 1_000_000
+_LIVE = frozenset({"spo2_pct", "pulse_bpm"})
+
+
+class StoredBody(NamedTuple):
+    """A row of the `body` table that has a patient."""
+
+    log_sequence: int
+    patient: str
+    header: bytes
+    messages: bytes
+    time_basis: bytes
+
+
+class Opened(NamedTuple):
+    """A body read: its readings with their times on the hub's clock."""
+
+    log_sequence: int
+    patient: str
+    header: Header
+    received_ms: int
+    readings: list[tuple[Reading, int, TimeQuality]]
+
+
+def open_stored(body: StoredBody) -> Opened:
+    """Read a stored body; it was readable when it was filed."""
+    basis = decode_basis(body.time_basis)
+    readings = [
+        (message, *measured_at(message.at, basis))
+        for message in decode_messages(body.messages)
+        if isinstance(message, Reading)
+    ]
+    header = decode_header(body.header)
+    return Opened(
+        body.log_sequence, body.patient, header, basis.received_ns // _NS_PER_MS, readings
+    )
+
+
+def stored_readings(opened: Opened) -> Iterable[StoredReading]:
+    """The readings that hold a value, for the time series."""
+    for reading, at_ms, quality in opened.readings:
+        values = valid_values(reading)
+        if values:
+            yield StoredReading(
+                id=reading.id,
+                patient=opened.patient,
+                device=opened.header.device,
+                sensor=reading.sensor,
+                measured_at_ms=at_ms,
+                time_quality=quality,
+                quality=reading.quality,
+                values=values,
+            )
+
+
+def valid_values(reading: Reading) -> dict[str, float]:
+    """What may be shown as a value: nothing of a reading that its meter marked as bad."""
+    if reading.quality <= 0:
+        return {}
+    return {code: value for code, value in reading.values.items() if value is not None}
+
+
+def live_row(opened: Opened, before: LiveRow | None, display_name: str) -> LiveRow | None:
+    """The patient's row after this body, or None when it says nothing newer about the live values."""
+    live = [entry for entry in opened.readings if not entry[0].values.keys().isdisjoint(_LIVE)]
+    if not live:
+        return None
+    reading, at_ms, quality = max(live, key=lambda entry: entry[1])
+    if before is not None and (before.measured_at_ms or 0) > at_ms:
+        return None
+    values = valid_values(reading)
+    corrected = () if quality is TimeQuality.WALL else (CLOCK_CORRECTED,)
+    return LiveRow(
+        patient=opened.patient,
+        display_name=display_name,
+        suitcase=opened.header.device,
+        link=Link.LIVE,
+        spo2_pct=values.get("spo2_pct"),
+        pulse_bpm=values.get("pulse_bpm"),
+        quality=reading.quality,
+        flags=reading.flags + corrected,
+        mode=reading.mode,
+        measured_at_ms=at_ms,
+        received_at_ms=opened.received_ms,
+        sequence=opened.log_sequence,
+    )

@@ -1,0 +1,198 @@
+"""The one projector: reads the log after its cursors, feeds the time series and the live feed, signs heads.
+
+Ingest wakes it after each commit, so a value is on the screen milliseconds after it is stored; a commit of
+another process is seen at the next tick.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from koffert_hub import registry, tables
+from koffert_hub.database import reading as open_reading
+from koffert_hub.live import LiveEvent, LiveFeed, LiveRow
+from koffert_hub.log_record import SignedHead
+from koffert_hub.own_thread import OwnThread
+from koffert_hub.projection import Opened, StoredBody, live_row, open_stored, stored_readings
+from koffert_hub.time_series.records import TimeSeries
+from koffert_hub.transmission_log import last_signed_head, position, sign_due_head
+
+# Log records per step: some 10 ms of work, so a long catch-up still lets live data in between.
+STEP_RECORDS = 500
+# Rebuilding has nobody waiting for each step.
+REBUILD_RECORDS = 10_000
+# How soon a commit of another process, or a changed ward, is noticed.
+_TICK_MS = 1_000
+# How far back a restarted hub looks for a patient's newest live value.
+_LIVE_LOOKBACK_BODIES = 100
+
+
+class Step(NamedTuple):
+    """Bodies after a cursor, and the cursor after them."""
+
+    bodies: list[Opened]
+    cursor: int
+
+
+class Projector:
+    """Runs the projections on one thread of its own; `run` until cancelled or stopped."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        time_series: TimeSeries,
+        live: LiveFeed,
+        log_key: Ed25519PrivateKey,
+        *,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self._engine = engine
+        self._time_series = time_series
+        self._live = live
+        self._log_key = log_key
+        self._clock_ms = clock_ms
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._cursor = 0
+        self._ward: list[registry.WardPlace] = []
+        self._signed: SignedHead | None = None
+
+    def wake(self) -> None:
+        """Something was committed."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Project what is there, then end."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Catch up and follow the log until `stop`."""
+        with OwnThread("projector") as thread:
+            self._cursor = await thread(self._time_series.cursor)
+            self._signed = await thread(partial(_last_signed, self._engine))
+            ticked_ms = -_TICK_MS
+            while True:
+                self._wake.clear()
+                stopping = self._stopping
+                if stopping or self._clock_ms() - ticked_ms >= _TICK_MS:
+                    ticked_ms = self._clock_ms()
+                    await self._refresh_ward(thread)
+                    self._signed = await thread(self._sign)
+                await self._catch_up(thread)
+                if stopping:
+                    return
+                await _wait(self._wake, _TICK_MS / 1_000)
+
+    async def _catch_up(self, thread: OwnThread) -> None:
+        while True:
+            step = await thread(partial(read_step, self._engine, self._cursor, STEP_RECORDS))
+            if step.cursor == self._cursor:
+                return
+            self._show(step.bodies)
+            readings = [r for opened in step.bodies for r in stored_readings(opened)]
+            await thread(partial(self._time_series.write, readings, step.cursor))
+            self._cursor = step.cursor
+
+    def _show(self, bodies: list[Opened]) -> None:
+        for opened in bodies:
+            before = self._live.row(opened.patient)
+            if before is None:
+                continue
+            row = live_row(opened, before, before.display_name)
+            if row is not None:
+                self._live.publish(LiveEvent(opened.log_sequence, row))
+
+    async def _refresh_ward(self, thread: OwnThread) -> None:
+        """Show who has a suitcase; a patient who is new on the ward starts with the newest value known."""
+        ward = await thread(partial(_read_ward, self._engine))
+        if ward == self._ward:
+            return
+        rows = [await thread(partial(newest_row, self._engine, place)) for place in ward]
+        self._live.set_patients(rows, self._cursor)
+        self._ward = ward
+
+    def _sign(self) -> SignedHead | None:
+        return sign_due_head(
+            self._engine, self._log_key, now_ms=self._clock_ms(), last=self._signed
+        )
+
+
+def read_step(engine: sa.Engine, cursor: int, limit: int) -> Step:
+    """The bodies of at most `limit` log records after `cursor`."""
+    body = tables.body
+    with open_reading(engine) as connection:
+        end = min(position(connection).sequence, cursor + limit)
+        rows = connection.execute(
+            sa.select(*_BODY_COLUMNS)
+            .where(
+                body.c.log_sequence > cursor,
+                body.c.log_sequence <= end,
+                body.c.patient.is_not(None),
+            )
+            .order_by(body.c.log_sequence)
+        ).all()
+    return Step([open_stored(StoredBody(*row)) for row in rows], max(end, cursor))
+
+
+def rebuild(engine: sa.Engine, time_series: TimeSeries, progress: Callable[[int], None]) -> int:
+    """Drop the time series and make it again from the bodies; returns the readings written."""
+    time_series.clear()
+    cursor = written = 0
+    while True:
+        step = read_step(engine, cursor, REBUILD_RECORDS)
+        if step.cursor == cursor:
+            return written
+        readings = [r for opened in step.bodies for r in stored_readings(opened)]
+        time_series.write(readings, step.cursor)
+        cursor, written = step.cursor, written + len(readings)
+        progress(cursor)
+
+
+def newest_row(engine: sa.Engine, place: registry.WardPlace) -> LiveRow:
+    """The row of a patient as the newest stored bodies tell it, empty when they tell nothing."""
+    empty = LiveRow(patient=place.patient, display_name=place.display_name, suitcase=place.suitcase)
+    body = tables.body
+    with open_reading(engine) as connection:
+        rows = connection.execute(
+            sa.select(*_BODY_COLUMNS)
+            .where(body.c.patient == place.patient)
+            .order_by(body.c.log_sequence.desc())
+            .limit(_LIVE_LOOKBACK_BODIES)
+        ).all()
+    newest = empty
+    for row in rows:
+        candidate = live_row(open_stored(StoredBody(*row)), newest, place.display_name)
+        newest = candidate or newest
+    return newest
+
+
+_BODY_COLUMNS = (
+    tables.body.c.log_sequence,
+    tables.body.c.patient,
+    tables.body.c.header,
+    tables.body.c.messages,
+    tables.body.c.time_basis,
+)
+
+
+def _read_ward(engine: sa.Engine) -> list[registry.WardPlace]:
+    with open_reading(engine) as connection:
+        return registry.ward(connection)
+
+
+def _last_signed(engine: sa.Engine) -> SignedHead | None:
+    with open_reading(engine) as connection:
+        return last_signed_head(connection)
+
+
+async def _wait(event: asyncio.Event, timeout_s: float) -> None:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,90 @@
+"""The hub's settings file (`hub.toml`): read once, checked whole; an unknown key is an error."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from koffert_wire.mqtt import Endpoint, TlsFiles
+from koffert_wire.topics import Lane
+
+Port = Annotated[int, Meta(ge=1, le=65_535)]
+
+_TIME_SERIES_FILE = "time_series.sqlite"
+_DATABASE_FILE = "hub.sqlite"
+
+
+class SettingsError(Exception):
+    """The settings file cannot be used; the message says where."""
+
+
+class BrokerSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The hub's own listener at the broker; without certificate files it is plain TCP on loopback."""
+
+    host: str = "127.0.0.1"
+    port: Port
+    client_id_prefix: str = "hub"
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def endpoint(self, lane: Lane) -> Endpoint:
+        """The connection for one lane, so that bulk never queues in front of an alarm."""
+        return Endpoint(self.host, self.port, f"{self.client_id_prefix}-{lane.value}", self._tls())
+
+    def _tls(self) -> TlsFiles | None:
+        if self.ca is None or self.certificate is None or self.key is None:
+            return None
+        return TlsFiles(self.ca, self.certificate, self.key)
+
+
+class WebSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where the web pages are served."""
+
+    host: str = "127.0.0.1"
+    port: Port
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole file. Relative paths are relative to it; without `web` no pages are served."""
+
+    data_dir: Path
+    centre: str
+    broker: BrokerSettings
+    web: WebSettings | None = None
+    database: str | None = None
+
+    @property
+    def database_url(self) -> str:
+        """Where registry, log and bodies are; by default SQLite in the data folder."""
+        return self.database or f"sqlite:///{self.data_dir / _DATABASE_FILE}"
+
+    @property
+    def time_series_path(self) -> Path:
+        """The embedded time series store."""
+        return self.data_dir / _TIME_SERIES_FILE
+
+
+def load_settings(path: Path) -> Settings:
+    """The settings in a TOML file; raises SettingsError."""
+    try:
+        settings = msgspec.toml.decode(path.read_bytes(), type=Settings)
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from error
+    broker = settings.broker
+    if len({broker.ca is None, broker.certificate is None, broker.key is None}) > 1:
+        raise SettingsError(f"{path}: broker: ca, certificate and key go together")
+    folder = path.resolve().parent
+    return msgspec.structs.replace(
+        settings,
+        data_dir=folder / settings.data_dir,
+        broker=msgspec.structs.replace(
+            broker,
+            ca=broker.ca and folder / broker.ca,
+            certificate=broker.certificate and folder / broker.certificate,
+            key=broker.key and folder / broker.key,
+        ),
+    )

@@ -1,0 +1,203 @@
+"""The ingest worker: gathers what arrives, commits it in one writer thread, then acknowledges.
+
+For each lane its own connection to the broker, with manual acknowledgement: gather → commit → PUBACK →
+receipt. The broker hands out at most `RECEIVE_MAXIMUM` unacknowledged messages per lane, so a slow disk
+slows the boxes down instead of filling this process's memory.
+"""
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import NamedTuple
+
+from koffert_hub.ingest import Received
+from koffert_hub.intake import Answer, Batch, Intake
+from koffert_hub.own_thread import OwnThread
+from koffert_wire import downlink, topics
+from koffert_wire.downlink import Down, HubState, Receipt
+from koffert_wire.identifiers import uuid7
+from koffert_wire.mqtt import Endpoint, Incoming, MqttConnection, MqttError
+from koffert_wire.reconnect import Backoff, Link, keep_connected
+from koffert_wire.topics import DownKind, Lane
+
+# Unacknowledged messages per lane: two full batches, one being committed while the next one gathers.
+RECEIVE_MAXIMUM = 400
+BATCH_MESSAGES = 200
+# How long a lane gathers before it commits: one disk sync then serves many boxes. Alarms hardly wait.
+GATHER_S: dict[Lane, float] = {Lane.ALARM: 0.002, Lane.VITALS: 0.020, Lane.BULK: 0.050}
+# The broker is on this machine or beside it: come back at once, with jitter, never slower than this.
+RECONNECT = Backoff(first_s=0.2, cap_s=5.0)
+
+_UUID7_RANDOM_BYTES = 10
+_LOG = logging.getLogger(__name__)
+
+
+class Arrived(NamedTuple):
+    """A message and when it came."""
+
+    incoming: Incoming
+    received_ns: int
+
+
+class Worker:
+    """Three lanes, one writer. `run` until cancelled; `stop` lets what was gathered be committed."""
+
+    def __init__(
+        self,
+        endpoints: dict[Lane, Endpoint],
+        intake: Intake,
+        *,
+        epoch: bytes,
+        wall_ns: Callable[[], int],
+        on_commit: Callable[[Batch], None],
+    ) -> None:
+        self._endpoints = endpoints
+        self._intake = intake
+        self._epoch = epoch
+        self._wall_ns = wall_ns
+        self._on_commit = on_commit
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve all lanes until `stop`."""
+        with OwnThread("ingest-writer") as writer:
+            async with asyncio.TaskGroup() as tasks:
+                for lane in Lane:
+                    tasks.create_task(self._serve(lane, writer), name=f"ingest-{lane.value}")
+
+    def stop(self) -> None:
+        """Commit and answer what has arrived, then end."""
+        self._stopping.set()
+
+    async def _serve(self, lane: Lane, writer: OwnThread) -> None:
+        await keep_connected(
+            f"broker, {lane.value}",
+            partial(self._session, lane, writer),
+            policy=lambda _error: RECONNECT,
+            retry_on=(MqttError,),
+            wake=self._stopping,
+            random=random.random,
+            log=_LOG,
+        )
+
+    async def _session(self, lane: Lane, writer: OwnThread, link: Link) -> None:
+        if self._stopping.is_set():
+            return
+        inbox = Inbox(self._wall_ns)
+        connection = MqttConnection(
+            self._endpoints[lane],
+            on_message=inbox.put,
+            manual_ack=True,
+            receive_maximum=RECEIVE_MAXIMUM,
+        )
+        try:
+            await connection.open()
+            await connection.subscribe(topics.up_any_device(lane))
+            if lane is Lane.ALARM:
+                await self._announce(connection)
+            link.established()
+            await self._until_stopped_or_lost(connection, inbox, lane, writer)
+        finally:
+            await connection.close()
+
+    async def _until_stopped_or_lost(
+        self, connection: MqttConnection, inbox: "Inbox", lane: Lane, writer: OwnThread
+    ) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            pump = tasks.create_task(
+                self._pump(connection, inbox, lane, writer), name=f"pump-{lane.value}"
+            )
+            lost = tasks.create_task(connection.wait_closed(), name=f"link-{lane.value}")
+            stop = tasks.create_task(self._stopping.wait(), name=f"stop-{lane.value}")
+            await asyncio.wait((pump, lost, stop), return_when=asyncio.FIRST_COMPLETED)
+            inbox.close()
+            await asyncio.wait((pump,))
+            stop.cancel()
+            ended = lost.done() and not self._stopping.is_set()
+            reason = lost.result() if lost.done() else None
+            lost.cancel()
+        if ended and reason is not None:
+            raise reason
+
+    async def _announce(self, connection: MqttConnection) -> None:
+        state = HubState(self._epoch, self._wall_ns())
+        await connection.publish(
+            topics.HUB_STATE, downlink.encode_hub_state(state), qos=1, retain=True
+        )
+
+    async def _pump(
+        self, connection: MqttConnection, inbox: "Inbox", lane: Lane, writer: OwnThread
+    ) -> None:
+        while arrived := await inbox.gather(GATHER_S[lane], BATCH_MESSAGES):
+            batch = [
+                Received(item.incoming.topic, item.incoming.payload, item.received_ns)
+                for item in arrived
+            ]
+            now_ms = self._wall_ns() // 1_000_000
+            committed = await writer(partial(self._intake.take, batch, now_ms=now_ms))
+            self._on_commit(committed)
+            self._send_answers(connection, arrived, committed)
+
+    def _send_answers(
+        self, connection: MqttConnection, arrived: Iterable[Arrived], committed: Batch
+    ) -> None:
+        """PUBACK first, so that the broker sends the next ones; then one receipt per device."""
+        for item in arrived:
+            connection.acknowledge(item.incoming)
+        for device, answer in committed.answers.items():
+            link_key = committed.link_keys.get(device)
+            if link_key is not None:
+                payload = self._receipt(device, answer, committed, link_key)
+                connection.publish(topics.down(device, DownKind.RECEIPT), payload, qos=0)
+
+    def _receipt(self, device: str, answer: Answer, batch: Batch, link_key: bytes) -> bytes:
+        receipt = Receipt(
+            hub_epoch=batch.epoch,
+            log_sequence=batch.log_sequence,
+            log_head=batch.log_head,
+            stored=tuple(answer.stored),
+            retry_later=tuple(answer.retry_later),
+        )
+        now_ns = self._wall_ns()
+        identifier = uuid7(now_ns, secrets.token_bytes(_UUID7_RANDOM_BYTES))
+        down = Down(DownKind.RECEIPT, identifier, now_ns, downlink.encode_receipt(receipt))
+        return downlink.encode_down(down, device, link_key)
+
+
+class Inbox:
+    """What one lane has received and not yet committed; bounded by the broker's receive maximum."""
+
+    def __init__(self, wall_ns: Callable[[], int]) -> None:
+        self._wall_ns = wall_ns
+        self._waiting: list[Arrived] = []
+        self._changed = asyncio.Event()
+        self._closed = False
+
+    def put(self, incoming: Incoming) -> None:
+        """Take a message from the connection."""
+        self._waiting.append(Arrived(incoming, self._wall_ns()))
+        self._changed.set()
+
+    def close(self) -> None:
+        """Nothing more is waited for; what is here can still be gathered."""
+        self._closed = True
+        self._changed.set()
+
+    async def gather(self, window_s: float, at_most: int) -> list[Arrived]:
+        """What arrives within `window_s` of the first message, `at_most` at once; empty when closed."""
+        await self._until(1)
+        try:
+            async with asyncio.timeout(window_s):
+                await self._until(at_most)
+        except TimeoutError:
+            pass
+        taken, self._waiting = self._waiting[:at_most], self._waiting[at_most:]
+        return taken
+
+    async def _until(self, count: int) -> None:
+        while len(self._waiting) < count and not self._closed:
+            self._changed.clear()
+            await self._changed.wait()
