@@ -1,0 +1,58 @@
+"""The record of who looked at whom."""
+
+from enum import StrEnum
+
+import sqlalchemy as sa
+from msgspec import Struct
+
+from koffert_hub.database import reading
+from koffert_hub.web.tables import access_log
+
+
+class Action(StrEnum):
+    """What was done; `patient` says to whom where it concerns one."""
+
+    LOGGED_IN = "logged-in"
+    LOGIN_REFUSED = "login-refused"
+    LOGGED_OUT = "logged-out"
+    SAW_WARD = "saw-ward"
+    SAW_PATIENT = "saw-patient"
+    SAW_TREND = "saw-trend"
+    SAW_ACCESS_LOG = "saw-access-log"
+
+
+class Look(Struct, frozen=True):
+    """One line of the access log."""
+
+    id: int
+    at_ms: int
+    username: str
+    action: Action
+    patient: str | None
+
+
+class AccessLog:
+    """Written before the answer is given: what cannot be logged is not shown. Called from threads."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def record(
+        self, username: str, action: Action, *, at_ms: int, patient: str | None = None
+    ) -> None:
+        """Add one line."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                access_log.insert().values(
+                    at_ms=at_ms, username=username, action=action, patient=patient
+                )
+            )
+
+    def latest(self, count: int, *, patient: str | None = None) -> list[Look]:
+        """The newest lines, newest first, of everyone or of one patient."""
+        query = sa.select(access_log).order_by(access_log.c.id.desc()).limit(count)
+        if patient is not None:
+            query = query.where(access_log.c.patient == patient)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+        return [Look(row.id, row.at_ms, row.username, Action(row.action), row.patient) for row in rows]

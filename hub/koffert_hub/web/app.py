@@ -1,0 +1,66 @@
+"""The web app: every route in one table, each behind its guard."""
+
+from urllib.parse import quote
+
+from fastapi import Depends, FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from koffert_hub.web import live_api, login, pages, trend_api
+from koffert_hub.web.context import WebContext, build_context
+from koffert_hub.web.guard import NotLoggedIn, Refused, guard
+from koffert_hub.web.headers import SecurityHeaders
+from koffert_hub.web.services import WebServices
+from koffert_hub.web.tables import create_web_tables
+
+# A route that is not here does not exist; one without a permission says so with None.
+ROUTES = (*login.ROUTES, *pages.ROUTES, *live_api.ROUTES, *trend_api.ROUTES)
+
+_API = "/api/"
+
+
+def create_app(services: WebServices) -> FastAPI:
+    """The ASGI app over `services`; RuntimeError when the front end is not built."""
+    create_web_tables(services.engine)
+    # The description of the API is for tests and client types; it is not served.
+    app = FastAPI(title="Koffert", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.context = build_context(services)
+    for route in ROUTES:
+        app.add_api_route(
+            route.path,
+            route.endpoint,
+            methods=[route.method],
+            dependencies=[Depends(guard(route.permission))],
+            response_model=None,
+            include_in_schema=route.path.startswith(_API),
+        )
+    app.add_middleware(SecurityHeaders, https=services.https)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(HTTPException, _http_error)
+    return app
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    logged_out = isinstance(error, NotLoggedIn)
+    if _is_api(request):
+        return JSONResponse({"error": type(error).__name__}, 401 if logged_out else 403)
+    if logged_out:
+        to = f"?to={quote(request.url.path)}" if request.method == "GET" else ""
+        return RedirectResponse(f"/login{to}", status_code=303)
+    return _error_page(request, 403)
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if _is_api(request):
+        return JSONResponse({"error": status}, status)
+    return _error_page(request, status)
+
+
+def _error_page(request: Request, status: int) -> Response:
+    context: WebContext = request.app.state.context
+    return context.page(request, "error.html", status_code=status, status=status)
+
+
+def _is_api(request: Request) -> bool:
+    return request.url.path.startswith(_API)

@@ -1,0 +1,97 @@
+"""What every handler shares, built once by `create_app`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import jinja2
+from fastapi import Depends, Request
+from starlette.responses import HTMLResponse
+
+from koffert_hub.web.access_log import AccessLog
+from koffert_hub.web.assets import Assets
+from koffert_hub.web.catalogue import LANGUAGES, Catalogue, load_catalogues
+from koffert_hub.web.permissions import Permission, may
+from koffert_hub.web.services import WebServices
+from koffert_hub.web.session import Session, SessionStore
+from koffert_hub.web.throttle import LoginThrottle
+
+LANGUAGE_COOKIE = "koffert_language"
+
+
+@dataclass(frozen=True)
+class WebContext:
+    """The services and what the web app keeps beside them."""
+
+    services: WebServices
+    sessions: SessionStore
+    access_log: AccessLog
+    throttle: LoginThrottle
+    catalogues: Mapping[str, Catalogue]
+    assets: Assets
+    templates: jinja2.Environment
+
+    @property
+    def session_cookie(self) -> str:
+        """The cookie's name; `__Host-` makes browsers refuse it without TLS or from a sibling host."""
+        return "__Host-koffert" if self.services.https else "koffert"
+
+    def catalogue(self, request: Request) -> Catalogue:
+        """The texts in the language that this reader chose."""
+        chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+        return self.catalogues.get(chosen, self.catalogues[LANGUAGES[0]])
+
+    def page(
+        self, request: Request, template: str, *, status_code: int = 200, **values: Any
+    ) -> HTMLResponse:
+        """Render one page."""
+        session: Session | None = getattr(request.state, "session", None)
+        catalogue = self.catalogue(request)
+        html = self.templates.get_template(template).render(
+            t=catalogue.text,
+            counted=catalogue.counted,
+            catalogue=catalogue,
+            languages=LANGUAGES,
+            asset=self.assets.url,
+            session=session,
+            may=lambda name: session is not None and may(session.role, Permission(name)),
+            path=request.url.path,
+            centre_name=self.services.centre_name,
+            **values,
+        )
+        return HTMLResponse(html, status_code=status_code)
+
+
+def build_context(services: WebServices) -> WebContext:
+    """Load texts, templates and built files; RuntimeError when the front end is not built."""
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("koffert_hub.web"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return WebContext(
+        services=services,
+        sessions=SessionStore(services.engine),
+        access_log=AccessLog(services.engine),
+        throttle=LoginThrottle(services.clock_ms),
+        catalogues=load_catalogues(),
+        assets=Assets.load(),
+        templates=templates,
+    )
+
+
+def _context(request: Request) -> WebContext:
+    context: WebContext = request.app.state.context
+    return context
+
+
+def _session(request: Request) -> Session:
+    session: Session = request.state.session
+    return session
+
+
+Context = Annotated[WebContext, Depends(_context)]
+# Only in routes that name a permission: the guard has put the session there.
+CurrentSession = Annotated[Session, Depends(_session)]

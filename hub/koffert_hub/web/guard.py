@@ -1,0 +1,89 @@
+"""Who may call a route: checked before its handler runs, for every route in the table."""
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+
+from koffert_hub.web.context import Context
+from koffert_hub.web.permissions import Permission, may
+from koffert_hub.web.session import Session, csrf_matches
+
+CSRF_FIELD = "csrf"
+CSRF_HEADER = "X-Koffert-CSRF"
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
+
+
+class Route(NamedTuple):
+    """One line of the route table; `permission` None means that anyone may call it."""
+
+    method: str
+    path: str
+    endpoint: Callable[..., object]
+    permission: Permission | None
+
+
+class Refused(Exception):
+    """The request is not let through; what the person sees depends on the kind."""
+
+
+class NotLoggedIn(Refused):
+    """No session, or it has ended: ask for the log-in."""
+
+
+class NotAllowed(Refused):
+    """The person's role does not hold the permission."""
+
+
+class ForeignRequest(Refused):
+    """The request was not made by a page of ours."""
+
+
+def guard(permission: Permission | None) -> Callable[..., Awaitable[None]]:
+    """The dependency that lets through who holds `permission`."""
+
+    async def check(request: Request, context: Context) -> None:
+        changes = request.method not in _SAFE_METHODS
+        if changes:
+            _refuse_foreign(request)
+        session = await run_in_threadpool(find_session, request, context)
+        request.state.session = session
+        if permission is None:
+            return
+        if session is None:
+            raise NotLoggedIn
+        if not may(session.role, permission):
+            raise NotAllowed
+        if changes and not csrf_matches(session, await _sent_csrf(request)):
+            raise ForeignRequest
+
+    return check
+
+
+def find_session(request: Request, context: Context) -> Session | None:
+    """The session of the request's cookie; asks the database."""
+    token = request.cookies.get(context.session_cookie)
+    if token is None:
+        return None
+    return context.sessions.find(token, context.services.clock_ms())
+
+
+def _refuse_foreign(request: Request) -> None:
+    # Browsers say where a request comes from; SameSite and the form's token stand behind this.
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        if site != "same-origin":
+            raise ForeignRequest
+        return
+    if urlsplit(request.headers.get("origin", "")).netloc != request.headers.get("host"):
+        raise ForeignRequest
+
+
+async def _sent_csrf(request: Request) -> str:
+    header = request.headers.get(CSRF_HEADER)
+    if header is not None:
+        return header
+    value = (await request.form()).get(CSRF_FIELD)
+    return value if isinstance(value, str) else ""

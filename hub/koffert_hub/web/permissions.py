@@ -1,0 +1,37 @@
+"""What each role may do, in one table; what stands nowhere is forbidden."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from koffert_hub.registry import Role
+
+
+class Permission(StrEnum):
+    """One thing that a person may be allowed to do; each route names exactly one."""
+
+    OWN_SESSION = "own-session"
+    SEE_WARD = "see-ward"
+    SEE_PATIENT = "see-patient"
+    SEE_ACCESS_LOG = "see-access-log"
+
+
+PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
+    {
+        Role.NURSE: frozenset(
+            {Permission.OWN_SESSION, Permission.SEE_WARD, Permission.SEE_PATIENT}
+        ),
+        Role.DOCTOR: frozenset(
+            {Permission.OWN_SESSION, Permission.SEE_WARD, Permission.SEE_PATIENT}
+        ),
+        # The AMK keeps the register of transmissions and needs no clinical value.
+        Role.AMK: frozenset({Permission.OWN_SESSION}),
+        Role.ENGINEER: frozenset({Permission.OWN_SESSION}),
+        Role.ADMIN: frozenset({Permission.OWN_SESSION, Permission.SEE_ACCESS_LOG}),
+    }
+)
+
+
+def may(role: Role, permission: Permission) -> bool:
+    """Whether `role` holds `permission`."""
+    return permission in PERMISSIONS[role]

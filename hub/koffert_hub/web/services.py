@@ -1,0 +1,50 @@
+"""What the web app is given; it opens nothing by itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from koffert_hub.database import reading
+from koffert_hub.live import LiveFeed
+from koffert_hub.registry import User, verify_user
+from koffert_hub.time_series import TimeSeries
+
+
+class Accounts(Protocol):
+    """Who may log in; called from worker threads."""
+
+    def verify(self, username: str, password: str) -> User | None:
+        """The user whose password this is, else None, after the same time whoever asks."""
+        ...
+
+
+class LocalAccounts:
+    """The accounts in the hub's own registry."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def verify(self, username: str, password: str) -> User | None:
+        """See `Accounts`."""
+        with reading(self._engine) as connection:
+            return verify_user(connection, username, password)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebServices:
+    """The parts of the hub that the web app shows.
+
+    `engine` holds sessions and the access log. `clock_ms` is the hub's wall clock in ms since 1970.
+    `https` says that browsers reach the app over TLS (through the proxy in front): cookies are then
+    bound to it. Without it the app is for loopback alone.
+    """
+
+    engine: sa.Engine
+    live: LiveFeed
+    time_series: TimeSeries
+    accounts: Accounts
+    clock_ms: Callable[[], int]
+    centre_name: str
+    https: bool = True

@@ -1,0 +1,36 @@
+"""The web app's own tables, in the hub's database."""
+
+import sqlalchemy as sa
+
+from koffert_hub.tables import metadata
+
+# One row per log-in. The cookie's token stands here as a hash: a copy of the database logs nobody in.
+web_session = sa.Table(
+    "web_session",
+    metadata,
+    sa.Column("token_hash", sa.LargeBinary, primary_key=True),
+    sa.Column("username", sa.Text, nullable=False, index=True),
+    sa.Column("display_name", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("started_ms", sa.BigInteger, nullable=False),
+    sa.Column("seen_ms", sa.BigInteger, nullable=False),
+)
+
+# Who did or looked at what, and when. Rows are added, never changed.
+access_log = sa.Table(
+    "access_log",
+    metadata,
+    sa.Column(
+        "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=True
+    ),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+    sa.Column("username", sa.Text, nullable=False, index=True),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("patient", sa.Text, index=True),
+)
+
+
+def create_web_tables(engine: sa.Engine) -> None:
+    """Create what is missing."""
+    with engine.begin() as connection:
+        metadata.create_all(connection, tables=[web_session, access_log])

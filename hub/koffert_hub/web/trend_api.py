@@ -1,0 +1,61 @@
+"""Trends: minimum, mean and maximum of a quantity over equal stretches of time."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from fastapi import Query
+from starlette.responses import Response
+
+from koffert_hub.web.access_log import Action
+from koffert_hub.web.context import Context, CurrentSession
+from koffert_hub.web.guard import Route
+from koffert_hub.web.permissions import Permission
+
+_HOUR_MS = 3_600_000
+# The longest that the patient page offers.
+MAX_HOURS = 24 * 366
+# More than a screen has pixels shows nothing more.
+MAX_BUCKETS = 2000
+
+
+class TrendQuantity(StrEnum):
+    """Quantities that are drawn as trends."""
+
+    SPO2 = "spo2_pct"
+    PULSE = "pulse_bpm"
+    RESPIRATORY_RATE = "respiratory_rate_bpm"
+    FEV1 = "fev1_l"
+    TEMPERATURE = "temperature_c"
+
+
+def trend(
+    context: Context,
+    session: CurrentSession,
+    patient: str,
+    quantity: Annotated[list[TrendQuantity], Query(min_length=1, max_length=len(TrendQuantity))],
+    hours: Annotated[int, Query(ge=1, le=MAX_HOURS)] = 1,
+    buckets: Annotated[int, Query(ge=1, le=MAX_BUCKETS)] = 120,
+) -> Response:
+    """The last `hours` of each `quantity`; times are the starts of buckets in ms since 1970.
+
+    The last hour is part of the ward view and of its line in the access log; more is a look at the patient.
+    """
+    services = context.services
+    if services.live.row(patient) is None:
+        return Response(b'{"error":"no such patient on the ward"}', 404, media_type="application/json")
+    now_ms = services.clock_ms()
+    if hours > 1:
+        context.access_log.record(session.username, Action.SAW_TREND, at_ms=now_ms, patient=patient)
+    start_ms = now_ms - hours * _HOUR_MS
+    found = {
+        name: services.time_series.trend(patient, name, start_ms, now_ms, buckets)
+        for name in dict.fromkeys(quantity)
+    }
+    content = {"start_ms": start_ms, "end_ms": now_ms, "trends": found}
+    return Response(msgspec.json.encode(content), media_type="application/json")
+
+
+ROUTES = (
+    Route("GET", "/api/v1/patients/{patient}/trend", trend, Permission.SEE_WARD),
+)

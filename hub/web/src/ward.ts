@@ -1,0 +1,4 @@
+import { pageData } from "./page/data.ts";
+import { Ward } from "./ward/ward.ts";
+
+new Ward(pageData()).start();

@@ -1,0 +1,113 @@
+import { type Texts, text } from "../format/text.ts";
+import { HourTrend, TREND_BUCKETS, type Trend } from "../model/trend.ts";
+import type { LiveRow } from "../model/row.ts";
+import { Sparkline } from "./sparkline.ts";
+
+/** The browser gives one host six connections over HTTP/1.1, and one is the stream. */
+const LOADS_AT_ONCE = 3;
+/** A pixel of the drawing is about 24 s; drawing more often shows nothing new. */
+const REDRAW_MS = 5000;
+
+interface PatientTrend {
+  readonly cell: HTMLElement;
+  readonly spo2: HourTrend;
+  readonly pulse: HourTrend;
+  sparkline: Sparkline | null;
+  drawnMs: number;
+}
+
+/** The small trends of all rows: loaded when they come into sight, then fed by the stream. */
+export class WardTrends {
+  readonly #texts: Texts;
+  readonly #patients = new Map<string, PatientTrend>();
+  readonly #waiting: string[] = [];
+  readonly #observer: IntersectionObserver;
+  #loading = 0;
+
+  constructor(texts: Texts) {
+    this.#texts = texts;
+    this.#observer = new IntersectionObserver((entries) => this.#sighted(entries));
+  }
+
+  add(patient: string, cell: HTMLElement): void {
+    cell.dataset["trendOf"] = patient;
+    const [spo2, pulse] = [new HourTrend(), new HourTrend()];
+    this.#patients.set(patient, { cell, spo2, pulse, sparkline: null, drawnMs: 0 });
+    this.#observer.observe(cell);
+  }
+
+  remove(patient: string): void {
+    const known = this.#patients.get(patient);
+    if (known === undefined) return;
+    this.#observer.unobserve(known.cell);
+    known.sparkline?.destroy();
+    this.#patients.delete(patient);
+  }
+
+  /** Take what the hub has again, for every trend in use: something was missed. */
+  reload(): void {
+    for (const [patient, { sparkline }] of this.#patients) if (sparkline) this.#queue(patient);
+  }
+
+  feed(row: LiveRow): void {
+    const known = this.#patients.get(row.patient);
+    if (known === undefined || row.measured_at_ms === null || row.quality <= 0) return;
+    if (row.spo2_pct !== null) known.spo2.add(row.measured_at_ms, row.spo2_pct);
+    if (row.pulse_bpm !== null) known.pulse.add(row.measured_at_ms, row.pulse_bpm);
+  }
+
+  draw(nowMs: number): void {
+    for (const known of this.#patients.values()) {
+      if (known.sparkline === null || Math.abs(nowMs - known.drawnMs) < REDRAW_MS) continue;
+      known.sparkline.draw(nowMs, (values) => this.#describe(values));
+      known.drawnMs = nowMs;
+    }
+  }
+
+  #sighted(entries: readonly IntersectionObserverEntry[]): void {
+    for (const { isIntersecting, target } of entries) {
+      const patient = (target as HTMLElement).dataset["trendOf"] ?? "";
+      const known = this.#patients.get(patient);
+      if (!isIntersecting || known === undefined || known.sparkline !== null) continue;
+      known.sparkline = new Sparkline(known.cell, known.spo2, known.pulse);
+      this.#queue(patient);
+    }
+  }
+
+  #queue(patient: string): void {
+    if (!this.#waiting.includes(patient)) this.#waiting.push(patient);
+    this.#pump();
+  }
+
+  #pump(): void {
+    while (this.#loading < LOADS_AT_ONCE) {
+      const patient = this.#waiting.shift();
+      if (patient === undefined) return;
+      this.#loading += 1;
+      void this.#load(patient).finally(() => {
+        this.#loading -= 1;
+        this.#pump();
+      });
+    }
+  }
+
+  async #load(patient: string): Promise<void> {
+    const query = `quantity=spo2_pct&quantity=pulse_bpm&hours=1&buckets=${TREND_BUCKETS}`;
+    const address = `/api/v1/patients/${encodeURIComponent(patient)}/trend?${query}`;
+    // Without an answer the trend grows from the stream; the next snapshot asks again.
+    const answer = await fetch(address).catch(() => null);
+    if (!answer?.ok) return;
+    const { trends } = (await answer.json()) as { trends: Record<string, Trend> };
+    const known = this.#patients.get(patient);
+    if (known === undefined) return;
+    if (trends["spo2_pct"]) known.spo2.load(trends["spo2_pct"]);
+    if (trends["pulse_bpm"]) known.pulse.load(trends["pulse_bpm"]);
+    known.drawnMs = 0;
+  }
+
+  #describe(values: readonly number[]): string {
+    if (values.length === 0) return text(this.#texts, "trend.empty");
+    const [low, high] = [Math.floor(Math.min(...values)), Math.floor(Math.max(...values))];
+    return text(this.#texts, "trend.label", { low, high });
+  }
+}
