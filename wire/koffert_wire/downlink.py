@@ -29,10 +29,15 @@ class Receipt(Struct, frozen=True, array_like=True):
 
 
 class HubState(Struct, frozen=True, array_like=True):
-    """The retained message on `koffert/v1/hub/state`: a hub is (again) here, send what you hold."""
+    """The retained message on `koffert/v1/hub/state`: a hub is (again) here, send what you hold.
+
+    `log_sequence` is the last record that the log held when this epoch began: boxes that knew another
+    epoch send again what was receipted after it.
+    """
 
     hub_epoch: Uuid
     started_ns: int
+    log_sequence: int = 0
 
 
 class Down(NamedTuple):
