@@ -21,7 +21,7 @@ from koffert_hub.ingest import (
 )
 from koffert_hub.intake_records import quarantined_record, refused_record, stored_record
 from koffert_hub.lanes import LaneBook
-from koffert_hub.log_record import SALT_BYTES, payload_hash
+from koffert_hub.log_record import SALT_BYTES, Event, payload_hash
 from koffert_hub.technical_alerts import Cause
 from koffert_hub.time_series.records import TimeQuality
 from koffert_hub.transmission_log import LogWriter, current_epoch
@@ -86,10 +86,29 @@ class Intake:
             for item in first
         ]
         with self._engine.begin() as connection:
-            filing = _Filing(
-                connection, self._random, now_ms, self._quarantine_per_device, registered.devices
+            return self._filing(connection, registered, now_ms).file(decisions)
+
+    def take_again(self, item: int, received: Received, *, now_ms: int) -> bool:
+        """File payload `item` of the quarantine if that is possible now; returns whether it was."""
+        parsed = parse(received)
+        if not isinstance(parsed, Parsed):
+            return False
+        registered = self._look_up([parsed])
+        decision = decide(parsed, registered, self._keys)
+        if not isinstance(decision, Store):
+            return False
+        table = tables.quarantine
+        with self._engine.begin() as connection:
+            self._filing(connection, registered, now_ms).file_again(decision)
+            connection.execute(
+                table.update().where(table.c.id == item).values(requeued_ms=now_ms, payload=b"")
             )
-            return filing.file(decisions)
+        return True
+
+    def _filing(self, connection: sa.Connection, registered: Registered, now_ms: int) -> "_Filing":
+        return _Filing(
+            connection, self._random, now_ms, self._quarantine_per_device, registered.devices
+        )
 
     def _look_up(self, parsed: Iterable[Parsed]) -> Registered:
         devices = {item.topic.device for item in parsed}
@@ -138,6 +157,13 @@ class _Filing:
                 self._refuse(decision)
         return self._finish()
 
+    def file_again(self, decision: Store) -> None:
+        """Write one payload that was quarantined before."""
+        self._known = self._already_taken([decision])
+        self._lanes.load(_outboxes([decision]))
+        self._store_again(decision)
+        self._finish()
+
     def _finish(self) -> Batch:
         self._raise_alerts()
         position = self._log.flush()
@@ -179,29 +205,47 @@ class _Filing:
             self._lanes.stamped(header, decision.payload.stamp)
             return
         basis = self._time_basis(decision)
+        self._take_id(header, self._file_body(decision, basis, Event.TRANSMISSION))
+        if not self._lanes.arrived(header):
+            detail = f"{header.lane} {header.sequence} came twice with different ids"
+            self._alert(header.device, Cause.CLONED_OUTBOX, detail)
+        self._read_messages(decision, basis)
+        lost = self._lanes.stamped(header, decision.payload.stamp)
+        if lost:
+            detail = f"{lost} in this outbox"
+            self._alert(header.device, Cause.LOST_TRANSMISSIONS, detail, count=lost)
+
+    def _store_again(self, decision: Store) -> None:
+        """What was quarantined: its id and its place may have been taken then."""
+        header = decision.payload.header
+        basis = self._time_basis(decision)
+        sequence = self._file_body(decision, basis, Event.REQUEUE)
+        if not self._is_duplicate(header.device, header.id):
+            self._take_id(header, sequence)
+            self._lanes.arrived(header)
+        self._read_messages(decision, basis)
+
+    def _file_body(self, decision: Store, basis: TimeBasis, event: Event) -> int:
         salt = self._random(SALT_BYTES)
         hashed = payload_hash(salt, decision.payload.header_bytes, decision.opened)
-        sequence = self._log.add(stored_record(decision, at_ms=self._now_ms, hashed=hashed))
-        self._take_id(header, sequence)
+        record = stored_record(decision, event, at_ms=self._now_ms, hashed=hashed)
+        sequence = self._log.add(record)
         self._bodies.append(
             {
                 "log_sequence": sequence,
-                "patient": decision.loan.patient if decision.loan else None,
-                "loan": decision.loan.id if decision.loan else None,
+                "patient": record.patient,
+                "loan": record.loan,
                 "salt": salt,
                 "header": decision.payload.header_bytes,
                 "messages": decision.opened,
                 "time_basis": encode_basis(basis),
             }
         )
-        self._keep_count(decision, basis)
+        return sequence
 
-    def _keep_count(self, decision: Store, basis: TimeBasis) -> None:
-        """The place in the outbox's sequence, what was dropped, and clocks that are plainly wrong."""
+    def _read_messages(self, decision: Store, basis: TimeBasis) -> None:
+        """What was dropped, and clocks that are plainly wrong."""
         header = decision.payload.header
-        if not self._lanes.arrived(header):
-            detail = f"{header.lane} {header.sequence} came twice with different ids"
-            self._alert(header.device, Cause.CLONED_OUTBOX, detail)
         for message in decision.messages:
             if isinstance(message, Dropped):
                 self._lanes.dropped(header, message)
@@ -210,11 +254,6 @@ class _Filing:
                 self._lanes.measured(header, time)
                 if time.quality is TimeQuality.CORRECTED:
                     self._alert(header.device, Cause.WRONG_CLOCK, "the box's wall clock was off")
-        lost = self._lanes.stamped(header, decision.payload.stamp)
-        if lost:
-            self._alert(
-                header.device, Cause.LOST_TRANSMISSIONS, f"{lost} in this outbox", count=lost
-            )
 
     def _time_basis(self, decision: Store) -> TimeBasis:
         started_ms = decision.loan.started_ms if decision.loan else None

@@ -5,11 +5,12 @@ from koffert_hub.log_record import Direction, Event, LogRecord, Result
 from koffert_wire.envelope import Header
 
 
-def stored_record(decision: Store, *, at_ms: int, hashed: str) -> LogRecord:
-    """A transmission that was filed."""
+def stored_record(decision: Store, event: Event, *, at_ms: int, hashed: str) -> LogRecord:
+    """A transmission that was filed, at once or after quarantine."""
     header = decision.payload.header
     return _transmission(
         header,
+        event,
         device=header.device,
         patient=decision.loan.patient if decision.loan else None,
         result=Result.STORED,
@@ -23,6 +24,7 @@ def quarantined_record(decision: Quarantine, *, at_ms: int, hashed: str) -> LogR
     """A transmission that is kept whole because it could not be filed."""
     return _transmission(
         decision.header,
+        Event.TRANSMISSION,
         device=decision.device,
         result=Result.QUARANTINED,
         at_ms=at_ms,
@@ -49,6 +51,7 @@ def refused_record(decision: Refuse, *, at_ms: int) -> LogRecord:
 
 def _transmission(
     header: Header | None,
+    event: Event,
     *,
     device: str,
     result: Result,
@@ -62,7 +65,7 @@ def _transmission(
         sequence=0,
         epoch="",
         at_ms=at_ms,
-        event=Event.TRANSMISSION,
+        event=event,
         direction=Direction.UP,
         result=result,
         device=device,

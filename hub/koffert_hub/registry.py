@@ -13,6 +13,7 @@ from argon2.exceptions import VerificationError
 from msgspec import Struct
 
 from koffert_hub import tables
+from koffert_hub.broker_config import HUB_USER
 from koffert_hub.loans import RULES, EndReason, LoanAction, LoanState, next_state
 from koffert_wire.identifiers import is_device_id
 from koffert_wire.sealing import LINK_KEY_BYTES
@@ -98,7 +99,7 @@ def create_device(
     connection: sa.Connection, device_id: str, link_key: bytes, *, centre: str, now_ms: int
 ) -> None:
     """Register a box with the 32-byte key that it shares with the hub; raises RegistryError."""
-    if not is_device_id(device_id):
+    if not is_device_id(device_id) or device_id == HUB_USER:
         raise RegistryError(f"not a device id: {device_id!r}")
     if len(link_key) != LINK_KEY_BYTES:
         raise RegistryError(f"a link key has {LINK_KEY_BYTES} bytes, not {len(link_key)}")

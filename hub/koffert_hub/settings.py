@@ -40,10 +40,11 @@ class BrokerSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class WebSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where the web pages are served."""
+    """Where the web pages are served; `https` says that a proxy in front gives browsers TLS."""
 
     host: str = "127.0.0.1"
     port: Port
+    https: bool = True
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

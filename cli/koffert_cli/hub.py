@@ -1,0 +1,117 @@
+"""`koffert hub`: set up, run and look after the hub."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import click
+
+from koffert_cli.output import CommandGroup, UserError, json_option, print_json
+from koffert_hub.keys import LOG_KEY_FILE
+from koffert_hub.quarantine import held
+from koffert_hub.quarantine import requeue as requeue_items
+from koffert_hub.settings import Settings, SettingsError, load_settings
+from koffert_hub.setup import initialise
+from koffert_hub.status import read_status
+
+_CONFIG = click.option(
+    "--config",
+    "config",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The hub's settings (see config/hub.example.toml).",
+)
+
+
+@click.group(cls=CommandGroup)
+def hub() -> None:
+    """Set up, run and look after the hub of a centre."""
+
+
+@hub.command()
+@_CONFIG
+@json_option
+def init(config: Path, *, as_json: bool) -> None:
+    """Make the data folder: keys, tables, the log's first epoch. Safe to repeat."""
+    settings = _load(config)
+    centre = initialise(settings)
+    if as_json:
+        print_json({"centre": centre, "data_dir": str(settings.data_dir)})
+    else:
+        click.echo(f"Centre {centre}, data in {settings.data_dir}")
+
+
+@hub.command()
+@_CONFIG
+def run(config: Path) -> None:
+    """Run ingest, projector and web pages until SIGTERM."""
+    from koffert_hub.service import run_hub  # noqa: PLC0415 - only this one needs the web stack
+
+    settings = _initialised(config)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    asyncio.run(run_hub(settings))
+
+
+@hub.command()
+@_CONFIG
+@json_option
+def status(config: Path, *, as_json: bool) -> None:
+    """Print counts, the log's head, gaps and open technical alerts."""
+    found = read_status(_initialised(config))
+    if as_json:
+        print_json(found)
+        return
+    click.echo(f"log         {found.log_records} records, head {found.log_head[:16]}…")
+    click.echo(f"stored      {found.transmissions} transmissions")
+    click.echo(f"quarantined {found.quarantined}")
+    click.echo(f"lost        {found.lost} places in outboxes, {found.on_their_way} on their way")
+    for alert in found.alerts:
+        click.echo(f"alert       {alert.device}: {alert.cause} ×{alert.count} ({alert.detail})")
+
+
+@hub.group()
+def quarantine() -> None:
+    """Show what could not be filed."""
+
+
+@quarantine.command(name="list")
+@_CONFIG
+@json_option
+def list_quarantine(config: Path, *, as_json: bool) -> None:
+    """Print one line for each payload in quarantine."""
+    for item in held(_initialised(config)):
+        if as_json:
+            print_json(item)
+        else:
+            click.echo(f"{item.id:6} {item.device:20} {item.reason:20} {item.detail}")
+
+
+@hub.command()
+@_CONFIG
+@click.argument("items", type=int, nargs=-1)
+@json_option
+def requeue(config: Path, items: tuple[int, ...], *, as_json: bool) -> None:
+    """Take payloads out of quarantine through ingest again: ITEMS, or all."""
+    outcome = requeue_items(_initialised(config), items)
+    if as_json:
+        print_json(outcome)
+    else:
+        click.echo(f"{outcome.stored} stored, {outcome.still_held} still held")
+
+
+def _load(config: Path) -> Settings:
+    try:
+        return load_settings(config)
+    except SettingsError as error:
+        raise UserError(str(error), next_step="compare with config/hub.example.toml") from error
+
+
+def _initialised(config: Path) -> Settings:
+    settings = _load(config)
+    if not (settings.data_dir / LOG_KEY_FILE).exists():
+        raise UserError(
+            f"no hub in {settings.data_dir}", next_step=f"koffert hub init --config {config}"
+        )
+    return settings
