@@ -30,6 +30,7 @@ PYTHON = VENV / "bin" / "python"
 WEB_SOURCES = ROOT / "hub" / "web"
 WEB_OUTPUT = ROOT / "hub" / "koffert_hub" / "static"
 DEBIAN = CACHE / "debian"
+NODE = CACHE / "node"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 # binary -> Debian package. A daemon is never installed on the system: it would start by itself and take
@@ -156,14 +157,27 @@ def node_root() -> Path:
     return found
 
 
-def npm(*arguments: str) -> None:
+def link_node() -> None:
+    """Put `node` and `npm` into one folder: the wheel's own npm is a copy that cannot find its library."""
     node = node_root()
-    path = os.pathsep.join((str(node / "bin"), os.environ.get("PATH", "")))
-    script = node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    call(node / "bin" / "node", script, *arguments, env={"PATH": path})
+    NODE.mkdir(parents=True, exist_ok=True)
+    targets = {
+        "node": node / "bin" / "node",
+        "npm": node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js",
+    }
+    for name, target in targets.items():
+        link = NODE / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+
+
+def npm(*arguments: str) -> None:
+    path = os.pathsep.join((str(NODE), os.environ.get("PATH", "")))
+    call(NODE / "npm", *arguments, env={"PATH": path})
 
 
 def install_node_packages() -> None:
+    link_node()
     # No package may run code of its own while it is installed.
     npm("ci", "--ignore-scripts", "--no-audit", "--no-fund")
 
@@ -262,13 +276,13 @@ STEPS = (
         "node",
         "front-end packages",
         with_venv(content("package.json", "package-lock.json")),
-        lambda: [ROOT / "node_modules" / ".package-lock.json"],
+        lambda: [NODE / "node", NODE / "npm", ROOT / "node_modules" / ".package-lock.json"],
         install_node_packages,
     ),
     Step(
         "web",
         "web pages: type check and bundle",
-        content("package-lock.json", "tsconfig.json", "hub/web/**/*"),
+        content("package.json", "package-lock.json", "tsconfig.json", "hub/web/**/*"),
         lambda: [WEB_OUTPUT],
         build_web,
     ),
