@@ -36,6 +36,9 @@ ENTRIES: tuple[Entry, ...] = (
         "koffert_cli.driver:driver",
         "Known devices, and what their bytes mean.",
     ),
+    Entry(
+        "The box", "agent", "koffert_cli.agent:agent", "Run the box, look into it, find its faults."
+    ),
     Entry("The centre", "hub", "koffert_cli.hub:hub", "Set up, run and look after the hub."),
     Entry("The centre", "log", "koffert_cli.log:log", "Read and verify the transmission log."),
 )

@@ -18,10 +18,13 @@ NS_PER_DAY = 24 * 3600 * 1_000_000_000
 class Outbox:
     """One loan's outbox. All methods raise OutboxError, and then nothing has changed.
 
-    `changed` is set whenever there may be more to send; `last_number` is the newest row.
+    `changed` is set whenever there may be more to send; several outboxes may share it. `last_number`
+    is the newest row.
     """
 
-    def __init__(self, store: OutboxStore, worker: Worker, clock: Clock) -> None:
+    def __init__(
+        self, store: OutboxStore, worker: Worker, clock: Clock, changed: asyncio.Event
+    ) -> None:
         self._store = store
         self._worker = worker
         self._clock = clock
@@ -29,17 +32,22 @@ class Outbox:
         self.id = store.outbox_id
         self.hub_epoch = store.hub_epoch
         self.last_number = store.last_number()
-        self.changed = asyncio.Event()
+        self._changed = changed
 
     @classmethod
     async def open(
-        cls, path: Path, quota: Quota, report: Callable[[Drop], Draft], clock: Clock
+        cls,
+        path: Path,
+        quota: Quota,
+        report: Callable[[Drop], Draft],
+        clock: Clock,
+        changed: asyncio.Event,
     ) -> "Outbox":
         """Open or make the file and start its thread."""
         worker = Worker(f"outbox {path.stem}")
         try:
             store = await worker.call(lambda: OutboxStore(path, quota, report))
-            return await worker.call(lambda: cls(store, worker, clock))
+            return await worker.call(lambda: cls(store, worker, clock, changed))
         except BaseException:
             worker.stop()
             raise
@@ -61,7 +69,7 @@ class Outbox:
         rows = await self._worker.call(lambda: self._store.append(drafts))
         if rows:
             self.last_number = max(self.last_number, rows[-1].number)
-            self.changed.set()
+            self._changed.set()
         return rows
 
     async def queued(self, lane: Lane, after: int, up_to: int, max_rows: int) -> Batch:
@@ -81,7 +89,7 @@ class Outbox:
         again = await self._worker.call(lambda: self._store.enter_epoch(hub_epoch, log_sequence))
         self.hub_epoch = hub_epoch
         if again:
-            self.changed.set()
+            self._changed.set()
         return again
 
     async def count(self) -> dict[Lane, LaneCount]:

@@ -1,0 +1,162 @@
+"""One meter's measurements become messages: numbers at 1 Hz, waveforms in blocks of a second. Pure."""
+
+import sys
+from array import array
+from collections.abc import Callable, Sequence
+
+from koffert_agent.clock import NS_PER_S
+from koffert_drivers.device import DeviceRecord, Kind
+from koffert_drivers.measurement import Flag, Measurement
+from koffert_wire.messages import (
+    Instant,
+    Message,
+    Mode,
+    Reading,
+    SampleCodec,
+    SensorLink,
+    SensorState,
+    WaveformBlock,
+)
+from koffert_wire.quantities import QUANTITIES
+
+# Numbers go out once a second (docs/explanation/box.md); a meter that sends once a second itself does so a
+# little early or late, and must not lose every other value to that.
+PERIOD_NS = NS_PER_S
+_EARLY_NS = NS_PER_S // 4
+# A value that comes or goes is told at once, yet a finger that trembles on the clip must not make a flood.
+_CHANGE_GAP_NS = NS_PER_S // 10
+# Samples that come after a longer silence than this do not continue the block before it.
+_SAMPLE_GAP_NS = NS_PER_S // 2
+
+_EXPECTED_CODES: dict[Kind, tuple[str, ...]] = {
+    Kind.SPO2: ("spo2_pct",),
+    Kind.PULSE: ("pulse_bpm",),
+    Kind.SPIROMETRY: ("fev1_l",),
+    Kind.BLOOD_PRESSURE: ("systolic_mmhg", "diastolic_mmhg"),
+    Kind.TEMPERATURE: ("temperature_c",),
+    Kind.WEIGHT: ("weight_kg",),
+}
+_CODES = tuple(
+    quantity.code for quantity in QUANTITIES if quantity.code in Measurement.__struct_fields__
+)
+_INT16_MIN, _INT16_MAX = -(2**15), 2**15 - 1
+
+
+class Channel:
+    """Everything between one meter's parser and the outbox."""
+
+    def __init__(self, record: DeviceRecord, new_id: Callable[[], bytes]) -> None:
+        self._sensor = record.id
+        self._new_id = new_id
+        self._mode = Mode.SPOT if record.waveform_rate_hz is None else Mode.CONTINUOUS
+        self._expected = [code for kind in record.kinds for code in _EXPECTED_CODES.get(kind, ())]
+        self._pace = _Pace()
+        self._waveform = _WaveformBlocks(record.id, record.waveform_rate_hz, new_id)
+
+    def take(self, measurement: Measurement, at: Instant) -> list[Message]:
+        """The messages that one measurement completes."""
+        messages: list[Message] = []
+        values = self._values(measurement)
+        missing = frozenset(code for code, value in values.items() if value is None)
+        if self._mode is Mode.SPOT or self._pace.is_due(missing, at.boottime_ns):
+            messages.append(self._reading(measurement, values, at))
+        samples = () if measurement.finger is False else measurement.waveform
+        return messages + self._waveform.take(samples, at)
+
+    def link_changed(self, link: SensorLink, at: Instant) -> list[Message]:
+        """The messages of a link that came or went; what was half collected goes out."""
+        self._pace = _Pace()
+        return [*self._waveform.flush(), SensorState(at, self._sensor, None, link)]
+
+    def _values(self, measurement: Measurement) -> dict[str, float | None]:
+        """The quality gate: a measurement of quality 0 holds no value, whatever stands in it."""
+        values: dict[str, float | None] = dict.fromkeys(self._expected)
+        if measurement.quality > 0:
+            present = ((code, getattr(measurement, code)) for code in _CODES)
+            values |= {code: value for code, value in present if value is not None}
+        return values
+
+    def _reading(
+        self, measurement: Measurement, values: dict[str, float | None], at: Instant
+    ) -> Reading:
+        flags: tuple[Flag, ...] = measurement.flags
+        if measurement.finger is False and Flag.NO_FINGER not in flags:
+            flags = (*flags, Flag.NO_FINGER)
+        return Reading(
+            id=self._new_id(),
+            at=at,
+            sensor=self._sensor,
+            sensor_serial=None,
+            mode=self._mode,
+            values=values,
+            quality=measurement.quality,
+            flags=tuple(flag.value for flag in flags),
+        )
+
+
+class _Pace:
+    """Lets one measurement a second through, and any that brings or takes away a value."""
+
+    def __init__(self) -> None:
+        self._due_ns = 0
+        self._last_ns: int | None = None
+        self._missing: frozenset[str] = frozenset()
+
+    def is_due(self, missing: frozenset[str], now_ns: int) -> bool:
+        if self._last_ns is not None:
+            changed = missing != self._missing and now_ns - self._last_ns >= _CHANGE_GAP_NS
+            if not changed and now_ns < self._due_ns - _EARLY_NS:
+                return False
+        # The next one is due a second after this one was, unless the meter has fallen behind.
+        self._due_ns = max(self._due_ns, now_ns - _EARLY_NS) + PERIOD_NS
+        self._last_ns = now_ns
+        self._missing = missing
+        return True
+
+
+class _WaveformBlocks:
+    """Gathers samples into blocks of one second."""
+
+    def __init__(self, sensor: str, rate_hz: float | None, new_id: Callable[[], bytes]) -> None:
+        self._sensor = sensor
+        self._rate_hz = rate_hz or 0.0
+        self._new_id = new_id
+        self._samples: list[int] = []
+        self._first: Instant | None = None
+        self._last_ns = 0
+
+    def take(self, samples: Sequence[int], at: Instant) -> list[Message]:
+        """The block that these samples complete, and the one that a silence ended."""
+        if not samples or not self._rate_hz:
+            return []
+        blocks = self.flush() if at.boottime_ns - self._last_ns > _SAMPLE_GAP_NS else []
+        self._last_ns = at.boottime_ns
+        self._first = self._first or self._start_of(len(samples), at)
+        self._samples += samples
+        return blocks + (self.flush() if len(self._samples) >= self._rate_hz else [])
+
+    def flush(self) -> list[Message]:
+        """What has been gathered so far, as a block."""
+        if self._first is None:
+            return []
+        clamped = array("h", (min(max(s, _INT16_MIN), _INT16_MAX) for s in self._samples))
+        if sys.byteorder == "big":
+            clamped.byteswap()
+        block = WaveformBlock(
+            id=self._new_id(),
+            at=self._first,
+            sensor=self._sensor,
+            sensor_serial=None,
+            waveform="ppg",
+            rate_hz=self._rate_hz,
+            count=len(clamped),
+            codec=SampleCodec.INT16_LE,
+            samples=clamped.tobytes(),
+        )
+        self._samples, self._first = [], None
+        return [block]
+
+    def _start_of(self, count: int, at: Instant) -> Instant:
+        """When the first of `count` samples was taken, the last of which has just arrived."""
+        age_ns = round((count - 1) / self._rate_hz * NS_PER_S)
+        return Instant(at.boottime_ns - age_ns, at.wall_ns - age_ns, at.wall_trusted)

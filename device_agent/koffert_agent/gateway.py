@@ -1,0 +1,192 @@
+"""The gateway process: everything between the meters and the hub, put together."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from hashlib import sha256
+
+from msgspec import Struct
+
+from koffert_agent import disk
+from koffert_agent.accounting import Account
+from koffert_agent.channel import Channel
+from koffert_agent.clock import Clock
+from koffert_agent.notify import Notifier, watchdog_period_s
+from koffert_agent.outbox.outbox import Outbox
+from koffert_agent.outbox.records import OutboxError
+from koffert_agent.pipeline import Pipeline
+from koffert_agent.sensor import Sensor
+from koffert_agent.session import Identity, Session
+from koffert_agent.settings import Settings
+from koffert_agent.supervisor import Part, Pulse, Supervisor
+from koffert_agent.transmission import Sealer
+from koffert_agent.uplink import Uplink
+from koffert_agent.worker import Worker
+from koffert_drivers.table import device
+from koffert_wire.messages import Reading
+
+_LOG = logging.getLogger(__name__)
+
+# After SIGTERM: how long what is queued may still go out.
+DRAIN_S = 3.0
+_TIDY_INTERVAL_S = 60.0
+# A disk that takes longer for one commit does not come back by itself: systemd starts a new process.
+_DISK_PATIENCE_S = 60.0
+
+
+class Gateway(Struct, frozen=True):
+    """The parts of a running box."""
+
+    settings: Settings
+    clock: Clock
+    outboxes: Sequence[Outbox]
+    pipeline: Pipeline
+    sensors: Sequence[Sensor]
+    uplink: Uplink
+    supervisor: Supervisor
+
+
+async def run(
+    settings: Settings,
+    clock: Clock,
+    stop: asyncio.Event,
+    acknowledge: Callable[[Reading], None] = lambda _: None,
+) -> None:
+    """Run the box until `stop` is set; raises OutboxError when there is nowhere to keep readings."""
+    notifier = Notifier()
+    async with _open(settings, clock, acknowledge) as gateway:
+        _start(gateway, notifier)
+        notifier.tell("READY=1")
+        await stop.wait()
+        notifier.tell("STOPPING=1")
+        await _wind_down(gateway)
+
+
+@contextlib.asynccontextmanager
+async def _open(
+    settings: Settings, clock: Clock, acknowledge: Callable[[Reading], None]
+) -> AsyncIterator[Gateway]:
+    chance = random.SystemRandom()
+    sealer = Sealer(settings.device, settings.loan, settings.hub_key, clock, os.urandom)
+    changed = asyncio.Event()
+    async with contextlib.AsyncExitStack() as stack:
+        outboxes = await _open_outboxes(stack, settings, clock, sealer, changed)
+        pipeline = Pipeline(outboxes[0], sealer, acknowledge)
+        account = Account(clock, await outboxes[0].traffic_today(), settings.daily_budget_bytes)
+
+        def make_session() -> Session:
+            return Session(
+                settings.endpoint,
+                Identity(settings.device, settings.link_key),
+                outboxes,
+                sealer=sealer,
+                account=account,
+                clock=clock,
+                random=chance.random,
+                changed=changed,
+            )
+
+        uplink = Uplink(make_session, outboxes, account, chance.random)
+        sensors = _make_sensors(settings, clock, sealer, pipeline, chance.random)
+        supervisor = await stack.enter_async_context(Supervisor(chance.random))
+        yield Gateway(settings, clock, outboxes, pipeline, sensors, uplink, supervisor)
+
+
+async def _open_outboxes(
+    stack: contextlib.AsyncExitStack,
+    settings: Settings,
+    clock: Clock,
+    sealer: Sealer,
+    changed: asyncio.Event,
+) -> list[Outbox]:
+    """The current loan's outbox, then those of earlier loans: they still have to be sent."""
+    folder = settings.data_dir / "outbox"
+    current = folder / outbox_name(settings.loan)
+    older = sorted(set(folder.glob("*.sqlite3")) - {current})
+    outboxes = []
+    for path in (current, *older):
+        outbox = await Outbox.open(path, settings.quota, sealer.report, clock, changed)
+        stack.push_async_callback(outbox.close)
+        outboxes.append(outbox)
+    return outboxes
+
+
+def outbox_name(loan: str | None) -> str:
+    """The file of a loan's outbox; the loan id itself stands in no file name."""
+    return f"{sha256((loan or '').encode()).hexdigest()[:16]}.sqlite3"
+
+
+def _make_sensors(
+    settings: Settings,
+    clock: Clock,
+    sealer: Sealer,
+    pipeline: Pipeline,
+    chance: Callable[[], float],
+) -> list[Sensor]:
+    sensors = []
+    for wanted in settings.sensors:
+        record = device(wanted.driver)
+        channel = Channel(record, sealer.new_id)
+        sensors.append(
+            Sensor(record, wanted.port, channel, clock=clock, submit=pipeline.submit, random=chance)
+        )
+    return sensors
+
+
+def _start(gateway: Gateway, notifier: Notifier) -> None:
+    start = gateway.supervisor.start
+    start(Part("pipeline", gateway.pipeline.run))
+    start(Part("uplink", gateway.uplink.run))
+    start(Part("housekeeping", lambda pulse: _keep_house(gateway, pulse), patience_s=120.0))
+    start(Part("watchdog", lambda pulse: _feed_watchdog(gateway, notifier, pulse)))
+    for sensor in gateway.sensors:
+        start(Part(sensor.name, sensor.run))
+
+
+async def _wind_down(gateway: Gateway) -> None:
+    """Stop the meters, keep what they brought, give the link a moment to take it."""
+    await asyncio.gather(*(gateway.supervisor.stop(sensor.name) for sensor in gateway.sensors))
+    await gateway.supervisor.stop("pipeline")
+    try:
+        await gateway.pipeline.flush()
+    except OutboxError as error:
+        _LOG.error("the last readings could not be kept: %s", error)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_S):
+            await gateway.uplink.drained()
+    await gateway.supervisor.stop("uplink")
+
+
+async def _keep_house(gateway: Gateway, pulse: Pulse) -> None:
+    await _look_at_disk(gateway)
+    while True:
+        pulse.beat()
+        for outbox in gateway.outboxes:
+            await outbox.tidy()
+        await asyncio.sleep(_TIDY_INTERVAL_S)
+
+
+async def _look_at_disk(gateway: Gateway) -> None:
+    worker = Worker("disk test")  # not the loop's executor, for which the process's end would wait
+    try:
+        sync_s = await worker.call(lambda: disk.measure_sync_s(gateway.settings.data_dir))
+    finally:
+        worker.stop()
+    level = logging.WARNING if sync_s > disk.SLOW_SYNC_S else logging.INFO
+    _LOG.log(level, "the disk makes a write durable in %.1f ms", sync_s * 1000)
+
+
+async def _feed_watchdog(gateway: Gateway, notifier: Notifier, pulse: Pulse) -> None:
+    """Tell systemd that all is well, as long as it is."""
+    period_s = watchdog_period_s() or _TIDY_INTERVAL_S
+    while True:
+        pulse.rest()
+        await asyncio.sleep(period_s)
+        busy_s = max(outbox.busy_s for outbox in gateway.outboxes)
+        if busy_s > _DISK_PATIENCE_S:
+            _LOG.critical("the disk has not answered for %.0f s", busy_s)
+        elif gateway.supervisor.healthy:
+            notifier.tell("WATCHDOG=1")

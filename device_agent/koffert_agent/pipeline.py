@@ -1,0 +1,119 @@
+"""From the meters to the outbox: what they say is gathered for a moment, then committed in one go."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+
+from koffert_agent.outbox.outbox import Outbox
+from koffert_agent.outbox.records import Draft, OutboxError
+from koffert_agent.supervisor import Pulse
+from koffert_agent.transmission import Sealer, kind_of
+from koffert_wire.messages import Message, Reading, WaveformBlock
+from koffert_wire.topics import Lane
+
+_LOG = logging.getLogger(__name__)
+
+# Vitals are promised to be committed within 100 ms; the disk gets the other half.
+GATHER_S = 0.05
+# Readings that came together travel together, up to this many.
+_MESSAGES_PER_TRANSMISSION = 16
+# While the disk refuses, this much waits in memory: a minute of four meters with waveforms.
+_WAITING_LIMIT = 512
+_DISK_RETRY_S = 1.0
+
+_Waiting = list[tuple[Lane, Message]]
+
+
+class Pipeline:
+    """Gathers messages and commits them; a reading counts as acknowledged only after that."""
+
+    def __init__(
+        self, outbox: Outbox, sealer: Sealer, acknowledge: Callable[[Reading], None]
+    ) -> None:
+        self._outbox = outbox
+        self._sealer = sealer
+        self._acknowledge = acknowledge
+        self._waiting: _Waiting = []
+        self._arrived = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self._committing = asyncio.Lock()
+        self.unacknowledged = 0
+
+    def submit(self, messages: Iterable[Message]) -> None:
+        """Hand over what a meter brought; returns at once."""
+        self._waiting += [(lane_of(message), message) for message in messages]
+        if self._waiting:
+            self._arrived.set()
+
+    def submit_alarm(self, message: Message) -> None:
+        """Hand over what must not wait for the next commit."""
+        self._waiting.append((Lane.ALARM, message))
+        self._arrived.set()
+        self._urgent.set()
+
+    async def run(self, pulse: Pulse) -> None:
+        """Commit what comes, for ever."""
+        while True:
+            pulse.rest()
+            await self._arrived.wait()
+            pulse.beat()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GATHER_S):
+                    await self._urgent.wait()
+            try:
+                await self.flush()
+            except OutboxError as error:
+                _LOG.error("the outbox cannot be written: %s", error)
+                await asyncio.sleep(_DISK_RETRY_S)
+
+    async def flush(self) -> None:
+        """Commit what is waiting; raises OutboxError, and then it still waits."""
+        async with self._committing:
+            taken, self._waiting = self._waiting, []
+            self._arrived.clear()
+            self._urgent.clear()
+            if not taken:
+                return
+            batches = list(_batches(taken))
+            try:
+                drafts = [self._sealer.draft(lane, messages) for lane, messages in batches]
+                stored = {row.id for row in await self._outbox.append(drafts)}
+            except OutboxError:
+                self._put_back(taken)
+                raise
+            self._report(batches, drafts, stored)
+
+    def _report(
+        self, batches: list[tuple[Lane, list[Message]]], drafts: list[Draft], stored: set[bytes]
+    ) -> None:
+        for (_, messages), draft in zip(batches, drafts, strict=True):
+            for reading in (message for message in messages if isinstance(message, Reading)):
+                if draft.id in stored:
+                    self._acknowledge(reading)
+                else:
+                    self.unacknowledged += 1
+
+    def _put_back(self, taken: _Waiting) -> None:
+        """Keep them for the next try; the oldest fall out when the disk refuses for long."""
+        waiting = taken + self._waiting
+        self.unacknowledged += max(len(waiting) - _WAITING_LIMIT, 0)
+        self._waiting = waiting[-_WAITING_LIMIT:]
+        self._arrived.set()
+
+
+def lane_of(message: Message) -> Lane:
+    """The lane of a message that is not an alarm."""
+    return Lane.BULK if isinstance(message, WaveformBlock) else Lane.VITALS
+
+
+def _batches(waiting: _Waiting) -> Iterator[tuple[Lane, list[Message]]]:
+    """The messages of each transmission, alarms first; a waveform block travels alone."""
+    order = {lane: rank for rank, lane in enumerate(Lane)}
+    by_kind = sorted(waiting, key=lambda item: (order[item[0]], kind_of(item[1])))
+    for (lane, _), group in groupby(by_kind, key=lambda item: (item[0], kind_of(item[1]))):
+        messages = [message for _, message in group]
+        size = 1 if lane is Lane.BULK else _MESSAGES_PER_TRANSMISSION
+        for start in range(0, len(messages), size):
+            yield lane, messages[start : start + size]

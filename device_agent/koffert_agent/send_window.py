@@ -1,0 +1,177 @@
+"""What is on its way to the hub and what may follow: few rows, bounded bytes, back-off. Pure.
+
+The order of STREAMS is the order of sending. What was queued while the link is up is live and overtakes
+the backlog of its own lane; backlog and bulk share a bound on unreceipted bytes, so that live vitals
+never wait behind more than about a second of the link.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from koffert_agent.outbox.records import Row
+from koffert_wire.reconnect import Backoff
+from koffert_wire.topics import Lane
+
+
+class Stream(NamedTuple):
+    """One of the queues that the sender serves."""
+
+    lane: Lane
+    live: bool
+
+
+STREAMS = (
+    Stream(Lane.ALARM, live=True),
+    Stream(Lane.ALARM, live=False),
+    Stream(Lane.VITALS, live=True),
+    Stream(Lane.VITALS, live=False),
+    Stream(Lane.BULK, live=True),
+    Stream(Lane.BULK, live=False),
+)
+
+# Live rows in flight per lane; one a second and 16 s of silence are a dead link, not a full window.
+_LIVE_ROWS = 16
+# The least that may be unreceipted of what is paced (docs/explanation/box.md): one second at 64 kbit/s.
+_PACED_FLOOR_BYTES = 8 * 1024
+# Rows of any kind in flight, for the memory's sake.
+_MOST_ROWS = 512
+# When this many wait for a later try the hub has a problem that more rows do not solve.
+_MOST_DEFERRED = 1024
+# No receipt after this: sent again. Twice the round trip of a satellite with a full queue, and some.
+_RECEIPT_TIMEOUT = Backoff(first_s=10.0, cap_s=600.0)
+# The hub said `retry-later`.
+_RETRY_LATER = Backoff(first_s=60.0, cap_s=3600.0)
+_HALF = 0.5
+
+
+class _Flight(Struct):
+    """A row that was sent; `due_s` is when it is sent again."""
+
+    source: int
+    number: int
+    stream: Stream
+    size_bytes: int
+    due_s: float
+    attempts: int = 1
+    deferred: bool = False
+
+
+class SendWindow:
+    """The rows in flight on one link. Times are the loop's."""
+
+    def __init__(self, random: Callable[[], float]) -> None:
+        self._random = random
+        self._flights: dict[bytes, _Flight] = {}
+        self._numbers: set[tuple[int, int]] = set()
+        self._receipted: deque[tuple[float, int]] = deque()
+        self._receipted_bytes = 0
+        self._paced_bytes = 0
+        self._deferred = 0
+        self._live: dict[Stream, int] = dict.fromkeys(STREAMS, 0)
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    def holds(self, source: int, number: int) -> bool:
+        """Whether this row is in flight or put off."""
+        return (source, number) in self._numbers
+
+    def advance(self, now_s: float) -> None:
+        """Forget what was receipted more than a second ago: the pace follows the link."""
+        while self._receipted and self._receipted[0][0] < now_s - 1.0:
+            self._receipted_bytes -= self._receipted.popleft()[1]
+
+    def room_rows(self, stream: Stream) -> int:
+        """How many rows of `stream` may be read now."""
+        if self._deferred >= _MOST_DEFERRED:
+            return 0
+        free = _MOST_ROWS - len(self._flights)
+        if _is_paced(stream):
+            return free if self._paced_bytes < self._paced_limit_bytes() else 0
+        return min(free, _LIVE_ROWS - self._live[stream])
+
+    def fits(self, stream: Stream, size_bytes: int) -> bool:
+        """Whether a row of this size may go now; an empty window takes any."""
+        if not _is_paced(stream):
+            return self._live[stream] < _LIVE_ROWS
+        return not self._paced_bytes or self._paced_bytes + size_bytes <= self._paced_limit_bytes()
+
+    def sent(self, source: int, row: Row, stream: Stream, now_s: float) -> None:
+        """Note a row that has just gone out for the first time on this link."""
+        flight = _Flight(source, row.number, stream, row.size_bytes, now_s + self._timeout_s(1))
+        self._flights[row.id] = flight
+        self._numbers.add((source, row.number))
+        self._weigh(flight, 1)
+
+    def receipted(self, transmission: bytes, now_s: float) -> None:
+        """The hub has it."""
+        flight = self._flights.pop(transmission, None)
+        if flight is None:
+            return
+        self._numbers.discard((flight.source, flight.number))
+        self._receipted.append((now_s, flight.size_bytes))
+        self._receipted_bytes += flight.size_bytes
+        self._weigh(flight, -1)
+
+    def put_off(self, transmission: bytes, now_s: float) -> None:
+        """The hub or the broker does not want it now: later, at last once an hour."""
+        flight = self._flights.get(transmission)
+        if flight is None or flight.deferred:
+            return
+        self._weigh(flight, -1)
+        flight.deferred = True
+        self._weigh(flight, 1)
+        jitter = _HALF + _HALF * self._random()
+        flight.due_s = now_s + _RETRY_LATER.delay_s(flight.attempts, 1.0) * jitter
+
+    def overdue(self, now_s: float, most: int) -> list[tuple[int, int]]:
+        """The (source, number) of rows to send again now; they count as sent again."""
+        due = [flight for flight in self._flights.values() if flight.due_s <= now_s][:most]
+        for flight in due:
+            self._weigh(flight, -1)
+            flight.deferred = False
+            self._weigh(flight, 1)
+            flight.attempts += 1
+            flight.due_s = now_s + self._timeout_s(flight.attempts)
+        return [(flight.source, flight.number) for flight in due]
+
+    def vanished(self, source: int, number: int) -> None:
+        """The row is no longer queued (dropped, or receipted another way)."""
+        for transmission, flight in self._flights.items():
+            if (flight.source, flight.number) == (source, number):
+                del self._flights[transmission]
+                self._numbers.discard((source, number))
+                self._weigh(flight, -1)
+                return
+
+    def hurry(self, now_s: float, within_s: float) -> None:
+        """A hub has come (back): everything in flight is due again, spread over `within_s`."""
+        for flight in self._flights.values():
+            flight.due_s = min(flight.due_s, now_s + within_s * self._random())
+
+    def next_due_s(self) -> float:
+        """When `overdue` will next have something; infinity when nothing is in flight."""
+        return min((flight.due_s for flight in self._flights.values()), default=float("inf"))
+
+    def _timeout_s(self, attempts: int) -> float:
+        return _RECEIPT_TIMEOUT.delay_s(attempts, 1.0)
+
+    def _paced_limit_bytes(self) -> int:
+        return max(_PACED_FLOOR_BYTES, self._receipted_bytes)
+
+    def _weigh(self, flight: _Flight, sign: int) -> None:
+        """Count a flight in (1) or out (-1), where it belongs."""
+        if flight.deferred:
+            self._deferred += sign
+        elif _is_paced(flight.stream):
+            self._paced_bytes += sign * flight.size_bytes
+        else:
+            self._live[flight.stream] += sign
+
+
+def _is_paced(stream: Stream) -> bool:
+    """Alarms and live vitals are few and go at once; the rest is paced."""
+    return stream.lane is Lane.BULK or (stream.lane is Lane.VITALS and not stream.live)

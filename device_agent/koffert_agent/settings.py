@@ -1,0 +1,167 @@
+"""agent.toml as frozen records; whatever is wrong in it is said with file, key and reason."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from msgspec import Meta, Struct
+
+from koffert_agent.outbox.records import Quota
+from koffert_drivers.table import DEVICES
+from koffert_wire.identifiers import is_device_id
+from koffert_wire.mqtt import Endpoint, TlsFiles
+from koffert_wire.sealing import LINK_KEY_BYTES
+
+_SEALING_KEY_BYTES = 32
+_MIB = 1024 * 1024
+# The part of the quota that only alarms may use, and that bulk leaves once more to the vitals.
+_RESERVE_DIVISOR = 16
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Positive = Annotated[int, Meta(ge=1)]
+
+
+class SettingsError(Exception):
+    """The settings cannot be used: `path` and `key` say where, `reason` why."""
+
+    def __init__(self, path: Path, key: str, reason: str) -> None:
+        super().__init__(f"{path}: {key}: {reason}" if key else f"{path}: {reason}")
+        self.path = path
+        self.key = key
+        self.reason = reason
+
+
+class HubSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the centre's broker is and what proves who we are. Paths may be relative to the file.
+
+    `keepalive_s` is 30: NATs of mobile networks forget a silent connection after 30 s to some minutes.
+    """
+
+    host: str
+    port: Port
+    ca: str
+    certificate: str
+    key: str
+    link_key: str
+    sealing_key: str
+    keepalive_s: Annotated[int, Meta(ge=5, le=120)] = 30
+    daily_budget_mb: Positive | None = None
+
+
+class SensorSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """One meter: which driver speaks with it, on which port."""
+
+    driver: str
+    port: str
+
+
+class OutboxSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How much the box keeps while the hub is away: 1 GiB holds a month of continuous pulse waves."""
+
+    quota_mb: Positive = 1024
+
+    @property
+    def quota(self) -> Quota:
+        """The quota with its reserve."""
+        total_bytes = self.quota_mb * _MIB
+        return Quota(total_bytes, total_bytes // _RESERVE_DIVISOR)
+
+
+class _File(Struct, frozen=True, forbid_unknown_fields=True):
+    """agent.toml as written."""
+
+    device: str
+    data_dir: str
+    hub: HubSettings
+    loan: str | None = None
+    sensors: tuple[SensorSettings, ...] = ()
+    outbox: OutboxSettings = OutboxSettings()
+
+
+class Settings(Struct, frozen=True):
+    """agent.toml, checked, with its paths resolved and its key files read."""
+
+    device: str
+    loan: str | None
+    data_dir: Path
+    endpoint: Endpoint
+    link_key: bytes
+    sealing_key: bytes
+    sensors: tuple[SensorSettings, ...] = ()
+    quota: Quota = OutboxSettings().quota
+    daily_budget_bytes: int | None = None
+
+    @property
+    def hub_key(self) -> X25519PublicKey:
+        """The hub's public key, to which all bodies are sealed."""
+        return X25519PublicKey.from_public_bytes(self.sealing_key)
+
+
+def load_settings(path: Path) -> Settings:
+    """Read agent.toml and the key files that it names; raises SettingsError."""
+    file = _parse(path)
+    if not is_device_id(file.device):
+        raise SettingsError(path, "device", f"{file.device!r} is not a device id (a-z, 0-9, -)")
+    _check_sensors(path, file.sensors)
+    folder, hub = path.resolve().parent, file.hub
+    tls = TlsFiles(folder / hub.ca, folder / hub.certificate, folder / hub.key)
+    for key, needed in (("ca", tls.ca), ("certificate", tls.certificate), ("key", tls.key)):
+        _must_exist(path, f"hub.{key}", needed)
+    budget_mb = hub.daily_budget_mb
+    return Settings(
+        device=file.device,
+        loan=file.loan,
+        data_dir=folder / file.data_dir,
+        endpoint=Endpoint(hub.host, hub.port, file.device, tls, hub.keepalive_s),
+        link_key=_read_key(path, "hub.link_key", folder / hub.link_key, LINK_KEY_BYTES),
+        sealing_key=_read_key(
+            path, "hub.sealing_key", folder / hub.sealing_key, _SEALING_KEY_BYTES
+        ),
+        sensors=file.sensors,
+        quota=file.outbox.quota,
+        daily_budget_bytes=None if budget_mb is None else budget_mb * _MIB,
+    )
+
+
+def _parse(path: Path) -> _File:
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        return msgspec.convert(raw, _File)
+    except OSError as error:
+        raise SettingsError(path, "", error.strerror or str(error)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(path, "", f"is not TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        # "Object missing required field `host` - at `$.hub`"
+        reason, _, place = str(error).partition(" - at `$")
+        raise SettingsError(path, place.strip("`.") or "top level", reason) from error
+
+
+def _check_sensors(path: Path, sensors: tuple[SensorSettings, ...]) -> None:
+    known = {record.id for record in DEVICES if record.serial is not None}
+    ports: set[str] = set()
+    for number, sensor in enumerate(sensors):
+        if sensor.driver not in known:
+            reason = f"{sensor.driver!r} is not a serial driver; known: {', '.join(sorted(known))}"
+            raise SettingsError(path, f"sensors[{number}].driver", reason)
+        if sensor.port in ports:
+            raise SettingsError(path, f"sensors[{number}].port", f"{sensor.port} is named twice")
+        ports.add(sensor.port)
+
+
+def _read_key(path: Path, key: str, file: Path, length_bytes: int) -> bytes:
+    _must_exist(path, key, file)
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise SettingsError(path, key, f"{file}: {error.strerror}") from error
+    if len(content) != length_bytes:
+        raise SettingsError(path, key, f"{file} holds {len(content)} bytes, not {length_bytes}")
+    return content
+
+
+def _must_exist(path: Path, key: str, file: Path) -> None:
+    if not file.is_file():
+        raise SettingsError(path, key, f"{file} is not there")
