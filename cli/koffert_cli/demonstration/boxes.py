@@ -1,0 +1,100 @@
+"""Boxes of a demonstration: a simulated oximeter on a port, and the real agent that reads it."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+from koffert_cli.demonstration.children import Child, koffert
+from koffert_cli.demonstration.patients import Patient
+from koffert_cli.demonstration.provision import Box, Site, write_agent_settings
+from koffert_drivers.simulated.oximeter import SimulatedOximeter
+
+# Both serial oximeters of the table take turns, so that a demonstration shows more than one protocol.
+DRIVERS = ("contec-v7", "nonin-serial")
+# A finger's values change slowly; four times a second is far below what a meter shows.
+PHYSIOLOGY_INTERVAL_S = 0.25
+
+
+class Acknowledged(NamedTuple):
+    """A reading that the sensor layer has given out of its hands: it is in the outbox."""
+
+    id: bytes
+    measured_ns: int
+
+
+class SimulatedBox:
+    """One box: `start`, then `stop`; everything it acknowledged is in `acknowledged`."""
+
+    def __init__(self, box: Box, patient: Patient, number: int) -> None:
+        self.box = box
+        self.acknowledged: list[Acknowledged] = []
+        self._patient = patient
+        self._driver = DRIVERS[number % len(DRIVERS)]
+        self._oximeter = SimulatedOximeter(self._driver, patient.at(0.0))
+        self._agent = Child(
+            f"box {box.device}",
+            koffert("agent", "run", "--config", str(box.settings), "--acknowledgements", "-"),
+            box.folder / "agent.log",
+            reads_output=True,
+        )
+        self._reader: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the agent is alive."""
+        return self._agent.running
+
+    async def start(self, site: Site) -> None:
+        """Plug the oximeter in and start the agent."""
+        await self._oximeter.__aenter__()
+        write_agent_settings(self.box, site, self._oximeter.path, self._driver)
+        await self.start_agent()
+
+    async def start_agent(self) -> None:
+        """Start the agent, for the first time or again after `kill`."""
+        await self._agent.start()
+        self._reader = asyncio.create_task(self._read(), name=f"{self._agent.name} output")
+
+    def breathe(self, elapsed_s: float) -> None:
+        """Move the finger on to this moment."""
+        self._oximeter.physiology = self._patient.at(elapsed_s)
+
+    async def kill(self) -> None:
+        """Pull the box's plug."""
+        await self._agent.kill()
+        await self._finish_reading()
+
+    async def stop(self) -> None:
+        """Stop the agent cleanly, then unplug the oximeter."""
+        await self._agent.stop()
+        await self._finish_reading()
+        await self._oximeter.unplug()
+
+    async def _read(self) -> None:
+        stream = self._agent.process.stdout
+        if stream is None:
+            raise RuntimeError("the agent was started without a pipe")
+        while line := await stream.readline():
+            # A killed agent's last line may be cut; what it did not finish, it did not acknowledge.
+            with contextlib.suppress(ValueError):
+                self.acknowledged.append(_acknowledged(line))
+
+    async def _finish_reading(self) -> None:
+        if self._reader is not None:
+            await self._reader
+
+
+def _acknowledged(line: bytes) -> Acknowledged:
+    if not line.endswith(b"\n"):
+        raise ValueError("cut")
+    identifier, _boottime_ns, wall_ns = line.split()
+    return Acknowledged(bytes.fromhex(identifier.decode()), int(wall_ns))
+
+
+async def breathe(boxes: list[SimulatedBox], elapsed_s: Callable[[], float]) -> None:
+    """Keep all fingers moving until cancelled."""
+    while True:
+        for box in boxes:
+            box.breathe(elapsed_s())
+        await asyncio.sleep(PHYSIOLOGY_INTERVAL_S)

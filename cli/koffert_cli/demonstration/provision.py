@@ -1,0 +1,190 @@
+"""Everything a demonstration needs on disk: a throw-away authority, keys, settings, a filled registry."""
+
+import os
+import secrets
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from msgspec import Struct
+
+from koffert_cli.places import configuration_folder
+from koffert_hub import registry
+from koffert_hub.authority import Authority, Identity
+from koffert_hub.broker_config import HUB_USER, BrokerConfig, broker_acl, broker_conf
+from koffert_hub.database import open_database
+from koffert_hub.keys import SEALING_PUBLIC_FILE
+from koffert_hub.registry import Role
+from koffert_hub.settings import load_settings
+from koffert_hub.setup import initialise
+from koffert_wire.sealing import LINK_KEY_BYTES
+
+CENTRE = "Dalane DMS"
+NURSE = "sykepleier"
+_LOOPBACK = "127.0.0.1"
+# 72 random bits: enough for an evening on loopback, short enough to type.
+_PASSWORD_BYTES = 9
+
+
+class Ports(Struct, frozen=True):
+    """The loopback ports of a demonstration."""
+
+    devices: int
+    hub: int
+    web: int
+
+
+class Box(Struct, frozen=True):
+    """One provisioned box: its settings file needs only the port of its oximeter."""
+
+    device: str
+    patient: str
+    loan: str
+    folder: Path
+
+    @property
+    def settings(self) -> Path:
+        """The agent's settings file."""
+        return self.folder / "agent.toml"
+
+
+class Site(Struct, frozen=True):
+    """A provisioned demonstration."""
+
+    folder: Path
+    ports: Ports
+    boxes: tuple[Box, ...]
+    password: str
+
+    @property
+    def hub_settings(self) -> Path:
+        """The hub's settings file."""
+        return self.folder / "hub.toml"
+
+    @property
+    def database_url(self) -> str:
+        """Where the hub's registry and log are."""
+        return load_settings(self.hub_settings).database_url
+
+    @property
+    def broker_settings(self) -> Path:
+        """The broker's configuration."""
+        return self.folder / "broker.conf"
+
+
+def provision(folder: Path, patients: int, ports: Ports, now: datetime) -> Site:
+    """Fill `folder`, which must exist and be empty; `now` dates the certificates and the loans."""
+    authority = Authority.create("Koffert demonstration", now)
+    _write_certificates(folder, authority, now)
+    _write_broker_settings(folder, ports)
+    (folder / "hub.toml").write_text(_hub_settings(ports))
+    settings = load_settings(folder / "hub.toml")
+    centre = initialise(settings)
+    password = secrets.token_urlsafe(_PASSWORD_BYTES)
+    engine = open_database(settings.database_url)
+    try:
+        with engine.begin() as connection:
+            registry.create_user(
+                connection, NURSE, password, Role.NURSE, "Sykepleier Test", centre=centre
+            )
+            boxes = _lend_all(connection, centre, folder / "boxes", patients, now)
+    finally:
+        engine.dispose()
+    for box in boxes:
+        _write_identity(box.folder, "device", authority.issue_client(box.device, now))
+    return Site(folder, ports, boxes, password)
+
+
+def write_agent_settings(box: Box, site: Site, sensor_port: str, driver: str) -> None:
+    """Write the settings of a box whose oximeter is at `sensor_port`."""
+    box.settings.write_text(
+        f"""device = "{box.device}"
+loan = "{box.loan}"
+data_dir = "data"
+
+[hub]
+host = "{_LOOPBACK}"
+port = {site.ports.devices}
+ca = "../../ca.crt"
+certificate = "device.crt"
+key = "device.key"
+link_key = "link.key"
+sealing_key = "../../hub/{SEALING_PUBLIC_FILE}"
+
+[[sensors]]
+driver = "{driver}"
+port = "{sensor_port}"
+"""
+    )
+
+
+def _lend_all(
+    connection: sa.Connection, centre: str, boxes: Path, patients: int, now: datetime
+) -> tuple[Box, ...]:
+    now_ms = int(now.timestamp() * 1000)
+    return tuple(
+        _lend(connection, centre, number, boxes, now_ms) for number in range(1, patients + 1)
+    )
+
+
+def _lend(connection: sa.Connection, centre: str, number: int, boxes: Path, now_ms: int) -> Box:
+    device = f"koffert-{number:04d}"
+    folder = boxes / device
+    folder.mkdir(parents=True)
+    link_key = secrets.token_bytes(LINK_KEY_BYTES)
+    _write_secret(folder / "link.key", link_key)
+    patient = registry.create_patient(connection, centre, f"Testpasient {number}", now_ms=now_ms)
+    registry.create_device(connection, device, link_key, centre=centre, now_ms=now_ms)
+    loan = registry.start_loan(connection, patient, device, now_ms=now_ms)
+    return Box(device, patient, loan, folder)
+
+
+def _write_certificates(folder: Path, authority: Authority, now: datetime) -> None:
+    (folder / "ca.crt").write_bytes(authority.identity.certificate_pem)
+    _write_identity(folder, "broker", authority.issue_server((_LOOPBACK, "localhost"), now))
+    _write_identity(folder, "hub", authority.issue_client(HUB_USER, now))
+
+
+def _write_broker_settings(folder: Path, ports: Ports) -> None:
+    templates = configuration_folder() / "mosquitto"
+    acl_file = folder / "broker.acl"
+    acl_file.write_text(broker_acl((templates / "broker.acl").read_text()))
+    acl_file.chmod(0o600)
+    config = BrokerConfig(
+        device_port=ports.devices,
+        hub_port=ports.hub,
+        ca=folder / "ca.crt",
+        certificate=folder / "broker.crt",
+        key=folder / "broker.key",
+        acl_file=acl_file,
+    )
+    text = broker_conf((templates / "broker.conf").read_text(), config)
+    # As root mosquitto would drop to a user that cannot read keys of mode 0600.
+    user = "user root\n" if os.geteuid() == 0 else ""
+    (folder / "broker.conf").write_text(user + text)
+
+
+def _write_identity(folder: Path, name: str, identity: Identity) -> None:
+    (folder / f"{name}.crt").write_bytes(identity.certificate_pem)
+    _write_secret(folder / f"{name}.key", identity.key_pem)
+
+
+def _write_secret(path: Path, content: bytes) -> None:
+    path.touch(mode=0o600)
+    path.write_bytes(content)
+
+
+def _hub_settings(ports: Ports) -> str:
+    return f"""data_dir = "hub"
+centre = "{CENTRE}"
+
+[broker]
+port = {ports.hub}
+ca = "ca.crt"
+certificate = "hub.crt"
+key = "hub.key"
+
+[web]
+port = {ports.web}
+https = false
+"""
