@@ -31,6 +31,12 @@ class Entry:
 # Shown in this order, under each task's heading. To add a command, add a line (and a page under docs/).
 ENTRIES: tuple[Entry, ...] = (
     Entry(
+        "Try it",
+        "demo",
+        "koffert_cli.demo:demo",
+        "Broker, hub and boxes with simulated patients, on this machine.",
+    ),
+    Entry(
         "Devices",
         "driver",
         "koffert_cli.driver:driver",
