@@ -55,4 +55,6 @@ class AccessLog:
             query = query.where(access_log.c.patient == patient)
         with reading(self._engine) as connection:
             rows = connection.execute(query).all()
-        return [Look(row.id, row.at_ms, row.username, Action(row.action), row.patient) for row in rows]
+        return [
+            Look(row.id, row.at_ms, row.username, Action(row.action), row.patient) for row in rows
+        ]

@@ -83,9 +83,7 @@ def log_out(request: Request, context: Context, session: CurrentSession) -> Resp
     return response
 
 
-def choose_language(
-    context: Context, language: Field, to: Field = "/login"
-) -> Response:
+def choose_language(context: Context, language: Field, to: Field = "/login") -> Response:
     """Remember the language in the browser; an unknown one changes nothing."""
     response = RedirectResponse(_own_path(to) or "/login", status_code=303)
     if language in LANGUAGES:
@@ -103,6 +101,11 @@ def choose_language(
 def account_page(request: Request, context: Context) -> Response:
     """Who is logged in, for roles whose work is elsewhere."""
     return context.page(request, "account.html")
+
+
+def session_state(session: CurrentSession) -> dict[str, str]:
+    """Whether the session still holds; a script asks when its stream is refused."""
+    return {"username": session.username, "role": session.role}
 
 
 def _form_again(
@@ -131,4 +134,5 @@ ROUTES = (
     Route("POST", "/logout", log_out, Permission.OWN_SESSION),
     Route("POST", "/language", choose_language, None),
     Route("GET", "/account", account_page, Permission.OWN_SESSION),
+    Route("GET", "/api/v1/session", session_state, Permission.OWN_SESSION),
 )

@@ -21,7 +21,10 @@ access_log = sa.Table(
     "access_log",
     metadata,
     sa.Column(
-        "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=True
+        "id",
+        sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+        primary_key=True,
+        autoincrement=True,
     ),
     sa.Column("at_ms", sa.BigInteger, nullable=False),
     sa.Column("username", sa.Text, nullable=False, index=True),

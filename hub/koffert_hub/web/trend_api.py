@@ -30,6 +30,7 @@ class TrendQuantity(StrEnum):
 
 
 def trend(
+    *,
     context: Context,
     session: CurrentSession,
     patient: str,
@@ -43,7 +44,9 @@ def trend(
     """
     services = context.services
     if services.live.row(patient) is None:
-        return Response(b'{"error":"no such patient on the ward"}', 404, media_type="application/json")
+        return Response(
+            b'{"error":"no such patient on the ward"}', 404, media_type="application/json"
+        )
     now_ms = services.clock_ms()
     if hours > 1:
         context.access_log.record(session.username, Action.SAW_TREND, at_ms=now_ms, patient=patient)
@@ -56,6 +59,4 @@ def trend(
     return Response(msgspec.json.encode(content), media_type="application/json")
 
 
-ROUTES = (
-    Route("GET", "/api/v1/patients/{patient}/trend", trend, Permission.SEE_WARD),
-)
+ROUTES = (Route("GET", "/api/v1/patients/{patient}/trend", trend, Permission.SEE_WARD),)

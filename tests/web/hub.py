@@ -1,0 +1,200 @@
+"""The web app on a real server on loopback, fed by hand: what the pages' tests look at."""
+
+import asyncio
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+
+from koffert_hub.database import create_tables, open_database
+from koffert_hub.live import Link, LiveEvent, LiveFeed, LiveRow
+from koffert_hub.registry import Role, create_user
+from koffert_hub.time_series import StoredReading, TimeQuality
+from koffert_hub.time_series.sqlite import SqliteTimeSeries
+from koffert_hub.web.app import create_app
+from koffert_hub.web.services import LocalAccounts, WebServices
+
+CENTRE = "Dalane DMS"
+PASSWORD = "hemmelig nok til test"
+DISPLAY_NAMES = {
+    Role.NURSE: "Sykepleier Test",
+    Role.DOCTOR: "Lege Test",
+    Role.AMK: "Operatør Test",
+    Role.ENGINEER: "Tekniker Test",
+    Role.ADMIN: "Administrator Test",
+}
+
+
+class Hub:
+    """A running web app; `url` is its address. Rows are published from any thread."""
+
+    def __init__(self, folder: Path, prepared: Path) -> None:
+        self.offset_ms = 0
+        shutil.copy(prepared, folder / "hub.sqlite")
+        self.engine = open_database(f"sqlite:///{folder / 'hub.sqlite'}")
+        self.feed = LiveFeed(self.now_ms)
+        self.time_series = SqliteTimeSeries(folder / "series.sqlite")
+        self.url = ""
+        self.sequence = 0
+        self._visitors: list[httpx.Client] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def now_ms(self) -> int:
+        """The hub's clock; a test may set it forward."""
+        return time.time_ns() // 1_000_000 + self.offset_ms
+
+    def services(self) -> WebServices:
+        """What the app is given; plain HTTP, because nothing here leaves loopback."""
+        return WebServices(
+            engine=self.engine,
+            live=self.feed,
+            time_series=self.time_series,
+            accounts=LocalAccounts(self.engine),
+            clock_ms=self.now_ms,
+            centre_name=CENTRE,
+            https=False,
+        )
+
+    @contextmanager
+    def serve(self, port: int = 0) -> Iterator[None]:
+        """Serve until the block ends; streams that are open then are cut."""
+        app = create_app(self.services())
+        config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=0)
+        server = uvicorn.Server(config)
+        listener = socket.create_server(("127.0.0.1", port))
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread = threading.Thread(target=self._run, args=(server, listener), name="web")
+        thread.start()
+        try:
+            wait_until(lambda: server.started)
+            yield
+        finally:
+            server.should_exit = True
+            thread.join()
+            listener.close()
+
+    def _run(self, server: uvicorn.Server, listener: socket.socket) -> None:
+        async def run() -> None:
+            self._loop = asyncio.get_running_loop()
+            await server.serve([listener])
+
+        asyncio.run(run())
+
+    def on_loop(self, call: Callable[[], None]) -> None:
+        """Run `call` where the feed lives, and wait for it."""
+        assert self._loop is not None
+        done = threading.Event()
+
+        def run() -> None:
+            call()
+            done.set()
+
+        self._loop.call_soon_threadsafe(run)
+        assert done.wait(5)
+
+    def admit(self, *patients: str) -> None:
+        """Put exactly these patients (`Testpasient 1` …) on the ward."""
+        rows = [place(name) for name in patients]
+        self.on_loop(lambda: self.feed.set_patients(rows, self.sequence))
+
+    def publish(self, name: str, **values: Any) -> LiveRow:
+        """Send one reading of a patient; what is not said is that of a calm one, measured now."""
+        self.sequence += 1
+        now_ms = self.now_ms()
+        calm = {
+            "link": Link.LIVE,
+            "spo2_pct": 91.0,
+            "pulse_bpm": 82.0,
+            "quality": 1.0,
+            "measured_at_ms": now_ms,
+            "received_at_ms": now_ms,
+            "sequence": self.sequence,
+        }
+        row = LiveRow(**{**_identity(name), **calm, **values})
+        event = LiveEvent(self.sequence, row)
+        self.on_loop(lambda: self.feed.publish(event))
+        return row
+
+    def store(self, name: str, series: list[tuple[int, dict[str, float]]]) -> None:
+        """Put readings (ms, values) into the time series."""
+        patient = _identity(name)["patient"]
+        readings = [
+            StoredReading(
+                index.to_bytes(4) + patient.encode().rjust(12)[:12],
+                patient,
+                "koffert-001",
+                "contec-v7",
+                at_ms,
+                TimeQuality.WALL,
+                1.0,
+                values,
+            )
+            for index, (at_ms, values) in enumerate(series)
+        ]
+        self.time_series.write(readings, self.sequence)
+
+    def visitor(self, *, token: str = "") -> httpx.Client:
+        """A browser as far as the server can tell, with the cookie of a session if one is given."""
+        cookies = {"koffert": token} if token else {}
+        visitor = httpx.Client(
+            base_url=self.url, headers={"Origin": self.url}, cookies=cookies, trust_env=False
+        )
+        self._visitors.append(visitor)
+        return visitor
+
+    def close(self) -> None:
+        """Release files and connections."""
+        for visitor in self._visitors:
+            visitor.close()
+        self.time_series.close()
+        self.engine.dispose()
+
+
+def prepare_database(path: Path) -> Path:
+    """A database with one user of each role; hashing their passwords is slow on purpose."""
+    engine = open_database(f"sqlite:///{path}")
+    create_tables(engine)
+    with engine.begin() as connection:
+        for role, name in DISPLAY_NAMES.items():
+            create_user(connection, role, PASSWORD, role, name)
+    engine.dispose()
+    return path
+
+
+def place(name: str) -> LiveRow:
+    """A patient on the ward who has not measured yet."""
+    values: dict[str, Any] = _identity(name)
+    return LiveRow(**values)
+
+
+def _identity(name: str) -> dict[str, str]:
+    number = name.rsplit(" ", 1)[-1]
+    return {
+        "patient": f"p-{number}",
+        "display_name": name,
+        "suitcase": f"koffert-{number.zfill(3)}",
+    }
+
+
+def client(hub: Hub, role: Role | None = None) -> httpx.Client:
+    """A visitor, logged in when a role is given."""
+    visitor = hub.visitor()
+    if role is not None:
+        answer = visitor.post("/login", data={"username": role, "password": PASSWORD})
+        assert answer.status_code == 303
+    return visitor
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    """Wait for something that another thread does."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)

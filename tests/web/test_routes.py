@@ -1,0 +1,76 @@
+"""Every route against every role: deny by default, and nobody forgets a new route."""
+
+import re
+
+import pytest
+from tests.web.hub import Hub, client
+
+from koffert_hub.registry import Role
+from koffert_hub.web.app import ROUTES
+from koffert_hub.web.guard import Route
+from koffert_hub.web.permissions import PERMISSIONS, Permission, may
+
+# Who may call what, written down once more by hand: a change of the table must be meant.
+EXPECTED: dict[tuple[str, str], set[Role] | None] = {
+    ("GET", "/login"): None,
+    ("POST", "/login"): None,
+    ("POST", "/language"): None,
+    ("GET", "/static/{name}"): None,
+    ("POST", "/logout"): set(Role),
+    ("GET", "/account"): set(Role),
+    ("GET", "/api/v1/session"): set(Role),
+    ("GET", "/"): {Role.NURSE, Role.DOCTOR},
+    ("GET", "/api/v1/live"): {Role.NURSE, Role.DOCTOR},
+    ("GET", "/api/v1/patients/{patient}/trend"): {Role.NURSE, Role.DOCTOR},
+}
+
+
+def test_the_table_says_what_was_meant() -> None:
+    stated = {
+        (route.method, route.path): None
+        if route.permission is None
+        else {role for role in Role if may(role, route.permission)}
+        for route in ROUTES
+    }
+    assert stated == EXPECTED
+
+
+def test_every_role_is_in_the_table_and_every_permission_in_use() -> None:
+    assert set(PERMISSIONS) == set(Role)
+    assert {route.permission for route in ROUTES} - {None} == set(Permission)
+
+
+def _guarded() -> list[Route]:
+    return [route for route in ROUTES if route.permission is not None]
+
+
+def _address(route: Route) -> str:
+    return re.sub(r"\{\w+\}", "p-1", route.path)
+
+
+def test_without_a_session_pages_lead_to_the_login_and_the_api_refuses(hub: Hub) -> None:
+    visitor = client(hub)
+    for route in _guarded():
+        answer = visitor.request(route.method, _address(route))
+        if route.path.startswith("/api/"):
+            assert answer.status_code == 401, route.path
+        else:
+            assert answer.status_code == 303, route.path
+            assert answer.headers["location"].startswith("/login"), route.path
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_role_is_refused_where_it_has_no_business(hub: Hub, role: Role) -> None:
+    visitor = client(hub, role)
+    for route in _guarded():
+        assert route.permission is not None
+        if may(role, route.permission):
+            continue
+        answer = visitor.request(route.method, _address(route))
+        assert answer.status_code == 403, route.path
+
+
+def test_what_is_in_no_table_does_not_exist(hub: Hub) -> None:
+    visitor = client(hub, Role.ADMIN)
+    for path in ("/docs", "/openapi.json", "/redoc", "/static/../app.py", "/static/%2e%2e/app.py"):
+        assert visitor.get(path).status_code == 404, path

@@ -1,0 +1,50 @@
+"""Trends as the page asks for them."""
+
+import sqlalchemy as sa
+from tests.web.hub import Hub, client
+
+from koffert_hub.registry import Role
+from koffert_hub.web.tables import access_log
+
+_PATH = "/api/v1/patients/p-1/trend"
+
+
+def test_the_last_hour_comes_in_equal_parts(hub: Hub) -> None:
+    hub.admit("Testpasient 1")
+    now_ms = hub.now_ms()
+    hub.store("Testpasient 1", [(now_ms - 60_000, {"spo2_pct": 90.0, "pulse_bpm": 80.0})])
+    answer = client(hub, Role.NURSE).get(f"{_PATH}?quantity=spo2_pct&quantity=pulse_bpm&buckets=60")
+    found = answer.json()
+    assert found["end_ms"] - found["start_ms"] == 3_600_000
+    assert set(found["trends"]) == {"spo2_pct", "pulse_bpm"}
+    spo2 = found["trends"]["spo2_pct"]
+    assert len(spo2["t_ms"]) == 60
+    assert [value for value in spo2["mean"] if value is not None] == [90.0]
+
+
+def test_nonsense_is_refused_in_words(hub: Hub) -> None:
+    hub.admit("Testpasient 1")
+    visitor = client(hub, Role.NURSE)
+    for query in (
+        "",
+        "?quantity=name",
+        "?quantity=spo2_pct&hours=0",
+        "?quantity=spo2_pct&hours=x",
+        "?quantity=spo2_pct&hours=99999999",
+        "?quantity=spo2_pct&buckets=100000",
+    ):
+        assert visitor.get(_PATH + query).status_code == 422, query
+
+
+def test_who_is_not_on_the_ward_has_no_trend(hub: Hub) -> None:
+    assert client(hub, Role.NURSE).get(f"{_PATH}?quantity=spo2_pct").status_code == 404
+
+
+def test_more_than_the_ward_shows_is_a_look_at_the_patient(hub: Hub) -> None:
+    hub.admit("Testpasient 1")
+    visitor = client(hub, Role.NURSE)
+    visitor.get(f"{_PATH}?quantity=spo2_pct&hours=1")
+    visitor.get(f"{_PATH}?quantity=spo2_pct&hours=24")
+    with hub.engine.connect() as connection:
+        rows = connection.execute(sa.select(access_log).where(access_log.c.patient == "p-1")).all()
+    assert [(row.username, row.action) for row in rows] == [("nurse", "saw-trend")]
