@@ -315,7 +315,7 @@ def set_up(steps: tuple[Step, ...]) -> list[str]:
             continue
         began = time.monotonic()
         remark = step.perform()
-        print(remark or f"done in {time.monotonic() - began:.0f} s")
+        print(remark or f"done in {time.monotonic() - began:.0f} s", flush=True)
         if remark:
             undone.append(remark)
     return undone
