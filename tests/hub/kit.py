@@ -1,0 +1,87 @@
+"""A hub's store with one centre, ready to take in what boxes send."""
+
+import os
+from pathlib import Path
+
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from tests.hub.box import NOON_NS, Box, Queued
+
+from koffert_hub import registry, tables
+from koffert_hub.database import create_tables, open_database, reading
+from koffert_hub.ingest import Received
+from koffert_hub.intake import Batch, Intake
+from koffert_hub.log_record import LogRecord, decode_record
+from koffert_hub.status import Status, status_of
+from koffert_hub.transmission_log import begin_log, rows_after
+from koffert_wire.sealing import key_id
+
+NOON_MS = NOON_NS // 1_000_000
+
+
+class Store:
+    """An engine with tables and an intake; the hub's clock stands at noon unless told."""
+
+    def __init__(self, url: str, *, quarantine_per_device: int = 100) -> None:
+        self.engine = open_database(url)
+        create_tables(self.engine)
+        self.sealing = X25519PrivateKey.generate()
+        self.intake = Intake(
+            self.engine,
+            {key_id(self.sealing.public_key()): self.sealing},
+            random=os.urandom,
+            quarantine_per_device=quarantine_per_device,
+        )
+        with self.engine.begin() as connection:
+            begin_log(connection, os.urandom(16), now_ms=NOON_MS)
+            self.centre = registry.create_centre(connection, "Dalane DMS", now_ms=NOON_MS)
+
+    def box(self, device: str = "box-1", *, lent: bool = True) -> Box:
+        """A registered box, lent to a new patient since an hour ago."""
+        box = Box(device, self.sealing.public_key())
+        with self.engine.begin() as connection:
+            registry.create_device(
+                connection, device, box.link_key, centre=self.centre, now_ms=NOON_MS
+            )
+            if lent:
+                patient = registry.create_patient(
+                    connection, self.centre, "Testpasient 1", now_ms=NOON_MS
+                )
+                box.loan = registry.start_loan(
+                    connection, patient, device, now_ms=NOON_MS - 3_600_000
+                )
+        return box
+
+    def take(self, *queued: Queued, at_ns: int = NOON_NS) -> Batch:
+        """Take these in as one batch, all arrived at `at_ns`."""
+        batch = [Received(item.topic, item.payload(), at_ns) for item in queued]
+        return self.take_raw(*batch)
+
+    def take_raw(self, *received: Received) -> Batch:
+        """Take in payloads as they are."""
+        return self.intake.take(received, now_ms=NOON_MS)
+
+    def records(self) -> list[LogRecord]:
+        """The whole log."""
+        with reading(self.engine) as connection:
+            return [decode_record(row.record) for row in rows_after(connection, 0)]
+
+    def status(self) -> Status:
+        """What `koffert hub status` shows."""
+        with reading(self.engine) as connection:
+            return status_of(connection)
+
+    def alerts(self) -> dict[tuple[str, str], int]:
+        """Open technical alerts and how often each was raised."""
+        return {(a.device, a.cause): a.count for a in self.status().alerts}
+
+    def bodies(self) -> int:
+        """How many bodies are stored."""
+        with reading(self.engine) as connection:
+            count = connection.execute(sa.select(sa.func.count()).select_from(tables.body))
+            return int(count.scalar_one())
+
+
+def sqlite_store(folder: Path, **settings: int) -> Store:
+    """A store in a file."""
+    return Store(f"sqlite:///{folder / 'hub.sqlite'}", **settings)

@@ -1,0 +1,165 @@
+"""From stored bodies to trends and the live feed."""
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.hub.box import NOON_NS, SECOND_NS
+from tests.hub.kit import NOON_MS, Store, sqlite_store
+
+from koffert_hub import registry
+from koffert_hub.live import LiveEvent, LiveFeed, Resync
+from koffert_hub.projector import Projector, rebuild
+from koffert_hub.time_series.sqlite import SqliteTimeSeries
+
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture(name="store")
+def fixture_store(tmp_path: Path) -> Iterator[Store]:
+    store = sqlite_store(tmp_path)
+    yield store
+    store.engine.dispose()
+
+
+@pytest.fixture(name="series")
+def fixture_series(tmp_path: Path) -> Iterator[SqliteTimeSeries]:
+    series = SqliteTimeSeries(tmp_path / "series.sqlite")
+    yield series
+    series.close()
+
+
+def only_patient(store: Store) -> str:
+    with store.engine.connect() as connection:
+        return registry.ward(connection)[0].patient
+
+
+def projector(store: Store, series: SqliteTimeSeries, live: LiveFeed) -> Projector:
+    ticks = itertools.count(NOON_MS, 1_000)
+    key = Ed25519PrivateKey.generate()
+    return Projector(store.engine, series, live, key, clock_ms=lambda: next(ticks))
+
+
+def project(store: Store, series: SqliteTimeSeries) -> LiveFeed:
+    """Run the projector until it has caught up."""
+    live = LiveFeed(lambda: NOON_MS)
+
+    async def run() -> None:
+        running = projector(store, series, live)
+        running.stop()
+        await running.run()
+
+    asyncio.run(run())
+    return live
+
+
+def test_the_trend_holds_what_was_measured(store: Store, series: SqliteTimeSeries) -> None:
+    box = store.box()
+    for spo2 in (90.0, 92.0, 97.0):
+        store.take(box.queue([box.reading(spo2)]), at_ns=box.wall_ns)
+        box.wait(60)
+    project(store, series)
+    trend = series.trend(only_patient(store), "spo2_pct", NOON_MS, NOON_MS + 240_000, 2)
+    assert trend.t_ms == (NOON_MS, NOON_MS + 120_000)
+    assert trend.minimum == (90.0, 97.0)
+    assert trend.mean == (91.0, 97.0)
+    assert trend.maximum == (92.0, 97.0)
+    assert trend.count == (2, 1)
+
+
+def test_a_value_that_the_meter_marked_as_bad_is_no_value(
+    store: Store, series: SqliteTimeSeries
+) -> None:
+    box = store.box()
+    bad = box.reading(88.0, quality=0.0, flags=("finger-out",))
+    store.take(box.queue([bad]))
+    live = project(store, series)
+    assert series.count() == 0
+    row = live.snapshot().rows[0]
+    assert (row.spo2_pct, row.pulse_bpm, row.flags) == (None, None, ("finger-out",))
+
+
+def test_a_reading_from_1970_is_shown_corrected(store: Store, series: SqliteTimeSeries) -> None:
+    box = store.box()
+    box.wall_ns, box.trusted = 0, False
+    queued = box.queue()
+    box.wait(30)
+    store.take(queued)
+    row = project(store, series).snapshot().rows[0]
+    assert row.measured_at_ms == NOON_MS - 30_000
+    assert "clock-corrected" in row.flags
+
+
+def test_a_rebuild_gives_the_same_rows(store: Store, series: SqliteTimeSeries) -> None:
+    box = store.box()
+    for n in range(50):
+        store.take(box.queue([box.reading(85.0 + n % 10)]), at_ns=box.wall_ns)
+        box.wait(37)
+    box.reboot(wall_ns=5 * SECOND_NS)
+    box.trusted = False
+    store.take(box.queue(), at_ns=NOON_NS + 2 * 3_600 * SECOND_NS)
+    project(store, series)
+    patient = only_patient(store)
+    ranges = [
+        (NOON_MS, NOON_MS + HOUR_MS, 60),
+        (NOON_MS - 24 * HOUR_MS, NOON_MS + 24 * HOUR_MS, 48),
+    ]
+    before = [series.trend(patient, "spo2_pct", *span) for span in ranges]
+    assert sum(before[1].count) == 51
+    written = rebuild(store.engine, series, progress=lambda _cursor: None)
+    assert written == 51
+    assert [series.trend(patient, "spo2_pct", *span) for span in ranges] == before
+
+
+def test_projecting_twice_adds_nothing(store: Store, series: SqliteTimeSeries) -> None:
+    box = store.box()
+    store.take(*(box.queue() for _ in range(5)))
+    project(store, series)
+    series.write([], 0)  # as after a restore of an older file: the cursor is behind the rows
+    project(store, series)
+    assert series.count() == 5
+
+
+def test_late_data_never_replaces_a_newer_live_value(
+    store: Store, series: SqliteTimeSeries
+) -> None:
+    box = store.box()
+    late = box.queue([box.reading(80.0)])
+    box.wait(60)
+    store.take(box.queue([box.reading(95.0)]), late, at_ns=box.wall_ns)
+    live = project(store, series)
+    assert live.snapshot().rows[0].spo2_pct == 95.0
+    restarted = project(store, series)
+    assert restarted.snapshot().rows[0].spo2_pct == 95.0
+
+
+def test_a_patient_without_readings_is_on_the_ward(store: Store, series: SqliteTimeSeries) -> None:
+    store.box()
+    (row,) = project(store, series).snapshot().rows
+    assert (row.display_name, row.suitcase, row.sequence) == ("Testpasient 1", "box-1", 0)
+
+
+def test_a_commit_reaches_subscribers(store: Store, series: SqliteTimeSeries) -> None:
+    async def scenario() -> None:
+        box = store.box()
+        live = LiveFeed(lambda: NOON_MS)
+        running = projector(store, series, live)
+        events = live.subscribe()
+        task = asyncio.create_task(running.run())
+        async with asyncio.timeout(5):
+            assert isinstance(await anext(events), Resync)  # the ward came up
+            batch = store.take(box.queue([box.reading(91.0)]))
+            running.wake()
+            event = await anext(events)
+            assert isinstance(event, LiveEvent)
+            assert (event.id, event.row.spo2_pct) == (batch.log_sequence, 91.0)
+            replay = live.subscribe(event.id - 1)
+            assert await anext(replay) == event
+            assert isinstance(await anext(live.subscribe(10**9)), Resync)
+            running.stop()
+            await task
+
+    asyncio.run(scenario())
