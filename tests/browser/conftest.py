@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from tests.web.hub import PASSWORD, Hub, prepare_database
 
 from koffert_hub.registry import Role
-from tests.web.hub import PASSWORD, Hub, prepare_database
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # The desktop that the ward view must fit without scrolling.
-DESKTOP = {"width": 1280, "height": 800}
+DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 _FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -1,14 +1,12 @@
 """The ward page in a real browser: what a nurse sees, and never sees."""
 
 import math
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
 import pytest
-from playwright.sync_api import Page, expect
-
+from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import Visit
 from tests.web.hub import Hub
 
@@ -23,8 +21,12 @@ def _served(hub: Hub) -> Iterator[None]:
         yield
 
 
-def _row(page: Page, patient: str) -> "object":
+def _row(page: Page, patient: str) -> Locator:
     return page.locator(f'tr[data-patient="{patient}"]')
+
+
+def _number(page: Page, patient: str, quantity: str = "spo2") -> Locator:
+    return _row(page, patient).locator(f".{quantity} .number")
 
 
 @contextmanager
@@ -51,7 +53,10 @@ def _hour(hub: Hub, name: str, spo2: Callable[[float], float], pulse: float) -> 
     hub.store(
         name,
         [
-            (now_ms - (60 - minute) * 60_000, {"spo2_pct": spo2(minute), "pulse_bpm": pulse + minute % 5})
+            (
+                now_ms - (60 - minute) * 60_000,
+                {"spo2_pct": spo2(minute), "pulse_bpm": pulse + minute % 5},
+            )
             for minute in range(60)
         ],
     )
@@ -65,9 +70,19 @@ def test_a_ward_of_twelve(hub: Hub, visit: Visit, keep: Callable[..., None]) -> 
     now_ms = hub.now_ms()
     for number, name in enumerate(names[:6]):
         hub.publish(name, spo2_pct=95.0 - 2 * number, pulse_bpm=72.0 + 9 * number)
-    hub.publish("Testpasient 7", spo2_pct=89.0, measured_at_ms=now_ms - 260_000, received_at_ms=now_ms - 259_000)
+    hub.publish(
+        "Testpasient 7",
+        spo2_pct=89.0,
+        measured_at_ms=now_ms - 260_000,
+        received_at_ms=now_ms - 259_000,
+    )
     hub.publish("Testpasient 8", spo2_pct=None, pulse_bpm=None, quality=0.0, flags=("no-finger",))
-    hub.publish("Testpasient 9", spo2_pct=90.0, measured_at_ms=now_ms - 4 * 3_600_000, received_at_ms=now_ms - 4 * 3_600_000)
+    hub.publish(
+        "Testpasient 9",
+        spo2_pct=90.0,
+        measured_at_ms=now_ms - 4 * 3_600_000,
+        received_at_ms=now_ms - 4 * 3_600_000,
+    )
     hub.publish("Testpasient 10", spo2_pct=91.0, mode="spot", measured_at_ms=now_ms - 2 * 3_600_000)
     page = visit()
     with _measuring(hub, *names[:5]):
@@ -76,3 +91,107 @@ def test_a_ward_of_twelve(hub: Hub, visit: Visit, keep: Callable[..., None]) -> 
         page.wait_for_timeout(1500)
         keep(page)
     assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+
+
+def test_a_change_is_on_the_screen_within_two_seconds(hub: Hub, visit: Visit) -> None:
+    hub.admit("Testpasient 1")
+    page = visit()
+    with _measuring(hub, "Testpasient 1"):
+        expect(_number(page, "p-1")).to_have_text("91")
+    hub.publish("Testpasient 1", spo2_pct=81.0, pulse_bpm=118.0)
+    expect(_number(page, "p-1")).to_have_text("81", timeout=CHANGE_WITHIN_MS)
+    expect(_number(page, "p-1", "pulse")).to_have_text("118", timeout=1)
+
+
+def test_a_value_of_a_silent_box_is_struck_through_within_five_seconds(
+    hub: Hub, visit: Visit, keep: Callable[..., None]
+) -> None:
+    hub.admit("Testpasient 1", "Testpasient 2")
+    page = visit()
+    with _measuring(hub, "Testpasient 1", "Testpasient 2"):
+        expect(_row(page, "p-1")).to_have_attribute("data-state", "live")
+    with _measuring(hub, "Testpasient 2"):
+        expect(_row(page, "p-1")).to_have_attribute("data-state", "stale", timeout=STALE_WITHIN_MS)
+        expect(_row(page, "p-2")).to_have_attribute("data-state", "live")
+        expect(_row(page, "p-1")).to_contain_text("gammel verdi: kofferten er stille")
+        struck = "getComputedStyle(document.querySelector('[data-patient=p-1] .number')).textDecorationLine"
+        assert page.evaluate(struck) == "line-through"
+        keep(page)
+
+
+def test_the_value_of_a_removed_finger_is_never_shown(hub: Hub, visit: Visit) -> None:
+    hub.admit("Testpasient 1")
+    page = visit()
+    page.evaluate(
+        """() => {
+          window.seen = new Set();
+          const number = document.querySelector("[data-patient=p-1] .spo2 .number");
+          new MutationObserver(() => window.seen.add(number.textContent))
+            .observe(number, { childList: true, characterData: true, subtree: true });
+        }"""
+    )
+    hub.publish("Testpasient 1", spo2_pct=91.0)
+    expect(_number(page, "p-1")).to_have_text("91")
+    # A meter that goes on saying 34 while it says that no finger is in it.
+    off = {"spo2_pct": 34.0, "pulse_bpm": 20.0, "quality": 0.0, "flags": ("no-finger",)}
+    for _ in range(5):
+        hub.publish("Testpasient 1", **off)
+    expect(_number(page, "p-1")).to_have_text("––")
+    expect(_row(page, "p-1")).to_contain_text("klypen er av")
+    assert "34" not in page.evaluate("[...window.seen]")
+
+
+def test_ages_tick_by_the_hubs_clock_whatever_the_machines_own_says(hub: Hub, visit: Visit) -> None:
+    hub.admit("Testpasient 1")
+    measured_at_ms = hub.now_ms() - 20_000
+    hub.publish("Testpasient 1", mode="spot", measured_at_ms=measured_at_ms)
+    page = visit()
+    page.add_init_script("Date.now = () => 0")
+    page.reload()
+    age = _row(page, "p-1").locator(".age")
+    for _ in range(3):
+        true_s = (hub.now_ms() - measured_at_ms) // 1000
+        expect(age).to_have_text(f"for {true_s + 1} s siden", timeout=1600)
+    expect(_row(page, "p-1")).to_have_attribute("data-state", "live")
+
+
+def test_a_hub_that_dies_greys_everything_and_one_that_returns_is_found(
+    hub: Hub, visit: Visit, keep: Callable[..., None]
+) -> None:
+    hub.admit("Testpasient 1")
+    hub.publish("Testpasient 1", mode="spot")
+    page = visit()
+    expect(_row(page, "p-1")).to_have_attribute("data-state", "live")
+    hub.cut()
+    expect(page.locator("#disconnected")).to_be_visible(timeout=STALE_WITHIN_MS)
+    expect(page.locator("#disconnected")).to_contain_text("Ingen forbindelse med sentralen siden")
+    expect(_row(page, "p-1")).to_have_attribute("data-state", "stale")
+    keep(page)
+    with hub.serve(hub.port):
+        expect(page.locator("#disconnected")).to_be_hidden(timeout=10_000)
+        expect(_row(page, "p-1")).to_have_attribute("data-state", "live")
+        hub.publish("Testpasient 1", spo2_pct=87.0)
+        expect(_number(page, "p-1")).to_have_text("87", timeout=CHANGE_WITHIN_MS)
+
+
+def test_a_hub_that_freezes_without_closing_greys_everything(hub: Hub, visit: Visit) -> None:
+    hub.admit("Testpasient 1")
+    hub.publish("Testpasient 1", mode="spot")
+    page = visit()
+    expect(_row(page, "p-1")).to_have_attribute("data-state", "live")
+    thaw = hub.freeze()
+    try:
+        expect(page.locator("#disconnected")).to_be_visible(timeout=STALE_WITHIN_MS)
+        expect(_row(page, "p-1")).to_have_attribute("data-state", "stale")
+    finally:
+        thaw.set()
+    expect(page.locator("#disconnected")).to_be_hidden(timeout=10_000)
+
+
+def test_a_session_that_ended_leads_to_the_login(hub: Hub, visit: Visit) -> None:
+    page = visit()
+    expect(page.locator("#connection")).to_have_attribute("data-state", "connected")
+    hub.cut()
+    hub.offset_ms += 13 * 3_600_000
+    with hub.serve(hub.port):
+        page.wait_for_url(f"{hub.url}/login?to=*", timeout=10_000)

@@ -42,8 +42,10 @@ class Hub:
         self.feed = LiveFeed(self.now_ms)
         self.time_series = SqliteTimeSeries(folder / "series.sqlite")
         self.url = ""
+        self.port = 0
         self.sequence = 0
         self._visitors: list[httpx.Client] = []
+        self._stop: Callable[[], None] = lambda: None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def now_ms(self) -> int:
@@ -64,21 +66,38 @@ class Hub:
 
     @contextmanager
     def serve(self, port: int = 0) -> Iterator[None]:
-        """Serve until the block ends; streams that are open then are cut."""
+        """Serve until the block ends or `cut`; streams that are open then are closed."""
         app = create_app(self.services())
         config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=0)
         server = uvicorn.Server(config)
         listener = socket.create_server(("127.0.0.1", port))
-        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.port = listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
         thread = threading.Thread(target=self._run, args=(server, listener), name="web")
         thread.start()
+
+        def stop() -> None:
+            server.should_exit = True
+            thread.join()
+            listener.close()
+
+        self._stop = stop
         try:
             wait_until(lambda: server.started)
             yield
         finally:
-            server.should_exit = True
-            thread.join()
-            listener.close()
+            stop()
+
+    def cut(self) -> None:
+        """Stop serving, as if the hub had died."""
+        self._stop()
+
+    def freeze(self) -> threading.Event:
+        """Keep the server from doing anything, its connections open, until the event is set."""
+        assert self._loop is not None
+        thaw = threading.Event()
+        self._loop.call_soon_threadsafe(lambda: thaw.wait(30))
+        return thaw
 
     def _run(self, server: uvicorn.Server, listener: socket.socket) -> None:
         async def run() -> None:

@@ -16,6 +16,7 @@ function view(changes: Partial<LiveRow>, connected = true): RowView {
 test("a live value stands without remark", () => {
   assert.deepEqual(view({}), {
     freshness: "live",
+    mode: "continuous",
     spo2: "91",
     pulse: "82",
     age: "age.now",

@@ -7,9 +7,9 @@ export interface Trend {
   readonly count: readonly number[];
 }
 
-/** The last hour, in buckets of equal width; the newest is last. */
+/** The last hour, a bucket a minute; the newest is last. */
 export const TREND_MS = 60 * 60 * 1000;
-export const TREND_BUCKETS = 120;
+export const TREND_BUCKETS = 60;
 const BUCKET_MS = TREND_MS / TREND_BUCKETS;
 
 interface Bucket {

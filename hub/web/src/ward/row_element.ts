@@ -3,7 +3,7 @@ import { setState, setText, within } from "../page/data.ts";
 import type { RowView } from "./row_view.ts";
 
 /** Shapes that go with the states, so that colour is never alone. */
-const SHAPES = { live: "●", stale: "◌", invalid: "○", none: "–" } as const;
+const SHAPES = { live: "●", taken: "✓", stale: "◌", invalid: "○", none: "–" } as const;
 
 /** The cells of one patient's row. */
 export class RowElement {
@@ -45,8 +45,9 @@ export class RowElement {
 
   show(view: RowView, texts: Texts): void {
     setState(this.root, view.freshness);
-    setText(this.#shape, SHAPES[view.freshness]);
-    setText(this.#word, text(texts, `state.${view.freshness}`));
+    const state = view.freshness === "live" && view.mode === "spot" ? "taken" : view.freshness;
+    setText(this.#shape, SHAPES[state]);
+    setText(this.#word, text(texts, `state.${state}`));
     setText(this.#spo2, view.spo2);
     setText(this.#pulse, view.pulse);
     setText(this.#age, view.age);

@@ -10,6 +10,7 @@ export const NO_VALUE = "––";
 /** One row as the nurse reads it, in words; the DOM only copies it. */
 export interface RowView {
   readonly freshness: Freshness;
+  readonly mode: LiveRow["mode"];
   readonly spo2: string;
   readonly pulse: string;
   readonly age: string;
@@ -51,6 +52,7 @@ export function viewRow(
     state === "live" || state === "stale" ? shown(number, formats) : NO_VALUE;
   return {
     freshness: state,
+    mode: row.mode,
     spo2: value(row.spo2_pct),
     pulse: value(row.pulse_bpm),
     age: age === null || nowMs === null ? "" : ageText(age, nowMs, texts, formats),

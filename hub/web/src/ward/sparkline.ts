@@ -1,14 +1,16 @@
 import uPlot from "uplot";
 import { type HourTrend, TREND_MS } from "../model/trend.ts";
 
-const WIDTH_PX = 150;
-const HEIGHT_PX = 40;
-/** Below this the scale grows downwards; above, a healthy trend must not look like a falling one. */
+const WIDTH_PX = 180;
+const HEIGHT_PX = 46;
+/** Where the scale of SpO₂ begins; it grows downwards when a value is lower. The top is always 100 %. */
 const SPO2_FLOOR_PCT = 80;
-/** A resting pulse lies in here; the scale grows when it does not. */
-const PULSE_RANGE_BPM = [40, 140] as const;
+/** Where the scale of the pulse begins and ends; it grows when a value is beyond. */
+const PULSE_RANGE_BPM = [50, 130] as const;
+/** SpO₂ takes this much of the height, from the top; the pulse takes the rest, so that they never cross. */
+const SPO2_SHARE = 0.62;
 
-/** The last hour of SpO₂ (strong) with pulse (thin) behind it. */
+/** The last hour of SpO₂ (strong, above) and pulse (thin, below). */
 export class Sparkline {
   readonly #plot: uPlot;
   readonly #spo2: HourTrend;
@@ -25,7 +27,6 @@ export class Sparkline {
   draw(nowMs: number, describe: (values: readonly number[]) => string): void {
     const spo2 = this.#spo2.until(nowMs);
     const pulse = this.#pulse.until(nowMs);
-    this.#plot.setScale("x", { min: (nowMs - TREND_MS) / 1000, max: nowMs / 1000 });
     this.#plot.setData([spo2.times, pulse.means, spo2.means], false);
     this.#plot.setScale("x", { min: (nowMs - TREND_MS) / 1000, max: nowMs / 1000 });
     const values = spo2.means.filter((mean) => mean !== null);
@@ -48,12 +49,13 @@ function options(cell: HTMLElement): uPlot.Options {
     axes: [{ show: false }, { show: false }],
     scales: {
       x: { time: false },
-      spo2: { range: (_plot, min) => [Math.min(SPO2_FLOOR_PCT, (min ?? 100) - 2), 100] },
+      spo2: { range: (_plot, low) => above(Math.min(SPO2_FLOOR_PCT, low ?? SPO2_FLOOR_PCT)) },
       pulse: {
-        range: (_plot, min, max) => [
-          Math.min(PULSE_RANGE_BPM[0], min ?? PULSE_RANGE_BPM[0]),
-          Math.max(PULSE_RANGE_BPM[1], max ?? PULSE_RANGE_BPM[1]),
-        ],
+        range: (_plot, low, high) =>
+          below(
+            Math.min(PULSE_RANGE_BPM[0], low ?? PULSE_RANGE_BPM[0]),
+            Math.max(PULSE_RANGE_BPM[1], high ?? PULSE_RANGE_BPM[1]),
+          ),
       },
     },
     series: [
@@ -62,6 +64,16 @@ function options(cell: HTMLElement): uPlot.Options {
       { scale: "spo2", stroke: colour("--trend-first"), width: 2, points: lonely },
     ],
   };
+}
+
+/** The scale that puts `low` to 100 % into the upper part of the drawing. */
+function above(low: number): [number, number] {
+  return [100 - (100 - low) / SPO2_SHARE, 100];
+}
+
+/** The scale that puts `low` to `high` into the lower part of the drawing. */
+function below(low: number, high: number): [number, number] {
+  return [low, low + (high - low) / (1 - SPO2_SHARE)];
 }
 
 /** A single measurement with nothing beside it makes no line; it is drawn as a dot. */
