@@ -54,16 +54,9 @@ async def _run(settings: Settings, engine: sa.Engine, time_series: SqliteTimeSer
         wall_ns=time.time_ns,
         on_commit=lambda _batch: projector.wake(),
     )
-    services = WebServices(
-        engine=engine,
-        live=live,
-        time_series=time_series,
-        accounts=LocalAccounts(engine),
-        clock_ms=wall_ms,
-        centre_name=settings.centre,
-        https=settings.web.https if settings.web else True,
-    )
-    server = _web_server(settings.web, services) if settings.web else None
+    server = None
+    if settings.web is not None:
+        server = _web_server(settings.web, _services(settings, engine, live, time_series))
     async with asyncio.TaskGroup() as tasks:
         ingest = tasks.create_task(worker.run(), name="ingest")
         projecting = tasks.create_task(projector.run(), name="projector")
@@ -77,6 +70,20 @@ async def _run(settings: Settings, engine: sa.Engine, time_series: SqliteTimeSer
         worker.stop()
         await asyncio.wait((ingest,))
         projector.stop()
+
+
+def _services(
+    settings: Settings, engine: sa.Engine, live: LiveFeed, time_series: SqliteTimeSeries
+) -> WebServices:
+    return WebServices(
+        engine=engine,
+        live=live,
+        time_series=time_series,
+        accounts=LocalAccounts(engine),
+        clock_ms=wall_ms,
+        centre_name=settings.centre,
+        https=settings.web is None or settings.web.https,
+    )
 
 
 class _Server(uvicorn.Server):

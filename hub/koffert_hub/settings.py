@@ -69,8 +69,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 def load_settings(path: Path) -> Settings:
     """The settings in a TOML file; raises SettingsError."""
+    folder = path.resolve().parent
+
+    def decode_path(kind: type, value: object) -> Path:
+        if kind is not Path or not isinstance(value, str):
+            raise TypeError(f"expected a path, got {value!r}")
+        return folder / value
+
     try:
-        settings = msgspec.toml.decode(path.read_bytes(), type=Settings)
+        settings = msgspec.toml.decode(path.read_bytes(), type=Settings, dec_hook=decode_path)
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -78,14 +85,4 @@ def load_settings(path: Path) -> Settings:
     broker = settings.broker
     if len({broker.ca is None, broker.certificate is None, broker.key is None}) > 1:
         raise SettingsError(f"{path}: broker: ca, certificate and key go together")
-    folder = path.resolve().parent
-    return msgspec.structs.replace(
-        settings,
-        data_dir=folder / settings.data_dir,
-        broker=msgspec.structs.replace(
-            broker,
-            ca=broker.ca and folder / broker.ca,
-            certificate=broker.certificate and folder / broker.certificate,
-            key=broker.key and folder / broker.key,
-        ),
-    )
+    return settings

@@ -1,0 +1,109 @@
+"""The whole hub against a real broker: receipts, kills, a clean stop, back-pressure."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.hub.broker import OnlineBox, TestBroker, hub_broker
+from tests.hub.process import HubProcess
+
+from koffert_hub.log_access import LogSource, public_keys, verify_database
+from koffert_hub.status import Status, read_status
+from koffert_hub.time_series.sqlite import SqliteTimeSeries
+from koffert_wire.topics import Lane
+
+
+@pytest.fixture(name="broker")
+def fixture_broker(tmp_path: Path) -> Iterator[TestBroker]:
+    with hub_broker(tmp_path) as broker:
+        yield broker
+
+
+@pytest.fixture(name="hub")
+def fixture_hub(tmp_path: Path, broker: TestBroker) -> HubProcess:
+    return HubProcess(tmp_path, broker)
+
+
+def assert_complete(hub: HubProcess, transmissions: int) -> Status:
+    """Each one is stored, logged and projected once, and the log verifies."""
+    status = read_status(hub.settings)
+    assert (status.transmissions, status.lost, status.on_their_way) == (transmissions, 0, 0)
+    series = SqliteTimeSeries(hub.settings.time_series_path)
+    assert series.count() == transmissions
+    assert series.cursor() == status.log_records
+    series.close()
+    key_file = hub.settings.data_dir / "log.pub"
+    source = LogSource(hub.settings.database_url, (key_file,))
+    verified = verify_database(source, public_keys(source.log_keys))
+    assert verified.ok, verified
+    assert verified.records == status.log_records
+    return status
+
+
+async def stored(box: OnlineBox, at_least: int, *, within_s: float = 20) -> None:
+    """Wait until so many ids were receipted, sending again what is waiting."""
+    total = len(box.waiting)
+    async with asyncio.timeout(within_s):
+        while total - len(box.waiting) < at_least:
+            await asyncio.sleep(0.05)
+            if not box.receipts:
+                box.send_again()
+
+
+def test_every_lane_is_receipted_and_stopping_is_clean(hub: HubProcess) -> None:
+    async def scenario() -> None:
+        online = hub.box("box-a")
+        await online.connect()
+        hub.start()
+        online.send(*(online.box.queue(lane=lane) for lane in Lane for _ in range(10)))
+        await online.all_receipted()
+        assert online.hub_states >= 1
+        await online.close()
+
+    asyncio.run(scenario())
+    assert hub.stop() == 0, hub.log()
+    status = assert_complete(hub, 30)
+    assert status.alerts == []
+    assert "WARNING" not in hub.log()
+
+
+def test_the_hub_killed_again_and_again_stores_each_once(hub: HubProcess) -> None:
+    async def scenario() -> None:
+        boxes = [hub.box(f"box-{n}") for n in range(3)]
+        for online in boxes:
+            await online.connect()
+            online.send(*(online.box.queue() for _ in range(150)))
+        for kill in range(3):
+            hub.start()
+            await stored(boxes[kill], 20)
+            hub.kill()
+            for online in boxes:
+                online.send(*(online.box.queue() for _ in range(50)))
+        hub.start()
+        await asyncio.gather(*(online.all_receipted(within_s=40) for online in boxes))
+        for online in boxes:
+            await online.close()
+
+    asyncio.run(scenario())
+    assert hub.stop() == 0, hub.log()
+    assert_complete(hub, 3 * 300)
+
+
+def test_the_broker_killed_under_load_loses_nothing(hub: HubProcess, broker: TestBroker) -> None:
+    async def scenario() -> None:
+        online = hub.box("box-a")
+        hub.start()
+        await online.connect()
+        online.send(*(online.box.queue() for _ in range(200)))
+        await stored(online, 20)
+        broker.mosquitto.kill()
+        online.send(*(online.box.queue() for _ in range(100)))
+        broker.mosquitto.start()
+        await online.connect()
+        await online.all_receipted(within_s=40)
+        await online.close()
+
+    asyncio.run(scenario())
+    assert hub.stop() == 0, hub.log()
+    assert_complete(hub, 300)
