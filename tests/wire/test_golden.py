@@ -16,6 +16,7 @@ from koffert_wire import downlink, envelope, messages, sealing
 from koffert_wire.messages import (
     Dropped,
     Hello,
+    Message,
     SampleCodec,
     SensorLink,
     SensorState,
