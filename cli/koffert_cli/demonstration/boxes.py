@@ -24,12 +24,15 @@ class Acknowledged(NamedTuple):
 
 
 class SimulatedBox:
-    """One box: `start`, then `stop`; everything it acknowledged is in `acknowledged`."""
+    """One box: `start`, then `stop`; everything it acknowledged is in `acknowledged`.
+
+    `patient` may be exchanged while it runs.
+    """
 
     def __init__(self, box: Box, patient: Patient, number: int) -> None:
         self.box = box
         self.acknowledged: list[Acknowledged] = []
-        self._patient = patient
+        self.patient = patient
         self._driver = DRIVERS[number % len(DRIVERS)]
         self._oximeter = SimulatedOximeter(self._driver, patient.at(0.0))
         self._agent = Child(
@@ -58,7 +61,7 @@ class SimulatedBox:
 
     def breathe(self, elapsed_s: float) -> None:
         """Move the finger on to this moment."""
-        self._oximeter.physiology = self._patient.at(elapsed_s)
+        self._oximeter.physiology = self.patient.at(elapsed_s)
 
     async def kill(self) -> None:
         """Pull the box's plug."""
