@@ -60,7 +60,7 @@ class _Flight(Struct):
 
 
 class SendWindow:
-    """The rows in flight on one link. Times are the loop's."""
+    """The rows in flight on one link, `deferred` of them put off. Times are the loop's."""
 
     def __init__(self, random: Callable[[], float]) -> None:
         self._random = random
@@ -69,7 +69,7 @@ class SendWindow:
         self._receipted: deque[tuple[float, int]] = deque()
         self._receipted_bytes = 0
         self._paced_bytes = 0
-        self._deferred = 0
+        self.deferred = 0
         self._live: dict[Stream, int] = dict.fromkeys(STREAMS, 0)
 
     def __len__(self) -> int:
@@ -86,7 +86,7 @@ class SendWindow:
 
     def room_rows(self, stream: Stream) -> int:
         """How many rows of `stream` may be read now."""
-        if self._deferred >= _MOST_DEFERRED:
+        if self.deferred >= _MOST_DEFERRED:
             return 0
         free = _MOST_ROWS - len(self._flights)
         if _is_paced(stream):
@@ -165,7 +165,7 @@ class SendWindow:
     def _weigh(self, flight: _Flight, sign: int) -> None:
         """Count a flight in (1) or out (-1), where it belongs."""
         if flight.deferred:
-            self._deferred += sign
+            self.deferred += sign
         elif _is_paced(flight.stream):
             self._paced_bytes += sign * flight.size_bytes
         else:

@@ -87,6 +87,11 @@ class Session:
         """Rows that were sent and not yet receipted."""
         return len(self._window)
 
+    @property
+    def put_off(self) -> int:
+        """Those of them that the hub or the broker wants later."""
+        return self._window.deferred
+
     async def open(self) -> None:
         """Connect, listen, and greet the hub; raises MqttError."""
         await self._connection.open()
@@ -238,9 +243,11 @@ class Session:
             await source.outbox.release(receipt.stored, receipt.hub_epoch, receipt.log_sequence)
         for transmission in receipt.stored:
             self._window.receipted(transmission, now_s)
-        for transmission, reason in receipt.retry_later:
-            _LOG.warning("the hub wants a transmission later: %s", reason.value)
+        for transmission, _ in receipt.retry_later:
             self._window.put_off(transmission, now_s)
+        if receipt.retry_later:
+            why = ", ".join(sorted({reason.value for _, reason in receipt.retry_later}))
+            _LOG.warning("the hub wants %d later: %s", len(receipt.retry_later), why)
 
     async def _write_account(self) -> None:
         traffic = self._account.collect()

@@ -38,6 +38,7 @@ class UplinkStatus(Struct, frozen=True):
     link: LinkState
     since_s: float
     in_flight: int
+    put_off: int
     last_receipt_s_ago: float | None
     last_error: str | None
     budget_spent: bool
@@ -105,6 +106,7 @@ class Uplink:
             link=LinkState.DOWN if session is None else LinkState.UP,
             since_s=now_s - self._changed_s,
             in_flight=0 if session is None else session.in_flight,
+            put_off=0 if session is None else session.put_off,
             last_receipt_s_ago=None if receipt_s is None else now_s - receipt_s,
             last_error=self._last_error,
             budget_spent=self._account.spent,

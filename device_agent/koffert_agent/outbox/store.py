@@ -6,12 +6,12 @@ Everything here blocks and belongs to one thread (`outbox.py` owns it).
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 from zlib import crc32
 
 from koffert_agent.outbox.ballast import Ballast
+from koffert_agent.outbox.database import Database
 from koffert_agent.outbox.records import (
     Batch,
     Draft,
@@ -23,7 +23,6 @@ from koffert_agent.outbox.records import (
     Quota,
     Row,
 )
-from koffert_agent.outbox.schema import open_database, typed_errors
 from koffert_wire.envelope import Sealed
 from koffert_wire.topics import Lane
 
@@ -45,20 +44,19 @@ class OutboxStore:
     def __init__(
         self, path: Path, quota: Quota, report: Callable[[Drop], Draft], *, vfs: str = ""
     ) -> None:
-        self._database = open_database(path, vfs)
+        self._database = Database(path, vfs)
         self._quota = quota
         self._report = report
         self._ballast = Ballast(path.with_suffix(".ballast"))
         self._refused: Counter[Lane] = Counter()
         self._unreadable: set[int] = set()
-        self.outbox_id: bytes = self._one("SELECT value FROM meta WHERE key = 'outbox_id'")
-        self.age_ns: int = self._one("SELECT value FROM meta WHERE key = 'age_ns'")
+        self.outbox_id: bytes = self._database.one("SELECT value FROM meta WHERE key = 'outbox_id'")
+        self.age_ns: int = self._database.one("SELECT value FROM meta WHERE key = 'age_ns'")
         self._ballast.fill()
 
     def close(self) -> None:
         """Close the file; a last checkpoint empties the WAL."""
-        with typed_errors():
-            self._database.close(force=True)
+        self._database.close()
 
     # -- in ---------------------------------------------------------------------------------------
 
@@ -78,7 +76,7 @@ class OutboxStore:
     def _append(self, drafts: Sequence[Draft]) -> list[Row]:
         rows: list[Row] = []
         refused = Counter(self._refused)
-        with self._transaction():
+        with self._database.transaction():
             for draft in drafts:
                 if self._make_room(draft.lane, draft.weight_bytes):
                     self._report_refused(draft.lane, refused.pop(draft.lane, 0))
@@ -93,7 +91,7 @@ class OutboxStore:
         _LOG.error("the disk is full: making room for what matters more than waveforms")
         self._ballast.release()
         try:
-            with self._transaction():
+            with self._database.transaction():
                 self._forget_released(self._quota.total_bytes)
                 self._drop_oldest_bulk(self._quota.total_bytes // _CHUNK_DIVISOR)
             return self._append(drafts)
@@ -104,20 +102,23 @@ class OutboxStore:
             return []
 
     def _write(self, draft: Draft) -> Row:
-        sequence = self._one("SELECT next_sequence FROM lane WHERE lane = ?", draft.lane.value)
+        sequence = self._database.one(
+            "SELECT next_sequence FROM lane WHERE lane = ?", draft.lane.value
+        )
         sealed = draft.seal(self.outbox_id, sequence)
         self._database.execute(
             "INSERT INTO transmission (id, lane, sequence, state, header, body, checksum)"
             " VALUES (?, ?, ?, 'queued', ?, ?, ?)",
-            (draft.id, draft.lane.value, sequence, *sealed, _checksum(sealed)),
+            *(draft.id, draft.lane.value, sequence),
+            *(*sealed, _checksum(sealed)),
         )
-        number = self._database.last_insert_rowid()
+        number = self._database.last_row
         self._advance(draft.lane, 1)
         return Row(number, draft.id, draft.lane, sequence, sealed)
 
     def _advance(self, lane: Lane, count: int) -> None:
         self._database.execute(
-            "UPDATE lane SET next_sequence = next_sequence + ? WHERE lane = ?", (count, lane.value)
+            "UPDATE lane SET next_sequence = next_sequence + ? WHERE lane = ?", count, lane.value
         )
 
     # -- out --------------------------------------------------------------------------------------
@@ -127,7 +128,7 @@ class OutboxStore:
 
         A damaged row is set aside, reported to the hub and left out.
         """
-        found = self._all(
+        found = self._database.all(
             "SELECT number FROM transmission WHERE state = 'queued' AND lane = ?"
             " AND number > ? AND number <= ? ORDER BY number LIMIT ?",
             lane.value,
@@ -155,7 +156,7 @@ class OutboxStore:
 
     def lowest_queued(self) -> dict[Lane, int]:
         """Per lane the lowest sequence still queued; the next one to come when nothing is."""
-        found = self._all(
+        found = self._database.all(
             "SELECT lane, coalesce((SELECT sequence FROM transmission AS queued WHERE"
             " state = 'queued' AND queued.lane = lane.lane ORDER BY number LIMIT 1), next_sequence)"
             " FROM lane"
@@ -165,23 +166,26 @@ class OutboxStore:
     def release(self, ids: Iterable[bytes], hub_epoch: bytes, log_sequence: int) -> list[int]:
         """Mark what the hub has stored; returns the numbers of the rows that were still queued."""
         numbers: list[int] = []
-        with self._transaction():
+        with self._database.transaction():
             for transmission in ids:
-                numbers += (
-                    number
-                    for (number,) in self._database.execute(
-                        "UPDATE transmission SET state = 'released', hub_epoch = ?,"
-                        " log_sequence = ?, released_age_ns = ?"
-                        " WHERE id = ? AND state = 'queued' RETURNING number",
-                        (hub_epoch, log_sequence, self.age_ns, transmission),
-                    )
+                found = self._database.all(
+                    "UPDATE transmission SET state = 'released', hub_epoch = ?,"
+                    " log_sequence = ?, released_age_ns = ?"
+                    " WHERE id = ? AND state = 'queued' RETURNING number",
+                    hub_epoch,
+                    log_sequence,
+                    self.age_ns,
+                    transmission,
                 )
+                numbers += (number for (number,) in found)
         return numbers
 
     @property
     def hub_epoch(self) -> bytes | None:
         """The hub's epoch as this outbox last met it."""
-        found: list[tuple[bytes]] = self._all("SELECT value FROM meta WHERE key = 'hub_epoch'")
+        found: list[tuple[bytes]] = self._database.all(
+            "SELECT value FROM meta WHERE key = 'hub_epoch'"
+        )
         return found[0][0] if found else None
 
     def enter_epoch(self, hub_epoch: bytes, log_sequence: int) -> int:
@@ -191,21 +195,20 @@ class OutboxStore:
         """
         if hub_epoch == self.hub_epoch:
             return 0
-        with self._transaction():
+        with self._database.transaction():
             self._database.execute(
                 "UPDATE transmission SET state = 'queued' WHERE state = 'released'"
                 " AND hub_epoch <> ? AND log_sequence > ?",
-                (hub_epoch, log_sequence),
+                hub_epoch,
+                log_sequence,
             )
-            again = self._database.changes()
-            self._database.execute(
-                "INSERT OR REPLACE INTO meta VALUES ('hub_epoch', ?)", (hub_epoch,)
-            )
+            again = self._database.changed_rows
+            self._database.execute("INSERT OR REPLACE INTO meta VALUES ('hub_epoch', ?)", hub_epoch)
         return again
 
     def _row(self, number: int) -> Row | None:
         try:
-            found = self._all(
+            found = self._database.all(
                 "SELECT id, lane, sequence, header, body, checksum FROM transmission"
                 " WHERE number = ? AND state = 'queued'",
                 number,
@@ -225,8 +228,8 @@ class OutboxStore:
     def _set_aside(self, number: int) -> None:
         """Quarantine one row: out of the queue, kept on disk, named to the hub."""
         self._unreadable.add(number)
-        with self._transaction():
-            (found,) = self._all(
+        with self._database.transaction():
+            (found,) = self._database.all(
                 "SELECT lane, sequence FROM transmission INDEXED BY queued"
                 " WHERE number = ? AND state = 'queued' AND lane IN ('alarm', 'vitals', 'bulk')",
                 number,
@@ -234,27 +237,23 @@ class OutboxStore:
             lane, sequence = Lane(found[0]), found[1]
             self._give_up(Drop(lane, sequence, sequence, 1, DropReason.DAMAGED))
         _LOG.error("row %d (%s %d) is damaged and set aside", number, lane.value, sequence)
-        with contextlib.suppress(OutboxError), self._transaction():
+        with contextlib.suppress(OutboxError), self._database.transaction():
             self._database.execute(
-                "UPDATE transmission SET state = 'damaged' WHERE number = ?", (number,)
+                "UPDATE transmission SET state = 'damaged' WHERE number = ?", number
             )
 
     # -- room -------------------------------------------------------------------------------------
 
     def tidy(self, age_ns: int, keep_released_ns: int) -> None:
         """Note the outbox's age in running time, forget old released rows, give space back."""
-        with self._transaction():
-            self._database.execute("UPDATE meta SET value = ? WHERE key = 'age_ns'", (age_ns,))
+        with self._database.transaction():
+            self._database.execute("UPDATE meta SET value = ? WHERE key = 'age_ns'", age_ns)
             self._database.execute(
                 "DELETE FROM transmission WHERE state = 'released' AND released_age_ns < ?",
-                (age_ns - keep_released_ns,),
+                age_ns - keep_released_ns,
             )
         self.age_ns = age_ns
-        with typed_errors():
-            spare = self._database.pragma("freelist_count") - _FREE_PAGES_KEPT
-            if spare > 0:
-                step = min(spare, _FREE_PAGES_STEP)
-                self._database.execute(f"PRAGMA incremental_vacuum({step})").fetchall()
+        self._database.give_back_pages(_FREE_PAGES_KEPT, _FREE_PAGES_STEP)
         self._ballast.fill()
 
     def _make_room(self, lane: Lane, row_bytes: int) -> bool:
@@ -269,7 +268,7 @@ class OutboxStore:
         return self._held_bytes() + row_bytes <= limit_bytes
 
     def _held_bytes(self) -> int:
-        held: int = self._one("SELECT sum(bytes) FROM tally")
+        held: int = self._database.one("SELECT sum(bytes) FROM tally")
         return held
 
     def _forget_released(self, goal_bytes: int) -> int:
@@ -286,10 +285,12 @@ class OutboxStore:
         """Delete the oldest rows of a kind; returns (sequence, size) of each."""
         deleted, freed_bytes = [], 0
         oldest_first = f"SELECT number, sequence, size FROM transmission WHERE {which}"  # noqa: S608 - `which` is a constant of this file
-        for number, sequence, size in self._all(f"{oldest_first} ORDER BY number LIMIT 4096"):
+        for number, sequence, size in self._database.all(
+            f"{oldest_first} ORDER BY number LIMIT 4096"
+        ):
             if freed_bytes >= goal_bytes:
                 break
-            self._database.execute("DELETE FROM transmission WHERE number = ?", (number,))
+            self._database.execute("DELETE FROM transmission WHERE number = ?", number)
             deleted.append((sequence, size))
             freed_bytes += size
         return deleted
@@ -297,14 +298,14 @@ class OutboxStore:
     def _report_refused(self, lane: Lane, count: int) -> None:
         """Give the refused ones the sequences they would have had, and name those as dropped."""
         if count:
-            first = self._one("SELECT next_sequence FROM lane WHERE lane = ?", lane.value)
+            first = self._database.one("SELECT next_sequence FROM lane WHERE lane = ?", lane.value)
             self._advance(lane, count)
             self._give_up(Drop(lane, first, first + count - 1, count, DropReason.FULL))
 
     def _give_up(self, drop: Drop) -> None:
         """Count a loss and queue the message that names it, whatever the quota says."""
         self._database.execute(
-            "UPDATE lane SET dropped = dropped + ? WHERE lane = ?", (drop.count, drop.lane.value)
+            "UPDATE lane SET dropped = dropped + ? WHERE lane = ?", drop.count, drop.lane.value
         )
         self._write(self._report(drop))
 
@@ -312,16 +313,16 @@ class OutboxStore:
 
     def last_number(self) -> int:
         """The number of the newest row ever queued."""
-        found = self._all("SELECT seq FROM sqlite_sequence WHERE name = 'transmission'")
+        found = self._database.all("SELECT seq FROM sqlite_sequence WHERE name = 'transmission'")
         return int(found[0][0]) if found else 0
 
     def count(self) -> dict[Lane, LaneCount]:
         """What the outbox holds, by lane."""
         tally = {
             (lane, state): (rows, row_bytes)
-            for lane, state, rows, row_bytes in self._all("SELECT * FROM tally")
+            for lane, state, rows, row_bytes in self._database.all("SELECT * FROM tally")
         }
-        dropped = dict(self._all("SELECT lane, dropped FROM lane"))
+        dropped = dict(self._database.all("SELECT lane, dropped FROM lane"))
         return {
             lane: LaneCount(
                 *tally[lane.value, "queued"],
@@ -334,7 +335,7 @@ class OutboxStore:
         }
 
     def _oldest_header(self, lane: Lane) -> bytes | None:
-        found: list[tuple[bytes]] = self._all(
+        found: list[tuple[bytes]] = self._database.all(
             "SELECT header FROM transmission WHERE state = 'queued' AND lane = ?"
             " ORDER BY number LIMIT 1",
             lane.value,
@@ -343,45 +344,25 @@ class OutboxStore:
 
     def add_traffic(self, day: int, sent: dict[Lane, tuple[int, int]]) -> None:
         """Add (transmissions, bytes) handed to the link on `day` (days since 1970)."""
-        with self._transaction():
+        with self._database.transaction():
             for lane, (transmissions, sent_bytes) in sent.items():
                 self._database.execute(
                     "INSERT INTO traffic VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE"
                     " SET transmissions = transmissions + ?3, bytes = bytes + ?4",
-                    (day, lane.value, transmissions, sent_bytes),
+                    *(day, lane.value, transmissions, sent_bytes),
                 )
             self._database.execute(
                 "DELETE FROM traffic WHERE day NOT IN"
                 " (SELECT DISTINCT day FROM traffic ORDER BY day DESC LIMIT ?)",
-                (_TRAFFIC_DAYS,),
+                _TRAFFIC_DAYS,
             )
 
     def traffic(self, day: int) -> dict[Lane, tuple[int, int]]:
         """What was handed to the link on `day`: (transmissions, bytes) by lane."""
-        found = self._all("SELECT lane, transmissions, bytes FROM traffic WHERE day = ?", day)
+        found = self._database.all(
+            "SELECT lane, transmissions, bytes FROM traffic WHERE day = ?", day
+        )
         return {Lane(lane): (transmissions, sent) for lane, transmissions, sent in found}
-
-    # -- SQLite -----------------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with typed_errors():
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._database.execute("COMMIT")
-            except BaseException:
-                # SQLite has already rolled back by itself after a full disk or an I/O error.
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
-
-    def _all(self, statement: str, *values: object) -> list[Any]:
-        with typed_errors():
-            return self._database.execute(statement, values).fetchall()
-
-    def _one(self, statement: str, *values: object) -> Any:
-        return self._all(statement, *values)[0][0]
 
 
 class _DamagedRowError(Exception):
