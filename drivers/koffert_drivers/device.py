@@ -21,6 +21,7 @@ class Kind(StrEnum):
     SPO2 = "spo2"
     PULSE = "pulse"
     PPG = "ppg"
+    BEAT_INTERVALS = "beat-intervals"
     SPIROMETRY = "spirometry"
     BLOOD_PRESSURE = "blood-pressure"
     TEMPERATURE = "temperature"
@@ -52,12 +53,17 @@ class SerialSettings(Struct, frozen=True):
 
 
 class Conversation(Struct, frozen=True):
-    """What the host says; many devices are silent, or fall silent, without it."""
+    """What the host says; many devices are silent, or fall silent, without it.
+
+    `acknowledge` answers a measurement, once it is safe; `refuse` answers a damaged frame.
+    """
 
     on_connect: tuple[bytes, ...] = ()
     keep_alive: bytes = b""
     keep_alive_s: float = 0.0
     on_disconnect: tuple[bytes, ...] = ()
+    acknowledge: bytes = b""
+    refuse: bytes = b""
 
 
 class Stream(Struct, frozen=True):
@@ -74,12 +80,18 @@ class Stream(Struct, frozen=True):
     whole_values: bool = False
 
 
-class BleProfile(Struct, frozen=True):
-    """How a device is found on the air and spoken to; a match of any one of the three is enough."""
+class Recognition(Struct, frozen=True):
+    """How a device is known on the air: a name tells more than an address, an address more than a service."""
 
-    services: tuple[str, ...]
-    names: tuple[str, ...] = ()  # beginnings of the advertised name, without trailing NULs
-    ouis: tuple[str, ...] = ()  # first three bytes of the public address
+    names: tuple[str, ...] = ()  # beginnings, compared without the NULs that some devices pad with
+    ouis: tuple[str, ...] = ()  # the first three bytes of a public address
+    services: tuple[str, ...] = ()  # advertised ones that no other device has
+
+
+class BleProfile(Struct, frozen=True):
+    """How a device is spoken to over Bluetooth Low Energy."""
+
+    service: str
     write_characteristic: str | None = None
     needs_bond: bool = False
 
@@ -130,7 +142,10 @@ def short_uuid(name: str) -> str:
 
 
 class DeviceRecord(Struct, frozen=True, kw_only=True):
-    """One row of the device table. The first stream is the one to use when nothing else is said."""
+    """One row of the device table. The first stream is the one to use when nothing else is said.
+
+    `sources` says where the protocol is known from, `limits` what the driver cannot tell.
+    """
 
     id: str
     name: str
@@ -138,6 +153,9 @@ class DeviceRecord(Struct, frozen=True, kw_only=True):
     kinds: tuple[Kind, ...]
     streams: tuple[Stream, ...]
     quality_scale: QualityScale
+    sources: str
+    limits: tuple[str, ...] = ()
+    recognition: Recognition = Recognition()
     serial: SerialSettings | None = None
     ble: BleProfile | None = None
 

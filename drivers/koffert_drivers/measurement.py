@@ -129,7 +129,7 @@ NUMBERS = (
     "temperature_c",
     "weight_kg",
 )
-_NO_NUMBERS = dict.fromkeys(NUMBERS)
+_NO_NUMBERS = {**dict.fromkeys(NUMBERS), "interval_ms": ()}
 
 
 class Measurement(Struct, frozen=True, kw_only=True):
@@ -210,19 +210,21 @@ def judged(raw: Measurement) -> Measurement:
 
 
 def judged_oximetry(raw: Measurement) -> Measurement:
-    """`judged` for an oximeter, where a saturation without a pulse (or the reverse) is doubtful."""
-    if (raw.spo2_pct is None) == (raw.pulse_bpm is None):
+    """`judged` for an oximeter: a number that is missing without a reason becomes a flag of its own."""
+    if not VOIDING.isdisjoint(raw.flags):
         return judged(raw)
-    missing = Flag.SPO2_MISSING if raw.spo2_pct is None else Flag.PULSE_MISSING
-    return judged(replace(raw, flags=(*raw.flags, missing)))
+    missing = [Flag.SPO2_MISSING] if raw.spo2_pct is None else []
+    if raw.pulse_bpm is None:
+        missing.append(Flag.PULSE_MISSING)
+    return judged(replace(raw, flags=(*raw.flags, *missing)) if missing else raw)
 
 
-def saturation(raw: float, *, missing: float = 127) -> float | None:
-    """`raw` as SpO2 in percent; None for the device's `missing` mark, for 0 and for more than 100."""
-    return None if raw == missing or not 0 < raw <= 100 else raw
+def saturation(raw: float) -> float | None:
+    """`raw` as SpO2 in percent; None for 0 and for more than 100, where each device's "missing" lies."""
+    return raw if 0 < raw <= 100 else None
 
 
-def rate(raw: float, *, missing: float = 255) -> float | None:
+def rate(raw: float, *, missing: float | None = 255) -> float | None:
     """`raw` as a pulse in beats per minute; None for the device's `missing` mark and for 0."""
     return None if raw == missing or raw <= 0 else raw
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
-from koffert_drivers.device import DeviceRecord, Stream
+from koffert_drivers.device import Conversation, DeviceRecord, Stream
 from koffert_drivers.measurement import Event, FrameError, Measurement
 from koffert_drivers.parser import Chunk, Parser
 from koffert_drivers.simulated.physiology import Physiology
@@ -34,13 +34,13 @@ class Case:
     def frames(self, physiology: Physiology | None = None, count: int = FRAMES) -> list[bytes]:
         """What the simulated device sends, once it is asked in the way the table says."""
         speaker = voice(self.record.id, self.stream.name)
-        asked = self.stream.conversation.on_connect if self.stream.conversation else ()
-        answers = [speaker.hear(command, 0.0) for command in asked]
-        spoken = (
-            speaker.frame(physiology or Physiology(), index / speaker.rate_hz)
-            for index in range(count)
-        )
-        return [*filter(None, answers), *filter(None, spoken)]
+        talk = self.stream.conversation or Conversation()
+        said = [speaker.hear(command, 0.0) for command in talk.on_connect]
+        for index in range(count):
+            now_s = index / speaker.rate_hz
+            said.append(speaker.frame(physiology or Physiology(), now_s))
+            said.append(speaker.hear(talk.keep_alive, now_s))
+        return [chunk for chunk in said if chunk]
 
 
 CASES = [Case(record, stream) for record in DEVICES for stream in record.streams]

@@ -9,7 +9,8 @@ from tests.drivers.contract import errors, measurements, run
 
 from koffert_drivers.measurement import ErrorReason, Flag, Measurement
 from koffert_drivers.parser import StreamParser
-from koffert_drivers.parsers.nonin_waveform import NoninFrame, NoninWaveform, set_format
+from koffert_drivers.parsers.nonin_commands import set_format
+from koffert_drivers.parsers.nonin_waveform import NoninFrame, NoninWaveform
 
 FORMATS = pytest.mark.parametrize("number", [2, 7])
 # FLOAT bytes of the 25 frames: pulse 300, SpO2 96; all display values tell something else.

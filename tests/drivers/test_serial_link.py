@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.drivers.contract import measurements, run
 
-from koffert_drivers.device import DeviceRecord, Transport
+from koffert_drivers.device import DeviceRecord, Kind, Transport
 from koffert_drivers.measurement import Measurement
 from koffert_drivers.serial_transport import (
     SerialLink,
@@ -21,6 +21,7 @@ from koffert_drivers.serial_transport import (
     open_serial,
 )
 from koffert_drivers.simulated.contec import CONTEC_SILENCE_S, ContecV7Speaker
+from koffert_drivers.simulated.others import LungMonitorSpeaker
 from koffert_drivers.simulated.oximeter import SimulatedOximeter
 from koffert_drivers.simulated.physiology import Physiology
 from koffert_drivers.table import DEVICES, device
@@ -29,7 +30,7 @@ DEADLINE_S = 10.0
 SERIAL = [
     (record, stream.name)
     for record in DEVICES
-    if record.transport is Transport.SERIAL
+    if record.transport is Transport.SERIAL and Kind.SPO2 in record.kinds
     for stream in record.streams
 ]
 
@@ -74,8 +75,8 @@ def test_a_simulated_device_is_read_and_its_finger_noticed(
         async with connected(oximeter, record) as link:
             await until(link, record, stream, lambda m: m.spo2_pct == 93 and m.pulse_bpm == 72)
             oximeter.physiology = Physiology(finger_on=False)
-            gone = await until(link, record, stream, lambda m: m.finger is False)
-            assert gone.spo2_pct is None
+            gone = await until(link, record, stream, lambda m: m.quality == 0)
+            assert (gone.spo2_pct, bool(gone.flags)) == (None, True)
 
     asyncio.run(scenario())
 
@@ -183,3 +184,16 @@ def test_a_contec_stops_when_told() -> None:
     assert measurements(run(device("contec-v7").make_parser(), [speaker.frame(Physiology(), 0.0)]))
     speaker.hear(conversation.on_disconnect[0], 0.0)
     assert speaker.frame(Physiology(), 0.0) == b""
+
+
+def test_a_lung_monitor_repeats_its_blow_until_it_is_acknowledged() -> None:
+    speaker, nobody = LungMonitorSpeaker(), Physiology()
+    record = device("vitalograph-lung-monitor")
+    assert record.conversation is not None
+    first, again = speaker.frame(nobody, 0.0), speaker.frame(nobody, 1.0)
+    (blow,) = measurements(run(record.make_parser(), [first]))
+    assert (blow.fev1_l, blow.fev6_l, blow.quality) == (1.45, 2.9, 1)
+    speaker.hear(record.conversation.refuse, 1.0)
+    assert again
+    speaker.hear(record.conversation.acknowledge, 2.0)
+    assert speaker.frame(nobody, 2.0) == b""

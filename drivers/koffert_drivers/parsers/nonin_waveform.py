@@ -15,6 +15,7 @@ from koffert_drivers.measurement import (
     saturation,
 )
 from koffert_drivers.parser import Cut, Skip, StreamFormat, Take
+from koffert_drivers.parsers.nonin_commands import ANSWERS
 
 FRAME_BYTES = 5
 PACKET_FRAMES = 25
@@ -26,9 +27,6 @@ PULSE_MISSING = 511
 # A checksum of one byte passes on one foreign place in 256; two frames in a row are needed to lock on.
 _FRAMES_TO_LOCK = 2
 
-# The device answers a command with one byte before the frames start; no frame starts with either.
-_ANSWERS = b"\x06\x15"
-
 _STATUS_FLAGS = {
     6: Flag.SENSOR_DISCONNECTED,  # Xpod and 3150; clear on others
     5: Flag.ARTEFACT,
@@ -39,11 +37,6 @@ _FINGER_IS_AWAY = 0x48
 _STAT2_FLAGS = {0: Flag.LOW_BATTERY}
 # The perfusion of the beat that just was, told by its two bits (red, green); held for 12 frames.
 _PERFUSION_FLAGS = {0b10: Flag.LOW_PERFUSION, 0b11: Flag.MARGINAL_PERFUSION}
-
-
-def set_format(number: int) -> bytes:
-    """The host's command to send data format `number`; heard in the first 5 s after connecting."""
-    return bytes((0x02, 0x70, 0x02, 0x02, number, 0x03))
 
 
 def seven_bit_rate(high: int, low: int) -> float | None:
@@ -85,7 +78,7 @@ class NoninWaveform(StreamFormat):
 
     def cut(self, buffer: bytearray, start: int, *, final: bool) -> Cut:
         """See StreamFormat."""
-        if not self._locked and buffer[start] in _ANSWERS:
+        if not self._locked and buffer[start] in ANSWERS:
             return Take(1)
         wanted = 1 if self._locked or final else _FRAMES_TO_LOCK
         for at in range(start, start + wanted * FRAME_BYTES, FRAME_BYTES):
@@ -138,7 +131,7 @@ class NoninWaveform(StreamFormat):
         perfusion = {_PERFUSION_FLAGS.get(status >> 1 & 0b11) for status in statuses} - {None}
         return judged_oximetry(
             Measurement(
-                spo2_pct=saturation(values[2] & 0x7F, missing=SPO2_MISSING),
+                spo2_pct=saturation(values[2] & 0x7F),
                 pulse_bpm=seven_bit_rate(values[0], values[1]),
                 waveform=self._samples(),
                 finger=not anywhere & _FINGER_IS_AWAY,

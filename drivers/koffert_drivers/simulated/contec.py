@@ -1,8 +1,9 @@
 """The voices of the Contec oximeters."""
 
 from koffert_drivers.parsers import contec_v7
+from koffert_drivers.parsers.contec_frames import command
 from koffert_drivers.simulated.physiology import Physiology, pulse_wave
-from koffert_drivers.simulated.speaker import Speaker
+from koffert_drivers.simulated.speaker import Moment, Speaker
 
 # Seen on a CMS50D+: it falls silent 30 s after the last keep-alive.
 CONTEC_SILENCE_S = 30.0
@@ -62,3 +63,37 @@ def contec_packet(physiology: Physiology, phase: float) -> bytes:
 def _contec_pack(data: bytes) -> bytes:
     high = sum((byte >> 7) << index for index, byte in enumerate(data))
     return bytes((contec_v7.LIVE, 0x80 | high, *(byte | 0x80 for byte in data)))
+
+
+def five_byte_frame(physiology: Physiology, moment: Moment) -> bytes:
+    """One frame of the old protocol."""
+    if not physiology.finger_on:
+        return bytes((0x90, 40, 0x35, 0, 0))
+    wave, pulse = pulse_wave(moment.phase), physiology.pulse_bpm
+    bar = round(wave * 15) | pulse >> 7 << 6
+    return bytes((0x86, round(wave * 127), bar, pulse & 0x7F, physiology.spo2_pct))
+
+
+def eb_frames(physiology: Physiology, moment: Moment) -> bytes:
+    """A frame of waveform, and once a second one of numbers."""
+    found = physiology.finger_on
+    wave = pulse_wave(moment.phase) if found else 0.5
+    frames = command(0xEB, 0x00, 0x00, round(wave * 127), round(wave * 15))
+    if moment.number % 60 == 0:
+        pulse, spo2 = (physiology.pulse_bpm & 0x7F, physiology.spo2_pct) if found else (0, 0)
+        frames += command(0xEB, 0x01, 0x04, pulse, spo2, 0x7F, 0x00)
+    return frames
+
+
+def sp10_blow(_: Physiology, moment: Moment) -> bytes:
+    """A stored blow: FVC 3.10 L, FEV1 1.45 L, PEF 4.20 L/s, of one minute after the last."""
+    data = bytearray(32)
+    data[0:7] = bytes((0xE1, 26, 11, 21, 8, moment.number % 60, 30))
+    for at, hundredths in ((15, 310), (18, 145), (21, 420), (23, 150), (26, 40), (28, 75)):
+        data[at : at + 2] = hundredths.to_bytes(2, "little")
+    data[20] = 47
+    for group in (9, 17, 25):
+        for index in range(min(7, len(data) - group - 1)):
+            data[group] |= (data[group + 1 + index] >> 7) << index
+            data[group + 1 + index] &= 0x7F
+    return command(*data)

@@ -1,0 +1,29 @@
+"""What several rows of the device table share."""
+
+from collections.abc import Callable
+
+from koffert_drivers.device import Mark, State, Stream
+from koffert_drivers.measurement import Measurement
+from koffert_drivers.parser import PacketParser
+from koffert_drivers.parsers.sig_vitals import decode_battery
+
+NO_BOND = Mark(State.EXEMPT, "the device neither asks for a bond nor keeps one")
+NO_BATTERY = Mark(State.EXEMPT, "the protocol tells nothing of the battery")
+NO_CLOCK = Mark(State.EXEMPT, "live values carry no time; the box stamps them")
+NO_REAL_BYTES = Mark(State.TODO, "no bytes recorded from a device are public")
+RADIO_TO_COME = Mark(State.TODO, "the radio's connection manager is not wired in")
+
+
+def value_stream(
+    name: str, decode: Callable[[bytes], Measurement], characteristic: str | None = None
+) -> Stream:
+    """A characteristic whose values are whole; `name` is its short UUID when it is one of the SIG."""
+    return Stream(
+        name,
+        lambda: PacketParser(decode),
+        characteristic=characteristic or name,
+        whole_values=True,
+    )
+
+
+BATTERY = value_stream("2a19", decode_battery)

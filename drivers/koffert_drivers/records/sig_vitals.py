@@ -1,0 +1,91 @@
+"""Meters that follow the Bluetooth SIG's own services, whoever made them."""
+
+from collections.abc import Callable
+
+from koffert_drivers.device import (
+    DONE,
+    BleProfile,
+    DeviceRecord,
+    Kind,
+    Mark,
+    QualityScale,
+    Recognition,
+    State,
+    Transport,
+)
+from koffert_drivers.measurement import Measurement
+from koffert_drivers.parsers import sig_vitals
+from koffert_drivers.records.common import BATTERY, NO_CLOCK, RADIO_TO_COME, value_stream
+
+_READS_TIME = Mark(State.TODO, "the device's time is read; it is not set through 0x1805 yet")
+_THIRD_PARTY = Mark(State.TODO, "only bytes that others made for their tests are public")
+
+
+def _record(
+    name: str,
+    kinds: tuple[Kind, ...],
+    service: str,
+    characteristic: str,
+    decode: Callable[[bytes], Measurement],
+    *,
+    real_bytes: Mark,
+    clock: Mark = _READS_TIME,
+    limits: tuple[str, ...] = (),
+) -> DeviceRecord:
+    return DeviceRecord(
+        id=f"sig-{name.replace(' ', '-')}",
+        name=f"Bluetooth SIG {name} (service 0x{service.upper()})",
+        transport=Transport.BLE,
+        kinds=kinds,
+        streams=(value_stream(characteristic, decode), BATTERY),
+        recognition=Recognition(services=(service,)),
+        ble=BleProfile(service=service),
+        sources="the Bluetooth SIG's specification of the service",
+        limits=limits,
+        quality_scale=QualityScale(
+            real_bytes=real_bytes,
+            reconnect=RADIO_TO_COME,
+            bonding=RADIO_TO_COME,
+            clock=clock,
+            battery=DONE,
+        ),
+    )
+
+
+SIG_VITALS = (
+    _record(
+        "heart rate",
+        (Kind.PULSE, Kind.BEAT_INTERVALS),
+        "180d",
+        "2a37",
+        sig_vitals.decode_heart_rate,
+        real_bytes=DONE,
+        clock=NO_CLOCK,
+    ),
+    _record(
+        "thermometer",
+        (Kind.TEMPERATURE,),
+        "1809",
+        "2a1c",
+        sig_vitals.decode_temperature,
+        real_bytes=_THIRD_PARTY,
+        limits=("where on the body it was measured is not told",),
+    ),
+    _record(
+        "blood pressure",
+        (Kind.BLOOD_PRESSURE, Kind.PULSE),
+        "1810",
+        "2a35",
+        sig_vitals.decode_blood_pressure,
+        real_bytes=_THIRD_PARTY,
+        limits=("an A&D UA-651BLE must be disconnected after its first bond before it sends",),
+    ),
+    _record(
+        "weight",
+        (Kind.WEIGHT,),
+        "181d",
+        "2a9d",
+        sig_vitals.decode_weight,
+        real_bytes=DONE,
+    ),
+)

@@ -1,0 +1,48 @@
+"""The voices of devices that are the only ones of their maker."""
+
+from koffert_drivers.parsers.checksums import exclusive_or
+from koffert_drivers.parsers.vitalograph_lung_monitor import ACKNOWLEDGE
+from koffert_drivers.simulated.physiology import Physiology, pulse_wave
+from koffert_drivers.simulated.speaker import Moment, UnpromptedSpeaker
+
+
+def berrymed_frame(physiology: Physiology, moment: Moment) -> bytes:
+    """One frame of BerryMed's protocol."""
+    if not physiology.finger_on:
+        return bytes((0x80, 0, 0x50, 0x7F, 127))
+    wave, pulse = pulse_wave(moment.phase), physiology.pulse_bpm
+    bar = round(wave * 15) | pulse >> 7 << 6
+    return bytes((0x86, round(wave * 100), bar, pulse & 0x7F, physiology.spo2_pct))
+
+
+def jumper_frame(physiology: Physiology, _: Moment) -> bytes:
+    """One notification of numbers."""
+    if not physiology.finger_on:
+        return b"\x81\xff\x7f\x00"
+    perfusion = round(physiology.pai_pct * 10)
+    return bytes((0x81, physiology.pulse_bpm, physiology.spo2_pct, perfusion))
+
+
+def lung_monitor_frame(_: Physiology, moment: Moment) -> bytes:
+    """A good blow of FEV1 1.45 L and FEV6 2.90 L; each one second after the last."""
+    values = "145290050075000000095090000"
+    text = f"FTD0000129406{values}2611210830{moment.number % 60:02d}0923"
+    body = b"\x02" + text.encode() + b"\x03"
+    return body + bytes((exclusive_or(body),))
+
+
+class LungMonitorSpeaker(UnpromptedSpeaker):
+    """A Lung Monitor with one blow to tell: it repeats it until it is acknowledged."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0, lung_monitor_frame)
+        self._acknowledged = False
+
+    def hear(self, data: bytes, now_s: float) -> bytes:  # noqa: ARG002
+        """See Speaker."""
+        self._acknowledged = self._acknowledged or ACKNOWLEDGE in data
+        return b""
+
+    def frame(self, physiology: Physiology, now_s: float) -> bytes:
+        """See Speaker."""
+        return b"" if self._acknowledged else super().frame(physiology, now_s)
