@@ -20,7 +20,7 @@ from koffert_hub.projector import Projector
 from koffert_hub.settings import Settings, WebSettings
 from koffert_hub.setup import wall_ms
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
-from koffert_hub.transmission_log import current_epoch
+from koffert_hub.transmission_log import Epoch, current_epoch
 from koffert_hub.web.app import create_app
 from koffert_hub.web.services import LocalAccounts, WebServices
 from koffert_hub.worker import Worker
@@ -127,6 +127,6 @@ async def _first_of(stop: "asyncio._CoroutineLike[bool]", *tasks: "asyncio.Task[
     asked.cancel()
 
 
-def _epoch(engine: sa.Engine) -> bytes:
+def _epoch(engine: sa.Engine) -> Epoch:
     with open_reading(engine) as connection:
-        return current_epoch(connection).id
+        return current_epoch(connection)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from koffert_hub.ingest import Received
 from koffert_hub.intake import Answer, Batch, Intake
 from koffert_hub.own_thread import OwnThread
+from koffert_hub.transmission_log import Epoch
 from koffert_wire import downlink, topics
 from koffert_wire.downlink import Down, HubState, Receipt
 from koffert_wire.identifiers import uuid7
@@ -50,7 +51,7 @@ class Worker:
         endpoints: dict[Lane, Endpoint],
         intake: Intake,
         *,
-        epoch: bytes,
+        epoch: Epoch,
         wall_ns: Callable[[], int],
         on_commit: Callable[[Batch], None],
     ) -> None:
@@ -60,6 +61,7 @@ class Worker:
         self._wall_ns = wall_ns
         self._on_commit = on_commit
         self._stopping = asyncio.Event()
+        self._listening: set[Lane] = set()
 
     async def run(self) -> None:
         """Serve all lanes until `stop`."""
@@ -96,11 +98,13 @@ class Worker:
         try:
             await connection.open()
             await connection.subscribe(topics.up_any_device(lane))
-            if lane is Lane.ALARM:
+            self._listening.add(lane)
+            if self._listening == set(Lane):
                 await self._announce(connection)
             link.established()
             await self._until_stopped_or_lost(connection, inbox, lane, writer)
         finally:
+            self._listening.discard(lane)
             await connection.close()
 
     async def _until_stopped_or_lost(
@@ -123,7 +127,8 @@ class Worker:
             raise reason
 
     async def _announce(self, connection: MqttConnection) -> None:
-        state = HubState(self._epoch, self._wall_ns())
+        """Ask the boxes to send, once no lane would miss it."""
+        state = HubState(self._epoch.id, self._wall_ns(), self._epoch.from_sequence - 1)
         await connection.publish(
             topics.HUB_STATE, downlink.encode_hub_state(state), qos=1, retain=True
         )
