@@ -45,14 +45,18 @@ def reading(engine: sa.Engine) -> sa.Connection:
     return engine.connect().execution_options(koffert_read_only=True)
 
 
-def upsert(connection: sa.Connection, table: sa.Table, changing: tuple[str, ...]) -> sa.Executable:
-    """An INSERT that changes `changing` where the primary key is there already."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table)
-    return statement.on_conflict_do_update(
-        index_elements=list(table.primary_key.columns),
-        set_={name: statement.excluded[name] for name in changing},
-    )
+def upserts(table: sa.Table, changing: tuple[str, ...]) -> dict[str, sa.Executable]:
+    """By dialect, an INSERT that changes `changing` where the primary key is there already."""
+    return {
+        name: statement.on_conflict_do_update(
+            index_elements=list(table.primary_key.columns),
+            set_={column: statement.excluded[column] for column in changing},
+        )
+        for name, statement in (
+            ("sqlite", sqlite.insert(table)),
+            ("postgresql", postgresql.insert(table)),
+        )
+    }
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

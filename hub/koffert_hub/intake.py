@@ -24,7 +24,7 @@ from koffert_hub.lanes import LaneBook
 from koffert_hub.log_record import SALT_BYTES, Event, payload_hash
 from koffert_hub.technical_alerts import Cause
 from koffert_hub.time_series.records import TimeQuality
-from koffert_hub.transmission_log import LogWriter, current_epoch
+from koffert_hub.transmission_log import LogWriter
 from koffert_wire.envelope import Header
 from koffert_wire.errors import Reason
 from koffert_wire.messages import Dropped, Reading
@@ -34,6 +34,15 @@ from koffert_wire.sealing import SealingKeys
 QUARANTINE_PER_DEVICE = 100
 
 _MS = 1_000_000
+
+# Built once: building a statement costs SQLAlchemy more than running it.
+_KNOWN_IDS = sa.select(tables.transmission.c.device, tables.transmission.c.id).where(
+    sa.tuple_(tables.transmission.c.device, tables.transmission.c.id).in_(
+        sa.bindparam("keys", expanding=True)
+    )
+)
+_INSERT_IDS = tables.transmission.insert()
+_INSERT_BODIES = tables.body.insert()
 
 
 class Answer(NamedTuple):
@@ -168,22 +177,25 @@ class _Filing:
         self._raise_alerts()
         position = self._log.flush()
         if self._transmissions:
-            self._connection.execute(tables.transmission.insert(), self._transmissions)
+            self._connection.execute(_INSERT_IDS, self._transmissions)
         if self._bodies:
-            self._connection.execute(tables.body.insert(), self._bodies)
+            self._connection.execute(_INSERT_BODIES, self._bodies)
         self._lanes.save()
-        epoch = current_epoch(self._connection).id
         keys = {
             name: self._devices[name].link_key for name in self._answers if name in self._devices
         }
         return Batch(
-            self._answers, epoch, position.sequence, position.head, keys, len(self._bodies)
+            self._answers,
+            self._log.epoch,
+            position.sequence,
+            position.head,
+            keys,
+            len(self._bodies),
         )
 
     def _already_taken(
         self, decisions: Iterable[Store | Quarantine | Refuse | Ignore]
     ) -> set[tuple[str, bytes]]:
-        table = tables.transmission
         asked = {
             (header.device, header.id)
             for decision in decisions
@@ -191,11 +203,7 @@ class _Filing:
         }
         if not asked:
             return set()
-        rows = self._connection.execute(
-            sa.select(table.c.device, table.c.id).where(
-                sa.tuple_(table.c.device, table.c.id).in_(list(asked))
-            )
-        )
+        rows = self._connection.execute(_KNOWN_IDS, {"keys": list(asked)})
         return {(row.device, row.id) for row in rows}
 
     def _store(self, decision: Store) -> None:

@@ -7,12 +7,17 @@ import sqlalchemy as sa
 
 from koffert_hub import gaps, tables
 from koffert_hub.clock import MeasuredAt
-from koffert_hub.database import upsert
+from koffert_hub.database import upserts
 from koffert_hub.gaps import Progress
 from koffert_hub.time_series.records import TimeQuality
 from koffert_wire.envelope import Header, SendStamp
 from koffert_wire.messages import Dropped
 from koffert_wire.topics import Lane
+
+_KNOWN_LANES = sa.select(tables.lane_progress).where(
+    tables.lane_progress.c.outbox.in_(sa.bindparam("outboxes", expanding=True))
+)
+_SAVE_LANES = upserts(tables.lane_progress, ("next_sequence", "latest_measured_ms", "gaps"))
 
 
 class _LaneState(NamedTuple):
@@ -32,8 +37,7 @@ class LaneBook:
 
     def load(self, outboxes: Iterable[bytes]) -> None:
         """Read what is known of these outboxes."""
-        table = tables.lane_progress
-        rows = self._connection.execute(sa.select(table).where(table.c.outbox.in_(list(outboxes))))
+        rows = self._connection.execute(_KNOWN_LANES, {"outboxes": list(outboxes)})
         for row in rows:
             progress = Progress(row.next_sequence, gaps.decode_gaps(row.gaps))
             state = _LaneState(row.device, progress, row.latest_measured_ms)
@@ -94,9 +98,7 @@ class LaneBook:
             for outbox, lane in sorted(self._changed)
             for state in (self._lanes[outbox, lane],)
         ]
-        table = tables.lane_progress
-        changing = ("next_sequence", "latest_measured_ms", "gaps")
-        self._connection.execute(upsert(self._connection, table, changing), rows)
+        self._connection.execute(_SAVE_LANES[self._connection.dialect.name], rows)
 
     def _state(self, header: Header, lane: Lane) -> _LaneState:
         return self._lanes.get((header.outbox, lane)) or _LaneState(header.device, Progress(), 0)

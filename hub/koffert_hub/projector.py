@@ -31,6 +31,24 @@ _TICK_MS = 1_000
 _LIVE_LOOKBACK_BODIES = 100
 
 
+_BODY_COLUMNS = (
+    tables.body.c.log_sequence,
+    tables.body.c.patient,
+    tables.body.c.header,
+    tables.body.c.messages,
+    tables.body.c.time_basis,
+)
+_BODIES_BETWEEN = (
+    sa.select(*_BODY_COLUMNS)
+    .where(
+        tables.body.c.log_sequence > sa.bindparam("after"),
+        tables.body.c.log_sequence <= sa.bindparam("until"),
+        tables.body.c.patient.is_not(None),
+    )
+    .order_by(tables.body.c.log_sequence)
+)
+
+
 class Step(NamedTuple):
     """Bodies after a cursor, and the cursor after them."""
 
@@ -124,19 +142,12 @@ class Projector:
 
 def read_step(engine: sa.Engine, cursor: int, limit: int) -> Step:
     """The bodies of at most `limit` log records after `cursor`."""
-    body = tables.body
     with open_reading(engine) as connection:
         end = min(position(connection).sequence, cursor + limit)
-        rows = connection.execute(
-            sa.select(*_BODY_COLUMNS)
-            .where(
-                body.c.log_sequence > cursor,
-                body.c.log_sequence <= end,
-                body.c.patient.is_not(None),
-            )
-            .order_by(body.c.log_sequence)
-        ).all()
-    return Step([open_stored(StoredBody(*row)) for row in rows], max(end, cursor))
+        if end <= cursor:
+            return Step([], cursor)
+        rows = connection.execute(_BODIES_BETWEEN, {"after": cursor, "until": end}).all()
+    return Step([open_stored(StoredBody(*row)) for row in rows], end)
 
 
 def rebuild(engine: sa.Engine, time_series: TimeSeries, progress: Callable[[int], None]) -> int:
@@ -169,15 +180,6 @@ def newest_row(engine: sa.Engine, place: registry.WardPlace) -> LiveRow:
         candidate = live_row(open_stored(StoredBody(*row)), newest, place.display_name)
         newest = candidate or newest
     return newest
-
-
-_BODY_COLUMNS = (
-    tables.body.c.log_sequence,
-    tables.body.c.patient,
-    tables.body.c.header,
-    tables.body.c.messages,
-    tables.body.c.time_basis,
-)
 
 
 def _read_ward(engine: sa.Engine) -> list[registry.WardPlace]:

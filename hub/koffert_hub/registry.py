@@ -22,6 +22,20 @@ from koffert_wire.sealing import LINK_KEY_BYTES
 _KEY_BYTES = 10
 
 
+# Ingest asks these for each batch; building a statement costs SQLAlchemy more than running it.
+_DEVICES = sa.select(tables.device.c.id, tables.device.c.link_key, tables.device.c.state).where(
+    tables.device.c.id.in_(sa.bindparam("identifiers", expanding=True))
+)
+_LOANS = sa.select(
+    tables.loan.c.id,
+    tables.loan.c.patient,
+    tables.loan.c.device,
+    tables.loan.c.centre,
+    tables.loan.c.state,
+    tables.loan.c.started_ms,
+).where(tables.loan.c.id.in_(sa.bindparam("identifiers", expanding=True)))
+
+
 class DeviceState(StrEnum):
     """Whether a box may still send."""
 
@@ -212,28 +226,13 @@ def verify_user(connection: sa.Connection, username: str, password: str) -> User
 
 def devices(connection: sa.Connection, identifiers: Iterable[str]) -> dict[str, Device]:
     """Those of `identifiers` that are registered."""
-    table = tables.device
-    rows = connection.execute(
-        sa.select(table.c.id, table.c.link_key, table.c.state).where(
-            table.c.id.in_(list(identifiers))
-        )
-    )
+    rows = connection.execute(_DEVICES, {"identifiers": list(identifiers)})
     return {row.id: Device(row.id, row.link_key, DeviceState(row.state)) for row in rows}
 
 
 def loans(connection: sa.Connection, identifiers: Iterable[str]) -> dict[str, Loan]:
     """Those of `identifiers` that exist."""
-    table = tables.loan
-    rows = connection.execute(
-        sa.select(
-            table.c.id,
-            table.c.patient,
-            table.c.device,
-            table.c.centre,
-            table.c.state,
-            table.c.started_ms,
-        ).where(table.c.id.in_(list(identifiers)))
-    )
+    rows = connection.execute(_LOANS, {"identifiers": list(identifiers)})
     return {
         row.id: Loan(
             row.id, row.patient, row.device, row.centre, LoanState(row.state), row.started_ms

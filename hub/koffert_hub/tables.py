@@ -98,6 +98,7 @@ log_state = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("sequence", sa.BigInteger, nullable=False),
     sa.Column("head", sa.LargeBinary, nullable=False),
+    sa.Column("epoch", sa.LargeBinary, nullable=False),
 )
 
 transmission_log = sa.Table(

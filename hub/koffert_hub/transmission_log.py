@@ -30,6 +30,19 @@ _STATE_ROW = 1
 _PAGE_ROWS = 10_000
 
 
+# Statements of the hot path are built once: building one costs SQLAlchemy more than running it.
+_LOCK_STATE = (
+    sa.select(tables.log_state.c.sequence, tables.log_state.c.head, tables.log_state.c.epoch)
+    .where(tables.log_state.c.id == _STATE_ROW)
+    .with_for_update()
+)
+_MOVE_STATE = tables.log_state.update().values(
+    sequence=sa.bindparam("sequence"), head=sa.bindparam("head")
+)
+_INSERT_RECORDS = tables.transmission_log.insert()
+_POSITION = sa.select(tables.log_state.c.sequence, tables.log_state.c.head)
+
+
 class Epoch(NamedTuple):
     """One life of the hub's database; a restored backup starts a new one."""
 
@@ -47,14 +60,9 @@ class LogWriter:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
-        state = tables.log_state
-        row = connection.execute(
-            sa.select(state.c.sequence, state.c.head)
-            .where(state.c.id == _STATE_ROW)
-            .with_for_update()
-        ).one()
+        row = connection.execute(_LOCK_STATE).one()
         self._position = LogPosition(row.sequence, row.head)
-        self._epoch = current_epoch(connection).id.hex()
+        self.epoch: bytes = row.epoch
         self._rows: list[dict[str, object]] = []
 
     @property
@@ -65,7 +73,9 @@ class LogWriter:
     def add(self, draft: LogRecord) -> int:
         """Append a record; its `sequence` and `epoch` are set here. Returns the sequence."""
         sequence = self._position.sequence + 1
-        record = encode_record(msgspec.structs.replace(draft, sequence=sequence, epoch=self._epoch))
+        record = encode_record(
+            msgspec.structs.replace(draft, sequence=sequence, epoch=self.epoch.hex())
+        )
         self._position = LogPosition(sequence, next_head(self._position.head, record))
         self._rows.append({"sequence": sequence, "record": record, "head": self._position.head})
         return sequence
@@ -73,12 +83,8 @@ class LogWriter:
     def flush(self) -> LogPosition:
         """Write what was added; returns the position after it."""
         if self._rows:
-            self._connection.execute(tables.transmission_log.insert(), self._rows)
-            self._connection.execute(
-                tables.log_state.update()
-                .where(tables.log_state.c.id == _STATE_ROW)
-                .values(sequence=self._position.sequence, head=self._position.head)
-            )
+            self._connection.execute(_INSERT_RECORDS, self._rows)
+            self._connection.execute(_MOVE_STATE, self._position._asdict())
             self._rows = []
         return self._position
 
@@ -96,7 +102,7 @@ def begin_log(connection: sa.Connection, epoch: bytes, *, now_ms: int) -> bool:
     if connection.execute(sa.select(tables.log_state.c.id)).first() is not None:
         return False
     connection.execute(
-        tables.log_state.insert().values(id=_STATE_ROW, sequence=0, head=GENESIS_HEAD)
+        tables.log_state.insert().values(id=_STATE_ROW, sequence=0, head=GENESIS_HEAD, epoch=epoch)
     )
     open_epoch(connection, epoch, now_ms=now_ms)
     return True
@@ -110,6 +116,7 @@ def open_epoch(
     connection.execute(
         tables.hub_epoch.insert().values(id=epoch, started_ms=now_ms, from_sequence=last + 1)
     )
+    connection.execute(tables.log_state.update().values(epoch=epoch))
     writer = LogWriter(connection)
     writer.add(draft(Event.EPOCH, Result.DONE, at_ms=now_ms, detail=cites))
     writer.flush()
@@ -128,7 +135,7 @@ def current_epoch(connection: sa.Connection) -> Epoch:
 
 def position(connection: sa.Connection) -> LogPosition:
     """The last record's number and the head after it."""
-    row = connection.execute(sa.select(tables.log_state.c.sequence, tables.log_state.c.head)).one()
+    row = connection.execute(_POSITION).one()
     return LogPosition(row.sequence, row.head)
 
 

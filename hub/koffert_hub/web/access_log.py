@@ -15,6 +15,7 @@ class Action(StrEnum):
     LOGGED_IN = "logged-in"
     LOGIN_REFUSED = "login-refused"
     LOGGED_OUT = "logged-out"
+    ACKNOWLEDGED = "acknowledged"
     SAW_WARD = "saw-ward"
     SAW_PATIENT = "saw-patient"
     SAW_TREND = "saw-trend"

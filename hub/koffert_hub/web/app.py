@@ -6,7 +6,7 @@ from fastapi import Depends, FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from koffert_hub.web import live_api, login, pages, trend_api
+from koffert_hub.web import alert_api, live_api, login, pages, trend_api
 from koffert_hub.web.context import WebContext, build_context
 from koffert_hub.web.guard import NotLoggedIn, Refused, guard
 from koffert_hub.web.headers import SecurityHeaders
@@ -14,7 +14,7 @@ from koffert_hub.web.services import WebServices
 from koffert_hub.web.tables import create_web_tables
 
 # A route that is not here does not exist; one without a permission says so with None.
-ROUTES = (*login.ROUTES, *pages.ROUTES, *live_api.ROUTES, *trend_api.ROUTES)
+ROUTES = (*login.ROUTES, *pages.ROUTES, *live_api.ROUTES, *trend_api.ROUTES, *alert_api.ROUTES)
 
 _API = "/api/"
 

@@ -17,6 +17,8 @@ from koffert_hub.web.session import Session, SessionStore
 from koffert_hub.web.throttle import LoginThrottle
 
 LANGUAGE_COOKIE = "koffert_language"
+# Written by the page's own button.
+THEME_COOKIE = "koffert_theme"
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class WebContext:
             session=session,
             may=lambda name: session is not None and may(session.role, Permission(name)),
             path=request.url.path,
+            theme="night" if request.cookies.get(THEME_COOKIE) == "night" else "day",
             centre_name=self.services.centre_name,
             **values,
         )

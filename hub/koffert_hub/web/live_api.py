@@ -14,6 +14,8 @@ from koffert_hub.web.guard import Route, find_session
 from koffert_hub.web.permissions import Permission, may
 
 HEARTBEAT_S = 1.0
+# How often a stream looks whether alerts changed; a nurse elsewhere sees an acknowledgement this much later.
+LOOK_S = 0.25
 # How soon a stream ends after its session did; each check also keeps the session of an open screen alive.
 RECHECK_S = 30.0
 # What a browser waits before it reconnects by itself.
@@ -27,9 +29,10 @@ _HEADERS = {
 
 
 def live(request: Request, context: Context, after: str = "") -> StreamingResponse:
-    """Events `snapshot`, `reading`, `heartbeat` and `resync`; ids are log sequences.
+    """Events `snapshot`, `reading`, `alerts`, `heartbeat` and `resync`; ids are log sequences.
 
     A browser that reconnects says in `Last-Event-ID` (or `after`) what it has, and gets what came since.
+    `alerts` always holds every open alert, so it needs no id and no replay.
     """
     last = _event_id(request.headers.get("last-event-id", after))
     stream = LiveStream(request, context, last)
@@ -45,6 +48,8 @@ class LiveStream:
         self._after = after
         self._clock_ms = context.services.clock_ms
         self._feed: LiveFeed = context.services.live
+        self._alerts = context.services.alerts
+        self._alerts_version = self._alerts.version
 
     async def frames(self) -> AsyncIterator[bytes]:
         """The bytes of the stream, until the browser goes or the session ends."""
@@ -52,6 +57,7 @@ class LiveStream:
         try:
             yield f"retry: {_RETRY_MS}\n\n".encode()
             yield self._heartbeat()
+            yield self._open_alerts()
             if self._after is None:
                 yield self._snapshot()
             async for frame in self._follow(subscription):
@@ -70,8 +76,10 @@ class LiveStream:
             if now_s() >= next_beat_s:
                 yield self._heartbeat()
                 next_beat_s = now_s() + HEARTBEAT_S
+            if self._alerts.version != self._alerts_version:
+                yield self._open_alerts()
             try:
-                async with asyncio.timeout_at(next_beat_s):
+                async with asyncio.timeout_at(min(next_beat_s, now_s() + LOOK_S)):
                     event = await anext(subscription)
             except TimeoutError:
                 continue
@@ -93,6 +101,10 @@ class LiveStream:
     def _heartbeat(self) -> bytes:
         # A comment would keep proxies awake too, but scripts never see comments.
         return _frame("heartbeat", msgspec.json.encode({"server_ms": self._clock_ms()}))
+
+    def _open_alerts(self) -> bytes:
+        self._alerts_version = self._alerts.version
+        return _frame("alerts", msgspec.json.encode(self._alerts.open_alerts()))
 
     def _allowed(self) -> bool:
         session = find_session(self._request, self._context)

@@ -13,17 +13,23 @@ class Permission(StrEnum):
     OWN_SESSION = "own-session"
     SEE_WARD = "see-ward"
     SEE_PATIENT = "see-patient"
+    ACKNOWLEDGE = "acknowledge"
     SEE_ACCESS_LOG = "see-access-log"
 
 
+_CARE = frozenset(
+    {
+        Permission.OWN_SESSION,
+        Permission.SEE_WARD,
+        Permission.SEE_PATIENT,
+        Permission.ACKNOWLEDGE,
+    }
+)
+
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     {
-        Role.NURSE: frozenset(
-            {Permission.OWN_SESSION, Permission.SEE_WARD, Permission.SEE_PATIENT}
-        ),
-        Role.DOCTOR: frozenset(
-            {Permission.OWN_SESSION, Permission.SEE_WARD, Permission.SEE_PATIENT}
-        ),
+        Role.NURSE: _CARE,
+        Role.DOCTOR: _CARE,
         # The AMK keeps the register of transmissions and needs no clinical value.
         Role.AMK: frozenset({Permission.OWN_SESSION}),
         Role.ENGINEER: frozenset({Permission.OWN_SESSION}),

@@ -1,7 +1,7 @@
 """What the web app is given; it opens nothing by itself."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -10,6 +10,7 @@ from koffert_hub.database import reading
 from koffert_hub.live import LiveFeed
 from koffert_hub.registry import User, verify_user
 from koffert_hub.time_series import TimeSeries
+from koffert_hub.web.alerts import Alerts, NoAlerts
 
 
 class Accounts(Protocol):
@@ -48,3 +49,4 @@ class WebServices:
     clock_ms: Callable[[], int]
     centre_name: str
     https: bool = True
+    alerts: Alerts = field(default_factory=NoAlerts)
