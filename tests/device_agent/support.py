@@ -101,7 +101,9 @@ class HubDouble:
     `refuse` makes it answer `retry-later`, `silent` makes it store without a receipt.
     """
 
-    def __init__(self, port: int, epoch: bytes = b"e" * 16, log_sequence: int = 0) -> None:
+    def __init__(
+        self, where: Endpoint | int, epoch: bytes = b"e" * 16, log_sequence: int = 0
+    ) -> None:
         self.epoch = epoch
         self.log_sequence = log_sequence
         self.began_at = log_sequence
@@ -109,7 +111,7 @@ class HubDouble:
         self.silent = False
         self.arrived: list[Payload] = []
         self.stored: dict[bytes, list[Message]] = {}
-        self._endpoint = Endpoint("127.0.0.1", port, f"hub-{os.urandom(4).hex()}")
+        self._endpoint = where if isinstance(where, Endpoint) else _plain(where)
         self._connection: MqttConnection | None = None
 
     @property
@@ -170,3 +172,7 @@ class HubDouble:
             downlink.encode_down(down, device, LINK_KEY),
             qos=0,
         )
+
+
+def _plain(port: int) -> Endpoint:
+    return Endpoint("127.0.0.1", port, f"hub-{os.urandom(4).hex()}")

@@ -1,0 +1,82 @@
+"""The agent as the process that ships, with a simulated oximeter on a real port."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from tests.device_agent.support import HUB_KEY, LINK_KEY
+
+from koffert_wire.mqtt import Endpoint
+
+STARTS_WITHIN_S = 10.0
+
+
+class AgentProcess:
+    """`koffert agent run` in a folder of its own; may be killed and started again."""
+
+    def __init__(self, folder: Path, endpoint: Endpoint, sensor_port: str, extra: str = "") -> None:
+        self.folder = folder
+        self.settings = folder / "agent.toml"
+        self.log = folder / "agent.log"
+        self._acknowledgements = folder / "acknowledged.txt"
+        (folder / "link.key").write_bytes(LINK_KEY)
+        (folder / "sealing.pub").write_bytes(HUB_KEY.public_key().public_bytes_raw())
+        self.settings.write_text(_settings(endpoint, sensor_port, extra))
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def acknowledged(self) -> list[bytes]:
+        """The readings that the sensor layer has been told are safe, in order."""
+        if not self._acknowledgements.exists():
+            return []
+        # A killed agent's last line may be cut; what it did not finish, it did not acknowledge.
+        whole, _, _ = self._acknowledgements.read_text().rpartition("\n")
+        return [bytes.fromhex(line.split()[0]) for line in whole.splitlines()]
+
+    async def start(self, environment: dict[str, str] | None = None) -> None:
+        """Start it; it acknowledges into a file that outlives it."""
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "koffert_cli", "agent", "run"),
+                *("--config", str(self.settings), "--acknowledgements", self._acknowledgements),
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **(environment or {})},
+            )
+
+    async def kill(self) -> None:
+        """Pull the plug."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def stop(self) -> int:
+        """Ask it to stop; its exit code."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(8):
+            return await self._process.wait()
+
+
+def _settings(endpoint: Endpoint, sensor_port: str, extra: str) -> str:
+    assert endpoint.tls is not None
+    return f"""
+device = "{endpoint.client_id}"
+loan = "loan-1"
+data_dir = "data"
+{extra}
+[hub]
+host = "{endpoint.host}"
+port = {endpoint.port}
+ca = "{endpoint.tls.ca}"
+certificate = "{endpoint.tls.certificate}"
+key = "{endpoint.tls.key}"
+link_key = "link.key"
+sealing_key = "sealing.pub"
+
+[[sensors]]
+driver = "contec-v7"
+port = "{sensor_port}"
+"""

@@ -1,0 +1,112 @@
+"""`koffert agent run` as it ships: starts quickly, survives kill -9, stops cleanly, tells systemd."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+from tests.device_agent.process import AgentProcess
+from tests.device_agent.support import DEVICE, HubDouble, eventually
+from tests.hub.broker import TestBroker
+
+from koffert_drivers.simulated.oximeter import SimulatedOximeter
+
+KILLS = 6
+HEAVY = {"bleak", "matplotlib", "numpy", "scipy", "sqlalchemy"}
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> TestBroker:
+    return TestBroker(tmp_path)
+
+
+async def start_and_measure(agent: AgentProcess) -> None:
+    known = len(agent.acknowledged)
+    await agent.start()
+    await eventually(lambda: len(agent.acknowledged) > known)
+
+
+def test_every_acknowledged_reading_survives_kills_and_is_stored_once(
+    tmp_path: Path, broker: TestBroker
+) -> None:
+    chance = Random(1)  # noqa: S311 - reproducible on purpose
+
+    async def scenario() -> None:
+        hub = HubDouble(broker.hub_endpoint())
+        async with SimulatedOximeter("contec-v7") as oximeter:
+            agent = AgentProcess(tmp_path, broker.endpoint(DEVICE), oximeter.path)
+            await hub.start()
+            for kill in range(KILLS):
+                await start_and_measure(agent)
+                await asyncio.sleep(chance.random() * 0.5)  # the kill must hit any moment
+                if kill % 2:
+                    await hub.stop()
+                await agent.kill()
+                if kill % 2:
+                    await hub.start()
+            await start_and_measure(agent)
+            await eventually(lambda: set(agent.acknowledged) <= {r.id for r in hub.readings})
+            assert await agent.stop() == 0
+            stored = [reading.id for reading in hub.readings]
+            assert set(agent.acknowledged) <= set(stored)
+            assert len(stored) == len(set(stored))
+            await hub.stop()
+
+    broker.mosquitto.start()
+    try:
+        asyncio.run(scenario())
+    finally:
+        broker.mosquitto.kill()
+
+
+def test_it_starts_and_keeps_readings_with_no_network_and_stops_in_time(
+    tmp_path: Path, broker: TestBroker
+) -> None:
+    async def scenario() -> None:
+        async with SimulatedOximeter("contec-v7") as oximeter:
+            agent = AgentProcess(tmp_path, broker.endpoint(DEVICE), oximeter.path)
+            await agent.start()
+            await eventually(lambda: len(agent.acknowledged) >= 2)
+            assert await agent.stop() == 0
+
+    asyncio.run(scenario())
+
+
+def test_systemd_hears_that_it_is_ready_and_stopping(tmp_path: Path, broker: TestBroker) -> None:
+    async def scenario(manager: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        async with SimulatedOximeter("contec-v7") as oximeter:
+            agent = AgentProcess(tmp_path, broker.endpoint(DEVICE), oximeter.path)
+            await agent.start({"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "200000"})
+            async with asyncio.timeout(10):
+                assert await loop.sock_recv(manager, 100) == b"READY=1"
+                assert await loop.sock_recv(manager, 100) == b"WATCHDOG=1"
+            assert await agent.stop() == 0
+            told = [b""]
+            while told[-1] != b"STOPPING=1":
+                told.append(await loop.sock_recv(manager, 100))
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(0)
+        manager.bind(str(tmp_path / "notify"))
+        asyncio.run(scenario(manager))
+
+
+def test_nothing_heavy_is_imported_to_run_the_box() -> None:
+    code = "import sys, koffert_agent.gateway as _; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert not HEAVY & set(run.stdout.split())
+
+
+def test_settings_that_cannot_be_used_are_said_with_file_and_key(tmp_path: Path) -> None:
+    config = tmp_path / "agent.toml"
+    config.write_text('device = "box-1"\n')
+    command = [sys.executable, "-P", "-m", "koffert_cli", "agent", "run", "--config", str(config)]
+    run = subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ)
+    assert run.returncode == 2
+    assert str(config) in run.stderr
+    assert "data_dir" in run.stderr

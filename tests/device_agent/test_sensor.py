@@ -1,0 +1,113 @@
+"""A simulated oximeter on a real terminal: connected, kept talking, unplugged, plugged in again, garbage."""
+
+import asyncio
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from tests.device_agent.support import eventually
+
+from koffert_agent.channel import Channel
+from koffert_agent.clock import SystemClock
+from koffert_agent.sensor import Sensor
+from koffert_agent.supervisor import Part, Supervisor
+from koffert_drivers.simulated.oximeter import SimulatedOximeter
+from koffert_drivers.table import device
+from koffert_wire.messages import Message, Reading, SensorLink, SensorState
+
+
+class Bench:
+    """A sensor task whose messages are kept."""
+
+    def __init__(self, driver: str, port: Path | str) -> None:
+        self.messages: list[Message] = []
+        ids = itertools.count()
+        channel = Channel(device(driver), lambda: next(ids).to_bytes(16))
+        self.sensor = Sensor(
+            device(driver),
+            str(port),
+            channel,
+            clock=SystemClock(),
+            submit=self._submit,
+            random=lambda: 0.01,
+        )
+
+    def _submit(self, messages: Iterable[Message]) -> None:
+        self.messages += messages
+
+    @property
+    def links(self) -> list[SensorLink]:
+        return [message.link for message in self.messages if isinstance(message, SensorState)]
+
+    @property
+    def values(self) -> list[float | None]:
+        readings = [message for message in self.messages if isinstance(message, Reading)]
+        return [reading.values["spo2_pct"] for reading in readings]
+
+
+@pytest.mark.parametrize("driver", ["contec-v7", "nonin-serial"])
+def test_an_oximeter_is_read_and_its_loss_reported(driver: str) -> None:
+    async def scenario() -> None:
+        async with SimulatedOximeter(driver) as oximeter, Supervisor(lambda: 0.5) as supervisor:
+            bench = Bench(driver, oximeter.path)
+            supervisor.start(Part(bench.sensor.name, bench.sensor.run))
+            await eventually(lambda: 97 in bench.values)
+            assert bench.links == [SensorLink.CONNECTED]
+            await oximeter.unplug()
+            await eventually(lambda: bench.links[-1] is SensorLink.LOST)
+            assert bench.sensor.status.link is SensorLink.LOST
+
+    asyncio.run(scenario())
+
+
+def test_a_meter_that_comes_back_is_read_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        port = tmp_path / "port"
+        bench = Bench("contec-v7", port)
+        async with Supervisor(lambda: 0.5) as supervisor:
+            supervisor.start(Part(bench.sensor.name, bench.sensor.run))
+            for _ in range(2):
+                async with SimulatedOximeter("contec-v7") as oximeter:
+                    port.symlink_to(oximeter.path)
+                    seen = len(bench.values)
+                    await eventually(lambda: len(bench.values) > seen)  # noqa: B023 - awaited here
+                    port.unlink()
+                await eventually(lambda: bench.links[-1] is SensorLink.LOST)
+        lost_and_found = [SensorLink.CONNECTED, SensorLink.LOST]
+        assert bench.links == lost_and_found * 2
+
+    asyncio.run(scenario())
+
+
+def test_a_meter_that_falls_silent_is_lost_and_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("koffert_agent.sensor.SILENT_S", 0.3)
+
+    async def scenario() -> None:
+        async with (
+            SimulatedOximeter("contec-v7") as oximeter,
+            Supervisor(lambda: 0.5) as supervisor,
+        ):
+            bench = Bench("contec-v7", oximeter.path)
+            supervisor.start(Part(bench.sensor.name, bench.sensor.run))
+            await eventually(lambda: bool(bench.values))
+            await oximeter.replay(bytes(40_000))
+            assert SensorLink.LOST in bench.links
+            await eventually(lambda: bench.links[-1] is SensorLink.CONNECTED)
+            assert bench.sensor.status.frame_errors > 0
+
+    asyncio.run(scenario())
+
+
+def test_a_port_that_is_not_there_is_no_failure_of_the_task(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        bench = Bench("contec-v7", tmp_path / "none")
+        async with Supervisor(lambda: 0.5) as supervisor:
+            supervisor.start(Part(bench.sensor.name, bench.sensor.run))
+            await asyncio.sleep(0)
+            assert bench.sensor.status.link is SensorLink.SEARCHING
+            await supervisor.stop(bench.sensor.name)
+            assert not bench.messages
+            assert supervisor.states[0].restarts == 0
+
+    asyncio.run(scenario())
