@@ -1,0 +1,1 @@
+"""Reference values of spirometry: predicted, limits of normal, z-scores, GOLD grades."""
