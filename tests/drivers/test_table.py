@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from koffert_drivers.device import DeviceRecord, State, Transport, UnknownStream, short_uuid
 from koffert_drivers.measurement import DOUBTFUL, NUMBERS, VOIDING, Flag, Measurement, judged
 from koffert_drivers.simulated.voices import VOICES
-from koffert_drivers.table import DEVICES, UnknownDevice, device
+from koffert_drivers.table import DEVICES, AmbiguousDevice, UnknownDevice, device, recognise
 
 every = pytest.mark.parametrize("record", DEVICES, ids=lambda record: record.id)
 
@@ -80,3 +80,35 @@ def test_a_doubtful_value_stays_with_less_quality(flag: Flag) -> None:
 @pytest.mark.parametrize("flag", sorted(set(Flag) - VOIDING - DOUBTFUL))
 def test_other_flags_only_inform(flag: Flag) -> None:
     assert judged(Measurement(spo2_pct=90.0, flags=(flag,))).quality == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "services", "known"),
+    [
+        ("BerryMed\0\0\0", "11:22:33:44:55:66", (), "berrymed-bci"),
+        (None, "00:A0:50:31:2B:6D", (), "berrymed-bci"),
+        (None, "00:a0:50:31:2b:6d", (), "berrymed-bci"),
+        # It also offers the SIG's service; its name says more.
+        ("Nonin3230_502644", "00:1C:05:00:00:01", ("1822",), "nonin-ble"),
+        ("Anything", "", ("00001822-0000-1000-8000-00805f9b34fb",), "plx"),
+        ("LUNG_0000129406", "", (), "vitalograph-lung-monitor"),
+        ("Headphones", "11:22:33:44:55:66", ("110b",), None),
+        (None, "", (), None),
+    ],
+)
+def test_a_device_is_recognised(
+    name: str | None, address: str, services: tuple[str, ...], known: str | None
+) -> None:
+    found = recognise(name, address, services)
+    assert (found.id if found else None) == known
+
+
+def test_a_quarrel_over_a_device_is_an_error() -> None:
+    with pytest.raises(AmbiguousDevice):
+        recognise(None, "", ("1822", "180d"))
+
+
+def test_no_row_claims_what_another_row_claims() -> None:
+    for field in ("names", "ouis", "services"):
+        claims = [claim for each in DEVICES for claim in getattr(each.recognition, field)]
+        assert len(set(claims)) == len(claims), field
