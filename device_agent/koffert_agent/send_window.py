@@ -45,6 +45,10 @@ _RECEIPT_TIMEOUT = Backoff(first_s=10.0, cap_s=600.0)
 # The hub said `retry-later`.
 _RETRY_LATER = Backoff(first_s=60.0, cap_s=3600.0)
 _HALF = 0.5
+# The hub takes something again: what it did not want before may be welcome now. Not more often than this,
+# for it may be some rows alone that it does not want.
+_RELIEF_INTERVAL_S = 60.0
+_RELIEF_WITHIN_S = 5.0
 
 
 class _Flight(Struct):
@@ -69,6 +73,7 @@ class SendWindow:
         self._receipted: deque[tuple[float, int]] = deque()
         self._receipted_bytes = 0
         self._paced_bytes = 0
+        self._relief_at_s = 0.0
         self.deferred = 0
         self._live: dict[Stream, int] = dict.fromkeys(STREAMS, 0)
 
@@ -86,9 +91,9 @@ class SendWindow:
 
     def room_rows(self, stream: Stream) -> int:
         """How many rows of `stream` may be read now."""
-        if self.deferred >= _MOST_DEFERRED:
+        if self.deferred >= _MOST_DEFERRED and stream.lane is not Lane.ALARM:
             return 0
-        free = _MOST_ROWS - len(self._flights)
+        free = _MOST_ROWS - (len(self._flights) - self.deferred)
         if _is_paced(stream):
             return free if self._paced_bytes < self._paced_limit_bytes() else 0
         return min(free, _LIVE_ROWS - self._live[stream])
@@ -115,6 +120,9 @@ class SendWindow:
         self._receipted.append((now_s, flight.size_bytes))
         self._receipted_bytes += flight.size_bytes
         self._weigh(flight, -1)
+        if self.deferred and now_s >= self._relief_at_s:
+            self._relief_at_s = now_s + _RELIEF_INTERVAL_S
+            self.hurry(now_s, _RELIEF_WITHIN_S)
 
     def put_off(self, transmission: bytes, now_s: float) -> None:
         """The hub or the broker does not want it now: later, at last once an hour."""

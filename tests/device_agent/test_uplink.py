@@ -174,18 +174,21 @@ def test_a_killed_broker_costs_nothing(tmp_path: Path, broker: Mosquitto) -> Non
     asyncio.run(scenario())
 
 
-def test_retry_later_keeps_the_row_and_waits(tmp_path: Path, broker: Mosquitto) -> None:
+def test_retry_later_keeps_the_row_until_the_hub_takes_rows_again(
+    tmp_path: Path, broker: Mosquitto
+) -> None:
     async def scenario() -> None:
         async with HubDouble(broker.port) as hub:
             hub.refuse = True
             async with running_box(tmp_path, broker.port) as box:
                 await box.measure(3)
                 await eventually(lambda: box.uplink.status.put_off == 4)
+                assert len(hub.arrived) == 4
+                await box.holds(4)
                 hub.refuse = False
                 await box.measure(1)
-                await eventually(lambda: len(hub.readings) == 1)
-                await box.holds(4)
-                assert len(hub.arrived) == 5
+                await box.holds(0)
+                assert len(hub.readings) == 4
 
     asyncio.run(scenario())
 

@@ -1,0 +1,85 @@
+"""The worker thread, the clock, the account and the service manager's socket."""
+
+import asyncio
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from tests.device_agent.support import ManualClock, eventually
+
+from koffert_agent import disk
+from koffert_agent.accounting import Account
+from koffert_agent.clock import NS_PER_S, SystemClock
+from koffert_agent.notify import Notifier, watchdog_period_s
+from koffert_agent.worker import Worker
+from koffert_wire.topics import Lane
+
+
+def test_the_worker_calls_in_order_and_hands_back_errors() -> None:
+    async def scenario() -> None:
+        worker, order = Worker("test"), list[int]()
+        await asyncio.gather(*(worker.call(lambda n=n: order.append(n)) for n in range(50)))  # type: ignore[misc]
+        assert order == list(range(50))
+        with pytest.raises(ZeroDivisionError):
+            await worker.call(lambda: 1 // 0)
+        assert await worker.call(lambda: 2) == 2
+        worker.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_slow_disk_does_not_stop_the_loop_and_is_seen() -> None:
+    async def scenario() -> None:
+        worker, gate = Worker("test"), threading.Event()
+        slow = asyncio.create_task(worker.call(gate.wait))
+        await eventually(lambda: worker.busy_s > 0.05)
+        slow.cancel()
+        gate.set()
+        assert await worker.call(lambda: "next") == "next"
+        assert worker.busy_s == 0
+        worker.stop()
+
+    asyncio.run(scenario())
+
+
+def test_the_system_clock_counts_on() -> None:
+    clock = SystemClock()
+    first = clock.boottime_ns()
+    assert len(clock.boot_id) == 16
+    assert clock.boottime_ns() >= first
+    assert clock.wall_ns() > 1_700_000_000 * NS_PER_S
+    assert clock.wall_trusted() in {True, False}
+
+
+def test_the_budget_is_per_day_and_survives_a_clock_that_jumps() -> None:
+    clock = ManualClock()
+    account = Account(clock, {Lane.VITALS: (1, 900)}, budget_bytes=1000)
+    assert not account.spent
+    account.add(Lane.VITALS, "topic", bytes(100))
+    assert account.spent
+    clock.wall -= 365 * 24 * 3600 * NS_PER_S
+    assert not account.spent
+    assert account.collect()[Lane.VITALS][0] == 1
+    assert account.collect() == {}
+
+
+def test_the_disk_is_measured_and_left_clean(tmp_path: Path) -> None:
+    assert 0 <= disk.measure_sync_s(tmp_path) < 10
+    assert disk.free_bytes(tmp_path) > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_service_manager_is_told_also_in_the_abstract_namespace(tmp_path: Path) -> None:
+    for address in (str(tmp_path / "notify"), "\0koffert-test-" + tmp_path.name):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(address)
+            Notifier({"NOTIFY_SOCKET": address.replace("\0", "@")}).tell("READY=1")
+            assert manager.recv(100) == b"READY=1"
+
+
+def test_no_service_manager_is_no_error(tmp_path: Path) -> None:
+    Notifier({}).tell("READY=1")
+    Notifier({"NOTIFY_SOCKET": str(tmp_path / "nobody")}).tell("READY=1")
+    assert watchdog_period_s({}) is None
+    assert watchdog_period_s({"WATCHDOG_USEC": "30000000"}) == 15
