@@ -31,9 +31,13 @@ _FLAGS = [
 Visit = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all tests; without one they say loudly that they did not run."""
+    """One browser for a file of tests; without one they say loudly that they did not run.
+
+    Not for the session: Playwright keeps a loop running in this thread, where no other test could
+    start one of its own.
+    """
     executable = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if executable is None:
         with warnings.catch_warnings():
