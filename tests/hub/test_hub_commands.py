@@ -1,0 +1,78 @@
+"""`koffert hub` and `koffert log` as a person or a program calls them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.hub.box import NOON_NS
+
+from koffert_hub.database import open_database
+from koffert_hub.ingest import Received
+from koffert_hub.intake import Intake
+from koffert_hub.keys import load_keys
+from koffert_hub.settings import load_settings
+from koffert_wire.topics import Lane, up
+
+
+def koffert(*arguments: str, code: int = 0) -> list[dict[str, object]]:
+    """Run the command with --json; its lines."""
+    program = "from koffert_cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments, "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    answer = done.stdout if code != 2 else done.stderr
+    return [msgspec.json.decode(line) for line in answer.splitlines()]
+
+
+@pytest.fixture(name="config")
+def fixture_config(tmp_path: Path) -> str:
+    """A hub with one payload in quarantine."""
+    path = tmp_path / "hub.toml"
+    path.write_text('data_dir = "data"\ncentre = "Dalane DMS"\n[broker]\nport = 1883\n')
+    koffert("hub", "init", "--config", str(path))
+    settings = load_settings(path)
+    engine = open_database(settings.database_url)
+    intake = Intake(engine, load_keys(settings.data_dir).sealing, random=bytes)
+    intake.take([Received(up("box-1", Lane.VITALS), b"\xff", NOON_NS)], now_ms=0)
+    engine.dispose()
+    return str(path)
+
+
+def test_init_may_be_repeated(config: str) -> None:
+    assert koffert("hub", "init", "--config", config) == koffert("hub", "init", "--config", config)
+
+
+def test_status_and_quarantine(config: str) -> None:
+    (status,) = koffert("hub", "status", "--config", config)
+    assert (status["log_records"], status["quarantined"]) == (2, 1)
+    (held,) = koffert("hub", "quarantine", "list", "--config", config)
+    assert (held["device"], held["reason"], held["size_bytes"]) == ("box-1", "malformed", 1)
+    assert koffert("hub", "requeue", "--config", config) == [{"stored": 0, "still_held": 1}]
+
+
+def test_the_log_can_be_read_and_verified(config: str) -> None:
+    records = koffert("log", "tail", config)
+    assert [record["event"] for record in records] == ["epoch", "transmission"]
+    assert koffert("log", "verify", config) == [
+        {"records": 2, "heads": 0, "ok": True, "first_bad": None}
+    ]
+    database = Path(config).parent / "data" / "hub.sqlite"
+    engine = open_database(f"sqlite:///{database}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE transmission_log SET record = x'00' WHERE sequence = 2")
+    engine.dispose()
+    (found,) = koffert("log", "verify", str(database), code=1)
+    assert found["first_bad"] == {"sequence": 2, "fault": "broken-chain"}
+
+
+def test_bad_input_says_what_to_do(tmp_path: Path) -> None:
+    (error,) = koffert("hub", "status", "--config", str(tmp_path / "none.toml"), code=2)
+    assert "No such file" in str(error["error"])
+    (error,) = koffert("log", "verify", str(tmp_path / "none.sqlite"), code=2)
+    assert "no file" in str(error["error"])
