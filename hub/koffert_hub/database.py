@@ -59,6 +59,14 @@ def upserts(table: sa.Table, changing: tuple[str, ...]) -> dict[str, sa.Executab
     }
 
 
+def inserts_or_ignores(table: sa.Table) -> dict[str, sa.Executable]:
+    """By dialect, an INSERT that does nothing where the row is there already."""
+    return {
+        "sqlite": sqlite.insert(table).on_conflict_do_nothing(),
+        "postgresql": postgresql.insert(table).on_conflict_do_nothing(),
+    }
+
+
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # The driver must not begin transactions by itself: `_begin_sqlite` says how each one starts.
     connection.isolation_level = None

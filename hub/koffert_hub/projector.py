@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from koffert_hub import registry, tables
 from koffert_hub.database import reading as open_reading
 from koffert_hub.live import LiveEvent, LiveFeed, LiveRow
-from koffert_hub.log_record import SignedHead
+from koffert_hub.log_record import SignedHead, log_key_id
 from koffert_hub.own_thread import OwnThread
 from koffert_hub.projection import Opened, StoredBody, live_row, open_stored, stored_readings
 from koffert_hub.time_series.records import TimeSeries
@@ -92,7 +92,7 @@ class Projector:
         """Catch up and follow the log until `stop`."""
         with OwnThread("projector") as thread:
             self._cursor = await thread(self._time_series.cursor)
-            self._signed = await thread(partial(_last_signed, self._engine))
+            self._signed = await thread(partial(_last_signed, self._engine, self._log_key))
             ticked_ms = -_TICK_MS
             while True:
                 self._wake.clear()
@@ -187,9 +187,9 @@ def _read_ward(engine: sa.Engine) -> list[registry.WardPlace]:
         return registry.ward(connection)
 
 
-def _last_signed(engine: sa.Engine) -> SignedHead | None:
+def _last_signed(engine: sa.Engine, key: Ed25519PrivateKey) -> SignedHead | None:
     with open_reading(engine) as connection:
-        return last_signed_head(connection)
+        return last_signed_head(connection, log_key_id(key.public_key()))
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:

@@ -82,6 +82,7 @@ user = sa.Table(
     _text_key("centre", "centre.id", nullable=True),
 )
 
+# Up to record `complete_to` the bodies were there when the epoch began: boxes send again what came later.
 hub_epoch = sa.Table(
     "hub_epoch",
     metadata,
@@ -89,6 +90,7 @@ hub_epoch = sa.Table(
     sa.Column("id", sa.LargeBinary, nullable=False, unique=True),
     sa.Column("started_ms", sa.BigInteger, nullable=False),
     sa.Column("from_sequence", sa.BigInteger, nullable=False),
+    sa.Column("complete_to", sa.BigInteger, nullable=False),
 )
 
 # One row: whoever appends to the log holds it until the commit, so sequences never skip.
@@ -101,21 +103,26 @@ log_state = sa.Table(
     sa.Column("epoch", sa.LargeBinary, nullable=False),
 )
 
+# `at_ms` and `device` repeat what stands in the record, for searching; the record is what counts.
 transmission_log = sa.Table(
     "transmission_log",
     metadata,
     sa.Column("sequence", _ROWID, primary_key=True, autoincrement=False),
     sa.Column("record", sa.LargeBinary, nullable=False),
     sa.Column("head", sa.LargeBinary, nullable=False),
+    sa.Column("at_ms", sa.BigInteger, nullable=False, index=True),
+    sa.Column("device", sa.Text),
+    sa.Index("ix_transmission_log_device", "device", "sequence"),
 )
 
+# The hub's own signatures and the emergency centre's countersignatures.
 signed_head = sa.Table(
     "signed_head",
     metadata,
-    sa.Column("sequence", _ROWID, primary_key=True, autoincrement=False),
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("key_id", sa.LargeBinary, primary_key=True),
     sa.Column("at_ms", sa.BigInteger, nullable=False),
     sa.Column("head", sa.LargeBinary, nullable=False),
-    sa.Column("key_id", sa.LargeBinary, nullable=False),
     sa.Column("signature", sa.LargeBinary, nullable=False),
 )
 

@@ -1,6 +1,6 @@
 """Appending to and reading the transmission log, inside the caller's transaction."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from koffert_hub import tables
+from koffert_hub.database import inserts_or_ignores
 from koffert_hub.log_record import (
     GENESIS_HEAD,
     Direction,
@@ -15,6 +16,7 @@ from koffert_hub.log_record import (
     LogRecord,
     Result,
     SignedHead,
+    decode_record,
     encode_record,
     next_head,
     sign_head,
@@ -40,6 +42,14 @@ _MOVE_STATE = tables.log_state.update().values(
     sequence=sa.bindparam("sequence"), head=sa.bindparam("head")
 )
 _INSERT_RECORDS = tables.transmission_log.insert()
+_HEAD_COLUMNS = (
+    tables.signed_head.c.sequence,
+    tables.signed_head.c.at_ms,
+    tables.signed_head.c.head,
+    tables.signed_head.c.key_id,
+    tables.signed_head.c.signature,
+)
+_KEEP_HEAD = inserts_or_ignores(tables.signed_head)
 _POSITION = sa.select(tables.log_state.c.sequence, tables.log_state.c.head)
 
 
@@ -49,6 +59,7 @@ class Epoch(NamedTuple):
     id: bytes
     started_ms: int
     from_sequence: int
+    complete_to: int
 
 
 class LogWriter:
@@ -77,7 +88,15 @@ class LogWriter:
             msgspec.structs.replace(draft, sequence=sequence, epoch=self.epoch.hex())
         )
         self._position = LogPosition(sequence, next_head(self._position.head, record))
-        self._rows.append({"sequence": sequence, "record": record, "head": self._position.head})
+        self._rows.append(
+            {
+                "sequence": sequence,
+                "record": record,
+                "head": self._position.head,
+                "at_ms": draft.at_ms,
+                "device": draft.device,
+            }
+        )
         return sequence
 
     def flush(self) -> LogPosition:
@@ -109,12 +128,25 @@ def begin_log(connection: sa.Connection, epoch: bytes, *, now_ms: int) -> bool:
 
 
 def open_epoch(
-    connection: sa.Connection, epoch: bytes, *, now_ms: int, cites: str | None = None
+    connection: sa.Connection,
+    epoch: bytes,
+    *,
+    now_ms: int,
+    cites: str | None = None,
+    complete_to: int | None = None,
 ) -> None:
-    """Start a new epoch after the last record; `cites` names the head that it goes on from."""
+    """Start a new epoch after the last record; `cites` names the head that it goes on from.
+
+    `complete_to` is the last record whose body is here; by default all are.
+    """
     last = connection.execute(sa.select(tables.log_state.c.sequence)).scalar_one()
     connection.execute(
-        tables.hub_epoch.insert().values(id=epoch, started_ms=now_ms, from_sequence=last + 1)
+        tables.hub_epoch.insert().values(
+            id=epoch,
+            started_ms=now_ms,
+            from_sequence=last + 1,
+            complete_to=last if complete_to is None else complete_to,
+        )
     )
     connection.execute(tables.log_state.update().values(epoch=epoch))
     writer = LogWriter(connection)
@@ -126,11 +158,27 @@ def current_epoch(connection: sa.Connection) -> Epoch:
     """The epoch that records are written in now."""
     table = tables.hub_epoch
     row = connection.execute(
-        sa.select(table.c.id, table.c.started_ms, table.c.from_sequence)
+        sa.select(table.c.id, table.c.started_ms, table.c.from_sequence, table.c.complete_to)
         .order_by(table.c.number.desc())
         .limit(1)
     ).one()
-    return Epoch(row.id, row.started_ms, row.from_sequence)
+    return Epoch(*row)
+
+
+def copy_rows(connection: sa.Connection, rows: Sequence[LogRow]) -> None:
+    """Append rows of another copy of this log, which the caller has checked, and move the state."""
+    if not rows:
+        return
+    records = [decode_record(row.record) for row in rows]
+    connection.execute(
+        _INSERT_RECORDS,
+        [
+            {**row._asdict(), "at_ms": record.at_ms, "device": record.device}
+            for row, record in zip(rows, records, strict=True)
+        ],
+    )
+    state = {"sequence": rows[-1].sequence, "head": rows[-1].head}
+    connection.execute(_MOVE_STATE, state)
 
 
 def position(connection: sa.Connection) -> LogPosition:
@@ -159,22 +207,36 @@ def rows_after(
         left = None if left is None else left - len(page)
 
 
-def signed_heads(connection: sa.Connection, after: int = 0) -> list[SignedHead]:
-    """The signed heads after record `after`, in order."""
+def signed_heads(
+    connection: sa.Connection, after: int = 0, key_id: bytes | None = None
+) -> list[SignedHead]:
+    """The signed heads after record `after`, in order; of one key only if `key_id` is given."""
     table = tables.signed_head
+    of_key = sa.true() if key_id is None else table.c.key_id == key_id
     rows = connection.execute(
-        sa.select(table).where(table.c.sequence > after).order_by(table.c.sequence)
+        sa.select(*_HEAD_COLUMNS)
+        .where(table.c.sequence > after, of_key)
+        .order_by(table.c.sequence, table.c.key_id)
     )
-    return [SignedHead(r.sequence, r.at_ms, r.head, r.key_id, r.signature) for r in rows]
+    return [SignedHead(*row) for row in rows]
 
 
-def last_signed_head(connection: sa.Connection) -> SignedHead | None:
-    """The newest signed head."""
+def last_signed_head(connection: sa.Connection, key_id: bytes) -> SignedHead | None:
+    """The newest head that this key signed."""
     table = tables.signed_head
-    row = connection.execute(sa.select(table).order_by(table.c.sequence.desc()).limit(1)).first()
-    if row is None:
-        return None
-    return SignedHead(row.sequence, row.at_ms, row.head, row.key_id, row.signature)
+    row = connection.execute(
+        sa.select(*_HEAD_COLUMNS)
+        .where(table.c.key_id == key_id)
+        .order_by(table.c.sequence.desc())
+        .limit(1)
+    ).first()
+    return SignedHead(*row) if row else None
+
+
+def keep_signed_head(connection: sa.Connection, signed: SignedHead) -> None:
+    """Store a signed head; one that is known changes nothing."""
+    statement = _KEEP_HEAD[connection.dialect.name]
+    connection.execute(statement, msgspec.structs.asdict(signed))
 
 
 def head_is_due(last: SignedHead | None, now: LogPosition, now_ms: int) -> bool:
@@ -198,5 +260,5 @@ def sign_due_head(
         return last
     signed = sign_head(here.sequence, here.head, now_ms, key)
     with engine.begin() as connection:
-        connection.execute(tables.signed_head.insert().values(msgspec.structs.asdict(signed)))
+        keep_signed_head(connection, signed)
     return signed

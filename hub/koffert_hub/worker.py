@@ -128,7 +128,7 @@ class Worker:
 
     async def _announce(self, connection: MqttConnection) -> None:
         """Ask the boxes to send, once no lane would miss it."""
-        state = HubState(self._epoch.id, self._wall_ns(), self._epoch.from_sequence - 1)
+        state = HubState(self._epoch.id, self._wall_ns(), self._epoch.complete_to)
         await connection.publish(
             topics.HUB_STATE, downlink.encode_hub_state(state), qos=1, retain=True
         )

@@ -15,7 +15,7 @@ from koffert_hub.database import reading
 from koffert_hub.log_access import verify_connection
 from koffert_hub.log_record import LogRecord, decode_record, encode_record, next_head
 from koffert_hub.log_verify import Fault, FirstBad, Verification
-from koffert_hub.transmission_log import SIGN_EVERY_MS, last_signed_head, rows_after, sign_due_head
+from koffert_hub.transmission_log import SIGN_EVERY_MS, rows_after, sign_due_head
 
 LOG = tables.transmission_log
 RECORDS = 40
@@ -89,7 +89,7 @@ def insert(store: Store) -> None:
         store,
         LOG.update().where(LOG.c.sequence >= 7).values(sequence=-LOG.c.sequence),
         LOG.update().where(LOG.c.sequence < 0).values(sequence=-LOG.c.sequence + 1),
-        LOG.insert().values(sequence=7, record=extra, head=os.urandom(32)),
+        LOG.insert().values(sequence=7, record=extra, head=os.urandom(32), at_ms=0),
     )
 
 
@@ -147,9 +147,6 @@ def test_a_rewritten_log_contradicts_its_signed_heads(store: Store) -> None:
 
 def test_a_head_signed_by_another_key_is_not_believed(store: Store) -> None:
     rewrite(store, 30)
-    with reading(store.engine) as connection:
-        genuine = last_signed_head(connection)
     change(store, tables.signed_head.delete().where(tables.signed_head.c.sequence == RECORDS))
     sign_due_head(store.engine, Ed25519PrivateKey.generate(), now_ms=NOON_MS, last=None)
-    assert genuine is not None
     assert verified(store).first_bad == FirstBad(RECORDS, Fault.BAD_SIGNATURE)
