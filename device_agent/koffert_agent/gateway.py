@@ -7,10 +7,11 @@ import os
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from hashlib import sha256
+from pathlib import Path
 
 from msgspec import Struct
 
-from koffert_agent import disk
+from koffert_agent import disk, network, status
 from koffert_agent.accounting import Account
 from koffert_agent.channel import Channel
 from koffert_agent.clock import Clock
@@ -38,9 +39,10 @@ _DISK_PATIENCE_S = 60.0
 
 
 class Gateway(Struct, frozen=True):
-    """The parts of a running box."""
+    """The parts of a running box; `sync_s` is how long its disk takes for a durable write."""
 
     settings: Settings
+    sync_s: float
     clock: Clock
     outboxes: Sequence[Outbox]
     pipeline: Pipeline
@@ -92,7 +94,8 @@ async def _open(
         uplink = Uplink(make_session, outboxes, account, chance.random)
         sensors = _make_sensors(settings, clock, sealer, pipeline, chance.random)
         supervisor = await stack.enter_async_context(Supervisor(chance.random))
-        yield Gateway(settings, clock, outboxes, pipeline, sensors, uplink, supervisor)
+        sync_s = await _measure_disk(settings.data_dir)
+        yield Gateway(settings, sync_s, clock, outboxes, pipeline, sensors, uplink, supervisor)
 
 
 async def _open_outboxes(
@@ -141,6 +144,8 @@ def _start(gateway: Gateway, notifier: Notifier) -> None:
     start(Part("pipeline", gateway.pipeline.run))
     start(Part("uplink", gateway.uplink.run))
     start(Part("housekeeping", lambda pulse: _keep_house(gateway, pulse), patience_s=120.0))
+    start(Part("network", lambda pulse: network.watch(gateway.uplink.wake.set, pulse)))
+    start(Part("status", lambda pulse: _answer(gateway, pulse)))
     start(Part("watchdog", lambda pulse: _feed_watchdog(gateway, notifier, pulse)))
     for sensor in gateway.sensors:
         start(Part(sensor.name, sensor.run))
@@ -161,7 +166,6 @@ async def _wind_down(gateway: Gateway) -> None:
 
 
 async def _keep_house(gateway: Gateway, pulse: Pulse) -> None:
-    await _look_at_disk(gateway)
     while True:
         pulse.beat()
         for outbox in gateway.outboxes:
@@ -169,14 +173,36 @@ async def _keep_house(gateway: Gateway, pulse: Pulse) -> None:
         await asyncio.sleep(_TIDY_INTERVAL_S)
 
 
-async def _look_at_disk(gateway: Gateway) -> None:
+async def _answer(gateway: Gateway, pulse: Pulse) -> None:
+    await status.serve(gateway.settings.data_dir, lambda: _collect(gateway), pulse)
+
+
+async def _measure_disk(folder: Path) -> float:
     worker = Worker("disk test")  # not the loop's executor, for which the process's end would wait
     try:
-        sync_s = await worker.call(lambda: disk.measure_sync_s(gateway.settings.data_dir))
+        sync_s = await worker.call(lambda: disk.measure_sync_s(folder))
     finally:
         worker.stop()
     level = logging.WARNING if sync_s > disk.SLOW_SYNC_S else logging.INFO
     _LOG.log(level, "the disk makes a write durable in %.1f ms", sync_s * 1000)
+    return sync_s
+
+
+async def _collect(gateway: Gateway) -> status.Status:
+    settings, clock, outboxes = gateway.settings, gateway.clock, gateway.outboxes
+    return status.Status(
+        device=settings.device,
+        loan=settings.loan,
+        version=status.version(),
+        link=gateway.uplink.status,
+        queue=await status.lanes(outboxes, clock),
+        unacknowledged=gateway.pipeline.unacknowledged,
+        disk=status.disk_status(settings.data_dir, outboxes, gateway.sync_s),
+        clock=status.clock_status(clock),
+        sensors=[sensor.status for sensor in gateway.sensors],
+        parts=gateway.supervisor.states,
+        memory_bytes=status.memory_bytes(),
+    )
 
 
 async def _feed_watchdog(gateway: Gateway, notifier: Notifier, pulse: Pulse) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
@@ -36,6 +37,7 @@ class Pipeline:
         self._sealer = sealer
         self._acknowledge = acknowledge
         self._waiting: _Waiting = []
+        self._given_up: Counter[Lane] = Counter()
         self._arrived = asyncio.Event()
         self._urgent = asyncio.Event()
         self._committing = asyncio.Lock()
@@ -45,6 +47,7 @@ class Pipeline:
         """Hand over what a meter brought; returns at once."""
         self._waiting += [(lane_of(message), message) for message in messages]
         if self._waiting:
+            self._trim()
             self._arrived.set()
 
     def submit_alarm(self, message: Message) -> None:
@@ -77,11 +80,15 @@ class Pipeline:
             if not taken:
                 return
             batches = list(_batches(taken))
+            given_up, self._given_up = self._given_up, Counter()
             try:
                 drafts = [self._sealer.draft(lane, messages) for lane, messages in batches]
-                stored = {row.id for row in await self._outbox.append(drafts)}
+                stored = {row.id for row in await self._outbox.append(drafts, given_up)}
             except OutboxError:
-                self._put_back(taken)
+                self._given_up += given_up
+                self._waiting = taken + self._waiting
+                self._trim()
+                self._arrived.set()
                 raise
             self._report(batches, drafts, stored)
 
@@ -95,12 +102,14 @@ class Pipeline:
                 else:
                     self.unacknowledged += 1
 
-    def _put_back(self, taken: _Waiting) -> None:
-        """Keep them for the next try; the oldest fall out when the disk refuses for long."""
-        waiting = taken + self._waiting
-        self.unacknowledged += max(len(waiting) - _WAITING_LIMIT, 0)
-        self._waiting = waiting[-_WAITING_LIMIT:]
-        self._arrived.set()
+    def _trim(self) -> None:
+        """While the disk refuses, the oldest fall out, waveforms first; the hub will be told."""
+        while len(self._waiting) > _WAITING_LIMIT:
+            lanes = [lane for lane, _ in self._waiting]
+            place = lanes.index(Lane.BULK) if Lane.BULK in lanes else 0
+            lane, message = self._waiting.pop(place)
+            self._given_up[lane] += 1
+            self.unacknowledged += isinstance(message, Reading)
 
 
 def lane_of(message: Message) -> Lane:

@@ -87,7 +87,7 @@ def test_what_the_disk_refused_waits_and_is_kept_once_it_can_be(
     asyncio.run(scenario())
 
 
-async def _broken(_: object) -> None:
+async def _broken(*_: object) -> None:
     raise OutboxError(OutboxReason.DISK, "input/output error")
 
 
@@ -104,5 +104,27 @@ def test_what_a_full_outbox_refused_is_not_acknowledged(tmp_path: Path) -> None:
             assert 0 < len(acknowledged) < 10
             assert len(acknowledged) + pipeline.unacknowledged == 10
             assert (await outbox.count())[Lane.VITALS].dropped == pipeline.unacknowledged
+
+    asyncio.run(scenario())
+
+
+def test_what_falls_out_while_the_disk_refuses_is_named_to_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        clock = ManualClock()
+        async with open_outbox(tmp_path / "o.sqlite3", clock) as outbox:
+            pipeline = Pipeline(outbox, make_sealer(clock), lambda _: None)
+            with monkeypatch.context() as broken:
+                broken.setattr(outbox, "append", _broken)
+                pipeline.submit([make_reading(clock) for _ in range(600)])
+                with pytest.raises(OutboxError):
+                    await pipeline.flush()
+            await pipeline.flush()
+            counts = await outbox.count()
+            assert pipeline.unacknowledged == counts[Lane.VITALS].dropped == 600 - 512
+            rows = (await outbox.queued(Lane.VITALS, 0, EVERYTHING, 1000)).rows
+            kinds = [msgspec.msgpack.decode(row.sealed.header, type=Header).kind for row in rows]
+            assert kinds.count("dropped") == 1
 
     asyncio.run(scenario())

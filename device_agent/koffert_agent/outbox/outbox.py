@@ -1,7 +1,7 @@
 """The outbox as the rest of the box sees it: awaitable, with its own thread for the slow card."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from koffert_agent.clock import Clock
@@ -64,9 +64,14 @@ class Outbox:
         """How long the disk has kept the thread with one call."""
         return self._worker.busy_s
 
-    async def append(self, drafts: Sequence[Draft]) -> list[Row]:
-        """Queue in one commit; the rows returned survive a power cut, the others were refused."""
-        rows = await self._worker.call(lambda: self._store.append(drafts))
+    async def append(
+        self, drafts: Sequence[Draft], given_up: Mapping[Lane, int] | None = None
+    ) -> list[Row]:
+        """Queue in one commit; the rows returned survive a power cut, the others were refused.
+
+        `given_up` counts what was lost before it came here, to be named to the hub as dropped.
+        """
+        rows = await self._worker.call(lambda: self._store.append(drafts, given_up or {}))
         if rows:
             self.last_number = max(self.last_number, rows[-1].number)
             self._changed.set()

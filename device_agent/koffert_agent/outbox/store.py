@@ -6,7 +6,7 @@ Everything here blocks and belongs to one thread (`outbox.py` owns it).
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from zlib import crc32
 
@@ -60,22 +60,24 @@ class OutboxStore:
 
     # -- in ---------------------------------------------------------------------------------------
 
-    def append(self, drafts: Sequence[Draft]) -> list[Row]:
+    def append(
+        self, drafts: Sequence[Draft], given_up: Mapping[Lane, int] | None = None
+    ) -> list[Row]:
         """Queue what there is room for, in one commit; on return it survives a power cut.
 
-        What found no room is counted and told to the hub as dropped, as soon as that fits.
+        What found no room is counted, as is `given_up`, and told to the hub as soon as that fits.
         """
         try:
-            rows = self._append(drafts)
+            rows = self._append(drafts, given_up or {})
         except OutboxError as error:
             if error.reason is not OutboxReason.FULL:
                 raise
-            rows = self._append_to_full_disk(drafts)
+            rows = self._append_to_full_disk(drafts, given_up or {})
         return rows
 
-    def _append(self, drafts: Sequence[Draft]) -> list[Row]:
+    def _append(self, drafts: Sequence[Draft], given_up: Mapping[Lane, int]) -> list[Row]:
         rows: list[Row] = []
-        refused = Counter(self._refused)
+        refused = self._refused + Counter(given_up)
         with self._database.transaction():
             for draft in drafts:
                 if self._make_room(draft.lane, draft.weight_bytes):
@@ -86,7 +88,9 @@ class OutboxStore:
         self._refused = refused
         return rows
 
-    def _append_to_full_disk(self, drafts: Sequence[Draft]) -> list[Row]:
+    def _append_to_full_disk(
+        self, drafts: Sequence[Draft], given_up: Mapping[Lane, int]
+    ) -> list[Row]:
         """The disk is fuller than the quota foresaw: give up the ballast and bulk, then try once more."""
         _LOG.error("the disk is full: making room for what matters more than waveforms")
         self._ballast.release()
@@ -94,10 +98,11 @@ class OutboxStore:
             with self._database.transaction():
                 self._forget_released(self._quota.total_bytes)
                 self._drop_oldest_bulk(self._quota.total_bytes // _CHUNK_DIVISOR)
-            return self._append(drafts)
+            return self._append(drafts, given_up)
         except OutboxError as error:
             if error.reason is not OutboxReason.FULL:
                 raise
+            self._refused.update(given_up)
             self._refused.update(draft.lane for draft in drafts)
             return []
 
