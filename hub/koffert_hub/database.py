@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from koffert_hub import tables
+from koffert_hub.provisioning import tables as provisioning_tables
 
 # How long a second process (a CLI command beside the running hub) waits for the writer.
 BUSY_TIMEOUT_MS = 10_000
@@ -37,7 +38,9 @@ def open_database(url: str) -> sa.Engine:
 def create_tables(engine: sa.Engine) -> None:
     """Create what is missing."""
     with engine.begin() as connection:
-        tables.metadata.create_all(connection)
+        # One metadata: importing a module has put its tables beside the others.
+        for module in (tables, provisioning_tables):
+            module.metadata.create_all(connection)
 
 
 def reading(engine: sa.Engine) -> sa.Connection:

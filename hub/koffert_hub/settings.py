@@ -1,7 +1,7 @@
 """The hub's settings file (`hub.toml`): read once, checked whole; an unknown key is an error."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -10,6 +10,8 @@ from koffert_wire.mqtt import Endpoint, TlsFiles
 from koffert_wire.topics import Lane
 
 Port = Annotated[int, Meta(ge=1, le=65_535)]
+
+_T = TypeVar("_T")
 
 _TIME_SERIES_FILE = "time_series.sqlite"
 _DATABASE_FILE = "hub.sqlite"
@@ -47,13 +49,47 @@ class WebSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     https: bool = True
 
 
+class ProvisioningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where boxes come for their identity and afterwards to the broker.
+
+    `address` is how boxes reach this machine from outside: it stands in codes and certificates. Both
+    listeners are bound to `host`. The broker is told of a new revocation list through `broker_pid_file`.
+    """
+
+    address: str
+    port: Port
+    device_port: Port
+    host: str = "127.0.0.1"
+    broker_pid_file: Path | None = None
+
+
+class RegisterSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where the emergency centre's replica connects, and the public key that it countersigns with."""
+
+    host: str = "127.0.0.1"
+    port: Port
+    ca: Path
+    certificate: Path
+    key: Path
+    replica_key: Path
+
+    def tls(self) -> TlsFiles:
+        """The certificate that the replica sees."""
+        return TlsFiles(self.ca, self.certificate, self.key)
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The whole file. Relative paths are relative to it; without `web` no pages are served."""
+    """The whole file. Relative paths are relative to it.
+
+    Without `web` no pages are served, without `provisioning` no box can be enrolled.
+    """
 
     data_dir: Path
     centre: str
     broker: BrokerSettings
     web: WebSettings | None = None
+    register: RegisterSettings | None = None
+    provisioning: ProvisioningSettings | None = None
     database: str | None = None
 
     @property
@@ -68,21 +104,26 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 def load_settings(path: Path) -> Settings:
-    """The settings in a TOML file; raises SettingsError."""
-    folder = path.resolve().parent
-
-    def decode_path(kind: type, value: object) -> Path:
-        if kind is not Path or not isinstance(value, str):
-            raise TypeError(f"expected a path, got {value!r}")
-        return folder / value
-
-    try:
-        settings = msgspec.toml.decode(path.read_bytes(), type=Settings, dec_hook=decode_path)
-    except OSError as error:
-        raise SettingsError(f"{path}: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: {error}") from error
+    """The hub's settings; raises SettingsError."""
+    settings = decode_settings(path, Settings)
     broker = settings.broker
     if len({broker.ca is None, broker.certificate is None, broker.key is None}) > 1:
         raise SettingsError(f"{path}: broker: ca, certificate and key go together")
     return settings
+
+
+def decode_settings(path: Path, kind: type[_T]) -> _T:
+    """A TOML file as `kind`, its relative paths made absolute; raises SettingsError."""
+    folder = path.resolve().parent
+
+    def decode_path(wanted: type, value: object) -> Path:
+        if wanted is not Path or not isinstance(value, str):
+            raise TypeError(f"expected a path, got {value!r}")
+        return folder / value
+
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=kind, dec_hook=decode_path)
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from error

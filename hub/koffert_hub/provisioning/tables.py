@@ -1,0 +1,50 @@
+"""The tables of provisioning. Times are `..._ms` since 1970 in UTC; a device is known by its id."""
+
+import sqlalchemy as sa
+
+from koffert_hub.tables import metadata
+
+# Every box that was ever announced, enrolled or not.
+box = sa.Table(
+    "box",
+    metadata,
+    sa.Column("device", sa.Text, primary_key=True),
+    sa.Column("centre", sa.Text, sa.ForeignKey("centre.id"), nullable=False, index=True),
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("added_ms", sa.BigInteger, nullable=False),
+)
+
+# `certificates` and `key_digest` are what the first redemption led to: the same key gets the same answer.
+enrolment_token = sa.Table(
+    "enrolment_token",
+    metadata,
+    sa.Column("digest", sa.LargeBinary, primary_key=True),
+    sa.Column("device", sa.Text, sa.ForeignKey("box.device"), nullable=False, index=True),
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+    sa.Column("expires_ms", sa.BigInteger, nullable=False),
+    sa.Column("redeemed_ms", sa.BigInteger),
+    sa.Column("key_digest", sa.LargeBinary),
+    sa.Column("certificates", sa.LargeBinary),
+)
+
+# Every certificate that the issuing authority gave to a box. `serial` is hexadecimal: it has 160 bits.
+device_certificate = sa.Table(
+    "device_certificate",
+    metadata,
+    sa.Column("serial", sa.Text, primary_key=True),
+    sa.Column("device", sa.Text, sa.ForeignKey("box.device"), nullable=False, index=True),
+    sa.Column("key_digest", sa.LargeBinary, nullable=False),
+    sa.Column("issued_ms", sa.BigInteger, nullable=False),
+    sa.Column("expires_ms", sa.BigInteger, nullable=False),
+    sa.Column("revoked_ms", sa.BigInteger),
+)
+
+# What must be done with a box between two patients; one row for each item that has been done.
+checklist = sa.Table(
+    "checklist",
+    metadata,
+    sa.Column("loan", sa.Text, sa.ForeignKey("loan.id"), primary_key=True),
+    sa.Column("item", sa.Text, primary_key=True),
+    sa.Column("done_ms", sa.BigInteger, nullable=False),
+    sa.Column("detail", sa.Text),
+)
