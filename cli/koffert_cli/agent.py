@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from koffert_cli.output import EXIT_FAILED, CommandGroup, UserError
+from koffert_cli.output import EXIT_FAILED, CommandGroup, UserError, json_option, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +51,54 @@ def run(config: Path, acknowledgements: TextIO | None, *, verbose: bool) -> None
         stream=sys.stderr,
     )
     asyncio.run(_run(settings, _acknowledger(acknowledgements)))
+
+
+@agent.command()
+@CONFIG
+@json_option
+def status(config: Path, *, as_json: bool) -> None:
+    """Ask the running agent for its queue, link, disk, clock and meters."""
+    import asyncio  # noqa: PLC0415
+
+    from koffert_agent.status import NotRunningError, ask  # noqa: PLC0415
+    from koffert_cli.agent_report import status_lines  # noqa: PLC0415
+
+    settings = _settings(config)
+    try:
+        answer = asyncio.run(ask(settings.data_dir))
+    except NotRunningError as error:
+        raise UserError(
+            str(error),
+            probable_cause="it is not started, runs as another user, or hangs",
+            next_step="koffert agent doctor",
+            exit_code=EXIT_FAILED,
+        ) from error
+    if as_json:
+        print_json(answer)
+    else:
+        click.echo("\n".join(status_lines(answer)))
+
+
+@agent.command()
+@CONFIG
+@json_option
+@click.pass_context
+def doctor(context: click.Context, config: Path, *, as_json: bool) -> None:
+    """Look at all that the box needs; the last line says what to mend first, or that it is ready."""
+    import asyncio  # noqa: PLC0415
+
+    from koffert_agent.clock import SystemClock  # noqa: PLC0415
+    from koffert_agent.doctor import examine, first_to_mend  # noqa: PLC0415
+    from koffert_cli.agent_report import finding_lines, verdict_line  # noqa: PLC0415
+
+    findings = asyncio.run(examine(_settings(config), SystemClock()))
+    first = first_to_mend(findings)
+    if as_json:
+        print_json({"ready": first is None, "first": first, "findings": findings})
+    else:
+        click.echo("\n".join([*finding_lines(findings), "", verdict_line(first)]))
+    if first is not None:
+        context.exit(EXIT_FAILED)
 
 
 async def _run(settings: Settings, acknowledge: Callable[[Reading], None]) -> None:
