@@ -35,7 +35,10 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 # binary -> Debian package. A daemon is never installed on the system: it would start by itself and take
 # its port. Where the system has it already, that one is used (koffert_cli.daemons).
-DAEMONS = {"mosquitto": "mosquitto"}
+DAEMONS = {
+    "mosquitto": "mosquitto",
+    "systemd-analyze": "systemd",  # checks our units; nothing of it is ever started
+}
 
 # What the browser tests need: the browser, and a font that has ₂, å, ▲ and ●.
 BROWSER_PACKAGES = ("chromium", "fonts-dejavu-core")
@@ -145,7 +148,12 @@ def fetch_daemons() -> None:
 
 
 def daemon_binaries() -> list[Path]:
-    return [DEBIAN / "root" / "usr" / "sbin" / name for name in daemons_to_fetch()]
+    """Return where each fetched one lies, or where it would be looked for first."""
+    folders = [DEBIAN / "root" / "usr" / folder for folder in ("sbin", "bin")]
+    return [
+        next((found for folder in folders if (found := folder / name).exists()), folders[0] / name)
+        for name in daemons_to_fetch()
+    ]
 
 
 # --- Web --------------------------------------------------------------------------------------------

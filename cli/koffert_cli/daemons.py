@@ -61,5 +61,7 @@ def _search_path(root: Path, first: str = "") -> str:
 
 def _library_path(root: Path) -> str:
     """Return the library folders below `root`; Debian names them after the machine's architecture."""
-    folders = (*root.glob("usr/lib/*-linux-gnu*"), *root.glob("lib/*-linux-gnu*"))
+    # systemd keeps the library that its tools share in a folder of its own.
+    patterns = ("usr/lib/*-linux-gnu*", "lib/*-linux-gnu*", "usr/lib/*-linux-gnu*/systemd")
+    folders = [folder for pattern in patterns for folder in root.glob(pattern)]
     return os.pathsep.join(sorted(map(str, folders)))
