@@ -24,8 +24,8 @@ _FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # The tests hear sounds by asking the page, not through a permission dialogue.
-    "--autoplay-policy=user-gesture-required",
+    # As on a nurse's desktop: no sound before the person has touched the page.
+    "--autoplay-policy=document-user-activation-required",
 ]
 
 Visit = Callable[..., Page]

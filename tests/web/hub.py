@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import uvicorn
+from tests.web.board import Board
 
 from koffert_hub.database import create_tables, open_database
 from koffert_hub.live import Link, LiveEvent, LiveFeed, LiveRow
@@ -40,6 +41,7 @@ class Hub:
         shutil.copy(prepared, folder / "hub.sqlite")
         self.engine = open_database(f"sqlite:///{folder / 'hub.sqlite'}")
         self.feed = LiveFeed(self.now_ms)
+        self.board = Board()
         self.time_series = SqliteTimeSeries(folder / "series.sqlite")
         self.url = ""
         self.port = 0
@@ -62,6 +64,7 @@ class Hub:
             clock_ms=self.now_ms,
             centre_name=CENTRE,
             https=False,
+            alerts=self.board,
         )
 
     @contextmanager

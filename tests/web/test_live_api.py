@@ -10,6 +10,7 @@ from tests.web.hub import Hub, client, place
 
 from koffert_hub.live import RING_EVENTS, LiveEvent
 from koffert_hub.registry import Role
+from koffert_hub.web.alerts import Priority
 
 
 class Event(NamedTuple):
@@ -49,11 +50,12 @@ def test_a_new_reader_gets_the_time_then_everybody(hub: Hub) -> None:
     hub.admit("Testpasient 1", "Testpasient 2")
     hub.publish("Testpasient 1", spo2_pct=88.0)
     with _stream(hub) as events:
-        first, second = next(events), next(events)
+        first, second, third = next(events), next(events), next(events)
         assert first.name == "heartbeat"
         assert abs(first.data["server_ms"] - hub.now_ms()) < 5000
-        assert (second.name, second.id) == ("snapshot", "1")
-        assert [row["spo2_pct"] for row in second.data["rows"]] == [88.0, None]
+        assert (second.name, second.data) == ("alerts", [])
+        assert (third.name, third.id) == ("snapshot", "1")
+        assert [row["spo2_pct"] for row in third.data["rows"]] == [88.0, None]
 
 
 def test_a_reading_is_pushed_with_its_log_sequence(hub: Hub) -> None:
@@ -88,9 +90,9 @@ def test_after_a_break_only_what_was_missed_is_sent(hub: Hub) -> None:
     for _ in range(3):
         hub.publish("Testpasient 1")
     with _stream(hub, last_id="1") as events:
-        assert [event.id for event in (next(events), next(events), next(events))] == ["", "2", "3"]
+        assert [next(events).id for _ in range(4)] == ["", "", "2", "3"]
     with _stream(hub, query="?after=2") as events:
-        assert [next(events).name, next(events).id] == ["heartbeat", "3"]
+        assert [next(events).id for _ in range(3)] == ["", "", "3"]
 
 
 def test_who_missed_too_much_starts_again(hub: Hub) -> None:
@@ -105,14 +107,14 @@ def test_who_missed_too_much_starts_again(hub: Hub) -> None:
     hub.on_loop(flood)
     for last_id in ("1", "999999999"):
         with _stream(hub, last_id=last_id) as events:
-            names = [next(events).name, next(events).name, next(events).name]
-            assert names == ["heartbeat", "resync", "snapshot"]
+            names = [next(events).name for _ in range(4)]
+            assert names == ["heartbeat", "alerts", "resync", "snapshot"]
 
 
 def test_an_id_that_is_none_means_from_the_start(hub: Hub) -> None:
     for last_id in ("", "-1", "abc", "9" * 40, "²"):
         with _stream(hub, query=f"?after={last_id}") as events:
-            assert [next(events).name, next(events).name] == ["heartbeat", "snapshot"]
+            assert [next(events).name for _ in range(3)] == ["heartbeat", "alerts", "snapshot"]
 
 
 def test_everybody_is_sent_again_when_the_ward_changes(hub: Hub) -> None:
@@ -122,3 +124,14 @@ def test_everybody_is_sent_again_when_the_ward_changes(hub: Hub) -> None:
         hub.admit("Testpasient 2")
         rows = _until(events, "snapshot").data["rows"]
     assert [row["display_name"] for row in rows] == ["Testpasient 2"]
+
+
+def test_every_open_alert_is_told_at_once_and_whenever_one_changes(hub: Hub) -> None:
+    hub.board.raise_alert("a1", "p-1", Priority.YELLOW, raised_ms=1)
+    with _stream(hub) as events:
+        assert [alert["id"] for alert in _until(events, "alerts").data] == ["a1"]
+        _until(events, "snapshot")
+        hub.board.raise_alert("a2", "p-2", Priority.RED, raised_ms=2)
+        told_ms = hub.now_ms()
+        assert [alert["priority"] for alert in _until(events, "alerts").data] == ["yellow", "red"]
+        assert hub.now_ms() - told_ms < 1000

@@ -21,6 +21,7 @@ EXPECTED: dict[tuple[str, str], set[Role] | None] = {
     ("GET", "/api/v1/session"): set(Role),
     ("GET", "/"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/api/v1/live"): {Role.NURSE, Role.DOCTOR},
+    ("POST", "/api/v1/alerts/{alert}/acknowledge"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/api/v1/patients/{patient}/trend"): {Role.NURSE, Role.DOCTOR},
 }
 

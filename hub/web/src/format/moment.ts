@@ -6,6 +6,8 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** Formats times and numbers the way its reader writes them. */
 export class Formats {
+  /** The language's code, as texts from the hub are keyed. */
+  readonly language: string;
   readonly #time: Intl.DateTimeFormat;
   readonly #seconds: Intl.DateTimeFormat;
   readonly #day: Intl.DateTimeFormat;
@@ -14,6 +16,7 @@ export class Formats {
   readonly #number: Intl.NumberFormat;
 
   constructor(locale: string) {
+    this.language = locale.slice(0, 2);
     const zoned = (options: Intl.DateTimeFormatOptions, tag = locale): Intl.DateTimeFormat =>
       new Intl.DateTimeFormat(tag, { timeZone: TIME_ZONE, hourCycle: "h23", ...options });
     this.#time = zoned({ hour: "2-digit", minute: "2-digit" });

@@ -1,9 +1,12 @@
+import type { WardAlert } from "../model/alert.ts";
 import type { LiveRow } from "../model/row.ts";
 
 /** What the page hears from the hub. */
 export interface StreamHandlers {
   readonly onSnapshot: (rows: readonly LiveRow[], serverMs: number) => void;
   readonly onReading: (row: LiveRow) => void;
+  /** Every open alert, whenever one changes. */
+  readonly onAlerts: (alerts: readonly WardAlert[]) => void;
   readonly onHeartbeat: (serverMs: number) => void;
   /** The hub refused the stream; perhaps the session has ended. */
   readonly onRefused: () => void;
@@ -40,6 +43,9 @@ export class LiveStream {
     });
     source.addEventListener("reading", (event) => {
       this.#handlers.onReading(this.#take(event) as LiveRow);
+    });
+    source.addEventListener("alerts", (event) => {
+      this.#handlers.onAlerts(this.#take(event) as WardAlert[]);
     });
     source.addEventListener("heartbeat", (event) => {
       this.#handlers.onHeartbeat((this.#take(event) as { server_ms: number }).server_ms);

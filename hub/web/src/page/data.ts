@@ -4,6 +4,8 @@ import type { Texts } from "../format/text.ts";
 export interface PageData {
   readonly locale: string;
   readonly texts: Texts;
+  /** Must come back with every request that changes something. */
+  readonly csrf: string;
 }
 
 export function pageData(): PageData {

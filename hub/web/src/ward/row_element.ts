@@ -1,34 +1,49 @@
 import { type Texts, text } from "../format/text.ts";
+import type { Band } from "../model/order.ts";
 import { setState, setText, within } from "../page/data.ts";
+import type { AlertView } from "./alert_view.ts";
 import type { RowView } from "./row_view.ts";
 
-/** Shapes that go with the states, so that colour is never alone. */
-const SHAPES = { live: "●", taken: "✓", stale: "◌", invalid: "○", none: "–" } as const;
+/** Shapes that go with the words, so that colour is never alone. */
+const SHAPES = {
+  live: "●",
+  taken: "✓",
+  stale: "◌",
+  invalid: "○",
+  none: "–",
+  red: "▲▲▲",
+  yellow: "▲▲",
+  blue: "▲",
+} as const;
 
 /** The cells of one patient's row. */
 export class RowElement {
   readonly root: HTMLElement;
   readonly trend: HTMLElement;
+  readonly link: HTMLAnchorElement;
+  readonly acknowledge: HTMLButtonElement;
   readonly #shape: HTMLElement;
   readonly #word: HTMLElement;
-  readonly #name: HTMLElement;
   readonly #suitcase: HTMLElement;
   readonly #spo2: HTMLElement;
   readonly #pulse: HTMLElement;
   readonly #age: HTMLElement;
-  readonly #remark: HTMLElement;
+  readonly #cause: HTMLElement;
+  readonly #status: HTMLElement;
 
   constructor(root: HTMLElement) {
     this.root = root;
     this.trend = within(root, ".trend");
+    this.link = within(root, ".name") as HTMLAnchorElement;
+    this.acknowledge = within(root, ".acknowledge") as HTMLButtonElement;
     this.#shape = within(root, ".shape");
     this.#word = within(root, ".word");
-    this.#name = within(root, ".name");
     this.#suitcase = within(root, ".suitcase");
     this.#spo2 = within(root, ".spo2 .number");
     this.#pulse = within(root, ".pulse .number");
     this.#age = within(root, ".age");
-    this.#remark = within(root, ".remark");
+    this.#cause = within(root, ".cause");
+    this.#status = within(root, ".status");
   }
 
   /** A new row from the page's template. */
@@ -38,19 +53,37 @@ export class RowElement {
     return new RowElement(root);
   }
 
+  get patient(): string {
+    return this.root.dataset["patient"] ?? "";
+  }
+
   identify(name: string, suitcase: string): void {
-    setText(this.#name, name);
+    setText(this.link, name);
+    this.link.href = `/patients/${encodeURIComponent(this.patient)}`;
     setText(this.#suitcase, suitcase);
   }
 
-  show(view: RowView, texts: Texts): void {
+  show(view: RowView, alert: AlertView, texts: Texts): void {
     setState(this.root, view.freshness);
-    const state = view.freshness === "live" && view.mode === "spot" ? "taken" : view.freshness;
+    this.#showBand(alert);
+    const taken = view.freshness === "live" && view.mode === "spot" ? "taken" : view.freshness;
+    const state = alert.band === "rest" ? taken : alert.band;
     setText(this.#shape, SHAPES[state]);
     setText(this.#word, text(texts, `state.${state}`));
     setText(this.#spo2, view.spo2);
     setText(this.#pulse, view.pulse);
     setText(this.#age, view.age);
-    setText(this.#remark, view.remark);
+    setText(this.#cause, alert.cause || view.remark);
+    const remark = alert.cause ? view.remark : "";
+    setText(this.#status, [alert.status, remark].filter(Boolean).join(" · "));
+  }
+
+  #showBand(alert: AlertView): void {
+    const band: Band = alert.band;
+    if (this.root.dataset["band"] !== band) this.root.dataset["band"] = band;
+    const taken = String(alert.acknowledged);
+    if (this.root.dataset["acknowledged"] !== taken) this.root.dataset["acknowledged"] = taken;
+    const open = band !== "rest" && !alert.acknowledged;
+    if (this.acknowledge.hidden === open) this.acknowledge.hidden = !open;
   }
 }

@@ -2,7 +2,9 @@ import uPlot from "uplot";
 import { type HourTrend, TREND_MS } from "../model/trend.ts";
 
 const WIDTH_PX = 180;
-const HEIGHT_PX = 46;
+const TALLEST_PX = 46;
+/** What a row needs above and below the drawing. */
+const MARGIN_PX = 6;
 /** Where the scale of SpO₂ begins; it grows downwards when a value is lower. The top is always 100 %. */
 const SPO2_FLOOR_PCT = 80;
 /** Where the scale of the pulse begins and ends; it grows when a value is beyond. */
@@ -24,6 +26,12 @@ export class Sparkline {
     canvas.setAttribute("role", "img");
   }
 
+  /** Fit rows of this height. */
+  resize(rowPx: number): void {
+    const height = Math.min(TALLEST_PX, Math.floor(rowPx) - MARGIN_PX);
+    if (height !== this.#plot.height) this.#plot.setSize({ width: WIDTH_PX, height });
+  }
+
   draw(nowMs: number, describe: (values: readonly number[]) => string): void {
     const spo2 = this.#spo2.until(nowMs);
     const pulse = this.#pulse.until(nowMs);
@@ -42,7 +50,7 @@ function options(cell: HTMLElement): uPlot.Options {
   const colour = (name: string) => (): string => getComputedStyle(cell).getPropertyValue(name);
   return {
     width: WIDTH_PX,
-    height: HEIGHT_PX,
+    height: TALLEST_PX,
     padding: [3, 3, 3, 3],
     legend: { show: false },
     cursor: { show: false },

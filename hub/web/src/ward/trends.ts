@@ -27,6 +27,7 @@ export class WardTrends {
   constructor(texts: Texts) {
     this.#texts = texts;
     this.#observer = new IntersectionObserver((entries) => this.#sighted(entries));
+    document.addEventListener("koffert-theme", () => this.#redraw());
   }
 
   add(patient: string, cell: HTMLElement): void {
@@ -57,11 +58,17 @@ export class WardTrends {
   }
 
   draw(nowMs: number): void {
+    const rowPx = parseFloat(getComputedStyle(document.body).getPropertyValue("--row-height"));
     for (const known of this.#patients.values()) {
+      known.sparkline?.resize(rowPx);
       if (known.sparkline === null || Math.abs(nowMs - known.drawnMs) < REDRAW_MS) continue;
       known.sparkline.draw(nowMs, (values) => this.#describe(values));
       known.drawnMs = nowMs;
     }
+  }
+
+  #redraw(): void {
+    for (const known of this.#patients.values()) known.drawnMs = 0;
   }
 
   #sighted(entries: readonly IntersectionObserverEntry[]): void {

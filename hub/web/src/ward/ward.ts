@@ -1,140 +1,176 @@
 import { Formats } from "../format/moment.ts";
 import { type Texts, counted, text } from "../format/text.ts";
-import { LiveStream } from "../live/stream.ts";
-import { ServerClock } from "../model/clock.ts";
-import { type LiveRow, supersedes } from "../model/row.ts";
-import { type Moment, isSilent } from "../model/watch.ts";
-import { type PageData, element, setState, setText, within } from "../page/data.ts";
-import { leaveIfLoggedOut } from "../page/session.ts";
-import { RowElement } from "./row_element.ts";
+import type { WardAlert } from "../model/alert.ts";
+import { matches } from "../model/filter.ts";
+import { BANDS } from "../model/order.ts";
+import type { LiveRow } from "../model/row.ts";
+import { WardState } from "../model/ward_state.ts";
+import { type PageData, element, setText } from "../page/data.ts";
+import { HubLink } from "../page/hub_link.ts";
+import { leaveIfLoggedOut, post } from "../page/session.ts";
+import { viewAlerts } from "./alert_view.ts";
+import { FilterBar } from "./filter_bar.ts";
+import { Keyboard } from "./keyboard.ts";
+import { type WardList, listIn } from "./list.ts";
+import type { RowElement } from "./row_element.ts";
 import { viewRow } from "./row_view.ts";
+import { AlarmSound } from "./sound.ts";
 import { WardTrends } from "./trends.ts";
-
-/** How often ages and silence are looked at: a quarter of the second in which they change. */
-const TICK_MS = 250;
 
 /** The ward list: takes what the hub says, and shows at each tick what of it may still be believed. */
 export class Ward {
+  readonly #data: PageData;
   readonly #texts: Texts;
   readonly #formats: Formats;
-  readonly #clock = new ServerClock();
-  readonly #rows = new Map<string, LiveRow>();
-  readonly #elements = new Map<string, RowElement>();
+  readonly #state: WardState;
   readonly #trends: WardTrends;
-  readonly #list = element("rows");
-  readonly #template = element("row") as HTMLTemplateElement;
-  #lastBeat: Moment | null = null;
-  #lastBeatServerMs: number | null = null;
+  readonly #list: WardList;
+  readonly #filters: FilterBar;
+  readonly #sound: AlarmSound;
+  readonly #link: HubLink;
 
   constructor(data: PageData) {
+    this.#data = data;
     this.#texts = data.texts;
     this.#formats = new Formats(data.locale);
+    this.#state = new WardState(data.locale);
     this.#trends = new WardTrends(data.texts);
-    for (const root of this.#list.querySelectorAll<HTMLElement>("tr")) {
-      this.#adopt(root.dataset["patient"] ?? "", new RowElement(root));
-    }
+    this.#sound = new AlarmSound(data.texts);
+    this.#list = listIn(document, {
+      onAdded: (row) => this.#adopt(row),
+      onRemoved: (patient) => this.#trends.remove(patient),
+      onReleased: () => this.#arrange(),
+    });
+    this.#filters = new FilterBar(data.texts, () => this.#link.tick());
+    this.#link = new HubLink(data.texts, this.#formats, {
+      onSnapshot: (rows) => this.#takeSnapshot(rows),
+      onReading: (row) => this.#takeReading(row),
+      onAlerts: (alerts) => this.#takeAlerts(alerts),
+      onTick: (nowMs, connected) => this.#render(nowMs, connected),
+    });
   }
 
   start(): void {
-    const stream = new LiveStream("/api/v1/live", {
-      onSnapshot: (rows, serverMs) => this.#takeSnapshot(rows, serverMs),
-      onReading: (row) => this.#takeReading(row),
-      onHeartbeat: (serverMs) => this.#takeHeartbeat(serverMs),
-      onRefused: () => void leaveIfLoggedOut(),
+    new Keyboard({
+      rows: () => this.#list.visible(),
+      focused: () => this.#list.focused(),
+      acknowledge: (row) => void this.#acknowledge(row),
+      search: () => this.#filters.focus(),
+      arrange: () => this.#arrange(true),
     });
-    stream.open();
-    window.setInterval(() => this.#render(), TICK_MS);
-    // A page that was hidden, asleep or kept for "back" must be right in its first frame.
-    for (const event of ["visibilitychange", "resume"]) {
-      document.addEventListener(event, () => this.#render());
-    }
-    window.addEventListener("pageshow", () => this.#render());
-    this.#render();
+    element("waiting").addEventListener("click", () => this.#arrange(true));
+    this.#link.open();
   }
 
-  #takeSnapshot(rows: readonly LiveRow[], serverMs: number): void {
-    this.#clock.observe(serverMs, performance.now());
-    const present = new Set(rows.map((row) => row.patient));
-    for (const patient of this.#rows.keys()) if (!present.has(patient)) this.#rows.delete(patient);
-    for (const row of rows) this.#rows.set(row.patient, row);
-    for (const patient of [...this.#elements.keys()]) if (!present.has(patient)) this.#drop(patient);
-    for (const row of rows) this.#elementOf(row);
+  #takeSnapshot(rows: readonly LiveRow[]): void {
+    this.#state.takeSnapshot(rows);
     setText(element("count"), counted(this.#texts, "ward.patients", rows.length));
     element("empty").hidden = rows.length > 0;
+    this.#arrange();
     this.#trends.reload();
-    this.#render();
   }
 
   #takeReading(row: LiveRow): void {
+    const isNew = !this.#state.rows.has(row.patient);
     this.#trends.feed(row);
-    if (!supersedes(row, this.#rows.get(row.patient))) return;
-    this.#rows.set(row.patient, row);
-    this.#elementOf(row);
-    this.#render(row.patient);
+    if (!this.#state.takeReading(row)) return;
+    if (isNew) this.#arrange();
+    this.#show(row, this.#link.nowMs, this.#link.connected);
   }
 
-  #takeHeartbeat(serverMs: number): void {
-    this.#lastBeat = now();
-    this.#lastBeatServerMs = serverMs;
-    this.#clock.observe(serverMs, this.#lastBeat.monotonicMs);
-    this.#render();
+  #takeAlerts(alerts: readonly WardAlert[]): void {
+    this.#state.takeAlerts(alerts);
+    this.#sound.take(alerts);
+    this.#arrange();
   }
 
-  #elementOf(row: LiveRow): void {
-    let known = this.#elements.get(row.patient);
-    if (known === undefined) {
-      known = RowElement.create(this.#template, row.patient);
-      this.#list.append(known.root);
-      this.#adopt(row.patient, known);
+  #adopt(row: RowElement): void {
+    this.#trends.add(row.patient, row.trend);
+    row.acknowledge.addEventListener("click", () => {
+      if (this.#list.settled) void this.#acknowledge(row);
+    });
+  }
+
+  #arrange(force = false): void {
+    const wanted = this.#state.order();
+    const { order, waiting } = this.#list.arrange(wanted, force);
+    for (const row of this.#state.rows.values()) {
+      this.#list.get(row.patient)?.identify(row.display_name, row.suitcase);
     }
-    known.identify(row.display_name, row.suitcase);
+    document.documentElement.style.setProperty("--rows", String(order.length));
+    this.#showWaiting(waiting, wanted[0]);
   }
 
-  #adopt(patient: string, row: RowElement): void {
-    this.#elements.set(patient, row);
-    this.#trends.add(patient, row.trend);
+  /** Say that rows wait; when the first of the list is an alert, say whose. */
+  #showWaiting(waiting: number, first: string | undefined): void {
+    const button = element("waiting");
+    button.hidden = waiting === 0;
+    if (waiting === 0 || first === undefined) return;
+    const row = this.#state.rows.get(first);
+    const band = row ? this.#state.ranked(row).band : "rest";
+    const who = row && band !== "rest" ? ` · ${text(this.#texts, `state.${band}`)}: ${row.display_name}` : "";
+    setText(button, counted(this.#texts, "ward.waiting", waiting) + who);
+    button.dataset["band"] = band;
   }
 
-  #drop(patient: string): void {
-    this.#trends.remove(patient);
-    this.#elements.get(patient)?.root.remove();
-    this.#elements.delete(patient);
-  }
-
-  #render(only?: string): void {
-    const moment = now();
-    const connected = !isSilent(this.#lastBeat, moment);
-    const nowMs = this.#clock.nowMs(moment.monotonicMs);
-    for (const [patient, row] of this.#rows) {
-      if (only !== undefined && patient !== only) continue;
-      const view = viewRow(row, nowMs, connected, this.#texts, this.#formats);
-      this.#elements.get(patient)?.show(view, this.#texts);
+  #render(nowMs: number | null, connected: boolean): void {
+    let [shown, hiddenAlerts] = [0, 0];
+    for (const row of this.#state.rows.values()) {
+      if (this.#show(row, nowMs, connected)) shown += 1;
+      else if (this.#state.alertsOf(row.patient).length > 0) hiddenAlerts += 1;
     }
-    if (only !== undefined) return;
-    this.#showConnection(connected);
-    if (nowMs !== null) {
-      setText(element("clock"), this.#formats.clock(nowMs));
-      this.#trends.draw(nowMs);
+    this.#filters.summarise(shown, this.#state.rows.size, hiddenAlerts);
+    this.#sound.tick(connected);
+    if (nowMs !== null) this.#trends.draw(nowMs);
+    this.#entitle();
+  }
+
+  /** Bring one row up to date; tells whether the filter lets it be seen. */
+  #show(row: LiveRow, nowMs: number | null, connected: boolean): boolean {
+    const view = viewRow(row, nowMs, connected, this.#texts, this.#formats);
+    const alert = viewAlerts(this.#state.alertsOf(row.patient), nowMs, this.#texts, this.#formats);
+    const target = this.#list.get(row.patient);
+    target?.show(view, alert, this.#texts);
+    const { display_name: name, suitcase } = row;
+    const seen = matches(
+      { name, suitcase, band: alert.band, freshness: view.freshness },
+      this.#filters.filter,
+    );
+    if (target && target.root.hidden === seen) target.root.hidden = !seen;
+    return seen;
+  }
+
+  /** How many alerts nobody has taken, in the tab's title: seen also when another tab is in front. */
+  #entitle(): void {
+    const open = this.#state.allAlerts().filter((alert) => alert.acknowledged_ms === null);
+    const worst = BANDS.find((band) => open.some((alert) => alert.priority === band));
+    const mark = worst ? `(${open.length} ${text(this.#texts, `state.${worst}`)}) ` : "";
+    const title = mark + document.title.replace(/^\(.*?\) /, "");
+    if (document.title !== title) document.title = title;
+  }
+
+  async #acknowledge(row: RowElement): Promise<void> {
+    const alert = this.#state.alertsOf(row.patient).find((open) => open.acknowledged_ms === null);
+    if (alert === undefined) return;
+    const address = `/api/v1/alerts/${encodeURIComponent(alert.id)}/acknowledge`;
+    const answer = await post(address, this.#data.csrf);
+    if (answer?.status === 401) await leaveIfLoggedOut();
+    this.#tell(await this.#outcome(answer));
+  }
+
+  async #outcome(answer: Response | null): Promise<string> {
+    if (answer?.ok) return "";
+    if (answer?.status === 409) {
+      const taken = (await answer.json()) as WardAlert;
+      return text(this.#texts, "alert.taken_first", { name: taken.acknowledged_by ?? "" });
     }
+    if (answer?.status === 404) return text(this.#texts, "alert.gone");
+    return text(this.#texts, "alert.not_acknowledged");
   }
 
-  #showConnection(connected: boolean): void {
-    const state = connected ? "connected" : "disconnected";
-    setState(element("connection"), state);
-    setText(within(element("connection"), ".word"), text(this.#texts, `connection.${state}`));
-    setState(element("patients"), state);
-    const bar = element("disconnected");
-    if (connected !== bar.hidden) bar.hidden = connected;
-    if (!connected) setText(bar, this.#disconnectedText());
+  #tell(message: string): void {
+    const notice = element("notice");
+    notice.hidden = message === "";
+    setText(notice, message);
   }
-
-  #disconnectedText(): string {
-    if (this.#lastBeatServerMs === null) return text(this.#texts, "connection.bar_never");
-    const time = this.#formats.clock(this.#lastBeatServerMs);
-    return text(this.#texts, "connection.bar", { time });
-  }
-}
-
-function now(): Moment {
-  return { monotonicMs: performance.now(), wallMs: Date.now() };
 }

@@ -1,0 +1,38 @@
+import type { Band } from "./order.ts";
+
+/** One open alert; the fields of `WardAlert` in `koffert_hub/web/alerts.py`. */
+export interface WardAlert {
+  readonly id: string;
+  readonly patient: string;
+  readonly priority: Exclude<Band, "rest">;
+  /** The rule's sentence by language. */
+  readonly reason: Readonly<Record<string, string>>;
+  readonly raised_ms: number;
+  readonly acknowledged_by: string | null;
+  readonly acknowledged_ms: number | null;
+}
+
+const PRIORITIES: readonly WardAlert["priority"][] = ["red", "yellow", "blue"];
+
+export function isAcknowledged(alert: WardAlert): boolean {
+  return alert.acknowledged_ms !== null;
+}
+
+/** The alerts of each patient, the one that needs someone first in front. */
+export function byPatient(alerts: readonly WardAlert[]): ReadonlyMap<string, readonly WardAlert[]> {
+  const grouped = new Map<string, WardAlert[]>();
+  for (const alert of [...alerts].sort(mostUrgentFirst)) {
+    const known = grouped.get(alert.patient);
+    if (known) known.push(alert);
+    else grouped.set(alert.patient, [alert]);
+  }
+  return grouped;
+}
+
+function mostUrgentFirst(a: WardAlert, b: WardAlert): number {
+  return (
+    PRIORITIES.indexOf(a.priority) - PRIORITIES.indexOf(b.priority) ||
+    Number(isAcknowledged(a)) - Number(isAcknowledged(b)) ||
+    a.raised_ms - b.raised_ms
+  );
+}

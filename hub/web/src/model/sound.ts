@@ -1,0 +1,58 @@
+import { type WardAlert, isAcknowledged } from "./alert.ts";
+
+/** What may be sounded. */
+export type Tone = "red" | "yellow" | "lost";
+
+/** A red alert that nobody takes sounds again after this long; IEC 60601-1-8 has 2.5 to 15 s between bursts. */
+export const RED_AGAIN_MS = 15_000;
+/** Short breaks of the link are on the screen; a longer one is also heard, once. */
+export const LOST_AFTER_MS = 10_000;
+
+/** Decides what is heard when: each new alert once, red until someone takes it, nothing twice. */
+export class SoundPolicy {
+  readonly #heard: Set<string>;
+  #alerts: readonly WardAlert[] = [];
+  #redAtMs = -RED_AGAIN_MS;
+  #lostSinceMs: number | null = null;
+  #lostTold = false;
+
+  /** `heard`: ids of yellow alerts that this browser has sounded already. */
+  constructor(heard: Iterable<string>) {
+    this.#heard = new Set(heard);
+  }
+
+  get heard(): readonly string[] {
+    return [...this.#heard];
+  }
+
+  take(alerts: readonly WardAlert[]): void {
+    this.#alerts = alerts.filter((alert) => !isAcknowledged(alert));
+    const open = new Set(alerts.map((alert) => alert.id));
+    for (const id of this.#heard) if (!open.has(id)) this.#heard.delete(id);
+  }
+
+  /** The tone that is due at `nowMs` of the monotonic clock; asking counts as having sounded it. */
+  due(nowMs: number, connected: boolean): Tone | null {
+    const lost = this.#lost(nowMs, connected);
+    const fresh = this.#alerts.filter((alert) => alert.priority !== "blue" && !this.#heard.has(alert.id));
+    for (const alert of fresh) this.#heard.add(alert.id);
+    const red = this.#alerts.some((alert) => alert.priority === "red");
+    const redDue = nowMs - this.#redAtMs >= RED_AGAIN_MS;
+    if (fresh.some((alert) => alert.priority === "red") || (red && redDue)) {
+      this.#redAtMs = nowMs;
+      return "red";
+    }
+    return fresh.length > 0 ? "yellow" : lost;
+  }
+
+  #lost(nowMs: number, connected: boolean): Tone | null {
+    if (connected) {
+      [this.#lostSinceMs, this.#lostTold] = [null, false];
+      return null;
+    }
+    this.#lostSinceMs ??= nowMs;
+    if (this.#lostTold || nowMs - this.#lostSinceMs < LOST_AFTER_MS) return null;
+    this.#lostTold = true;
+    return "lost";
+  }
+}

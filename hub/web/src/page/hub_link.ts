@@ -1,0 +1,104 @@
+import { Formats } from "../format/moment.ts";
+import { type Texts, text } from "../format/text.ts";
+import { LiveStream } from "../live/stream.ts";
+import type { WardAlert } from "../model/alert.ts";
+import { ServerClock } from "../model/clock.ts";
+import type { LiveRow } from "../model/row.ts";
+import { type Moment, isSilent } from "../model/watch.ts";
+import { element, setState, setText, within } from "./data.ts";
+import { leaveIfLoggedOut } from "./session.ts";
+
+/** How often ages and silence are looked at: a quarter of the second in which they change. */
+const TICK_MS = 250;
+
+/** What a page does with what it hears. */
+export interface Listener {
+  readonly onSnapshot: (rows: readonly LiveRow[]) => void;
+  readonly onReading: (row: LiveRow) => void;
+  readonly onAlerts: (alerts: readonly WardAlert[]) => void;
+  /** Time has passed: show only what may still be believed. */
+  readonly onTick: (nowMs: number | null, connected: boolean) => void;
+}
+
+/** The page's link with the hub: the stream, the hub's time, and the bar that says when either is gone. */
+export class HubLink {
+  readonly #texts: Texts;
+  readonly #formats: Formats;
+  readonly #listener: Listener;
+  readonly #clock = new ServerClock();
+  #lastBeat: Moment | null = null;
+  #lastBeatServerMs: number | null = null;
+
+  constructor(texts: Texts, formats: Formats, listener: Listener) {
+    this.#texts = texts;
+    this.#formats = formats;
+    this.#listener = listener;
+  }
+
+  open(): void {
+    new LiveStream("/api/v1/live", {
+      onSnapshot: (rows, serverMs) => {
+        this.#clock.observe(serverMs, performance.now());
+        this.#listener.onSnapshot(rows);
+        this.tick();
+      },
+      onReading: (row) => this.#listener.onReading(row),
+      onAlerts: (alerts) => {
+        this.#listener.onAlerts(alerts);
+        this.tick();
+      },
+      onHeartbeat: (serverMs) => this.#takeHeartbeat(serverMs),
+      onRefused: () => void leaveIfLoggedOut(),
+    }).open();
+    window.setInterval(() => this.tick(), TICK_MS);
+    // A page that was hidden, asleep or kept for "back" must be right in its first frame.
+    for (const event of ["visibilitychange", "resume"]) {
+      document.addEventListener(event, () => this.tick());
+    }
+    window.addEventListener("pageshow", () => this.tick());
+    this.tick();
+  }
+
+  get connected(): boolean {
+    return !isSilent(this.#lastBeat, now());
+  }
+
+  /** The hub's time, or null before its first word. */
+  get nowMs(): number | null {
+    return this.#clock.nowMs(performance.now());
+  }
+
+  tick(): void {
+    const { connected, nowMs } = this;
+    this.#show(connected);
+    if (nowMs !== null) setText(element("clock"), this.#formats.clock(nowMs));
+    this.#listener.onTick(nowMs, connected);
+  }
+
+  #takeHeartbeat(serverMs: number): void {
+    this.#lastBeat = now();
+    this.#lastBeatServerMs = serverMs;
+    this.#clock.observe(serverMs, this.#lastBeat.monotonicMs);
+    this.tick();
+  }
+
+  #show(connected: boolean): void {
+    const state = connected ? "connected" : "disconnected";
+    setState(document.body, state);
+    setState(element("connection"), state);
+    setText(within(element("connection"), ".word"), text(this.#texts, `connection.${state}`));
+    const bar = element("disconnected");
+    if (connected !== bar.hidden) bar.hidden = connected;
+    if (!connected) setText(bar, this.#disconnectedText());
+  }
+
+  #disconnectedText(): string {
+    if (this.#lastBeatServerMs === null) return text(this.#texts, "connection.bar_never");
+    const time = this.#formats.clock(this.#lastBeatServerMs);
+    return text(this.#texts, "connection.bar", { time });
+  }
+}
+
+function now(): Moment {
+  return { monotonicMs: performance.now(), wallMs: Date.now() };
+}

@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Formats } from "../src/format/moment.ts";
+import { type WardAlert, byPatient } from "../src/model/alert.ts";
+import { matches, parseFilter, withFilter } from "../src/model/filter.ts";
+import { LOST_AFTER_MS, RED_AGAIN_MS, SoundPolicy } from "../src/model/sound.ts";
+import { WardState } from "../src/model/ward_state.ts";
+import { duration, viewAlerts } from "../src/ward/alert_view.ts";
+import { liveRow } from "./rows.ts";
+
+const formats = new Formats("nb-NO");
+
+function alert(id: string, changes: Partial<WardAlert> = {}): WardAlert {
+  return {
+    id,
+    patient: "p-1",
+    priority: "red",
+    reason: { nb: "SpO₂ under 84 % to ganger" },
+    raised_ms: 1000,
+    acknowledged_by: null,
+    acknowledged_ms: null,
+    ...changes,
+  };
+}
+
+const taken = { acknowledged_by: "Sykepleier Test", acknowledged_ms: 5000 };
+
+test("the alert that needs someone first speaks for the patient", () => {
+  const alerts = [alert("y", { priority: "yellow" }), alert("t", taken), alert("r", { raised_ms: 9 })];
+  assert.deepEqual(byPatient(alerts).get("p-1")?.map(({ id }) => id), ["r", "t", "y"]);
+});
+
+test("a row says why, how long nobody has taken it, or who has", () => {
+  const open = viewAlerts([alert("a"), alert("b")], 131_000, {}, formats);
+  assert.equal(open.cause, "SpO₂ under 84 % to ganger alert.more");
+  assert.deepEqual([open.band, open.acknowledged, open.status], ["red", false, "alert.waiting"]);
+  assert.equal(viewAlerts([alert("a", taken)], 9000, {}, formats).status, "alert.taken");
+  assert.equal(viewAlerts([], 9000, {}, formats).band, "rest");
+});
+
+test("a duration is read like a stopwatch", () => {
+  assert.deepEqual([130_999, 3_730_000, -5].map(duration), ["2:10", "1:02:10", "0:00"]);
+});
+
+test("alerts decide the order of the ward", () => {
+  const ward = new WardState("nb-NO");
+  ward.takeSnapshot([1, 2, 10].map((n) => liveRow({ patient: `p-${n}`, display_name: `Testpasient ${n}` })));
+  assert.deepEqual(ward.order(), ["p-1", "p-2", "p-10"]);
+  ward.takeAlerts([alert("a", { patient: "p-10" }), alert("b", { patient: "p-2", priority: "blue" })]);
+  assert.deepEqual(ward.order(), ["p-10", "p-2", "p-1"]);
+});
+
+test("a red alert sounds at once and again until it is taken, a yellow one once", () => {
+  const sound = new SoundPolicy([]);
+  sound.take([alert("y", { priority: "yellow" })]);
+  assert.equal(sound.due(0, true), "yellow");
+  assert.equal(sound.due(60_000, true), null);
+  sound.take([alert("y", { priority: "yellow" }), alert("r")]);
+  assert.equal(sound.due(60_001, true), "red");
+  assert.equal(sound.due(60_002, true), null);
+  assert.equal(sound.due(60_001 + RED_AGAIN_MS, true), "red");
+  sound.take([alert("r", taken)]);
+  assert.equal(sound.due(600_000, true), null);
+});
+
+test("the same alerts told again after a break of the link make no second sound", () => {
+  const alerts = [alert("y", { priority: "yellow" })];
+  const sound = new SoundPolicy([]);
+  sound.take(alerts);
+  assert.equal(sound.due(0, true), "yellow");
+  sound.take(alerts);
+  assert.equal(sound.due(1, true), null);
+  const reloaded = new SoundPolicy(sound.heard);
+  reloaded.take(alerts);
+  assert.equal(reloaded.due(2, true), null);
+});
+
+test("blue is never heard", () => {
+  const sound = new SoundPolicy([]);
+  sound.take([alert("b", { priority: "blue" })]);
+  assert.equal(sound.due(0, true), null);
+});
+
+test("a lost link is heard once, and not when it is short", () => {
+  const sound = new SoundPolicy([]);
+  assert.equal(sound.due(0, false), null);
+  assert.equal(sound.due(LOST_AFTER_MS - 1, false), null);
+  assert.equal(sound.due(LOST_AFTER_MS, false), "lost");
+  assert.equal(sound.due(LOST_AFTER_MS + 60_000, false), null);
+  assert.equal(sound.due(LOST_AFTER_MS + 60_001, true), null);
+  assert.equal(sound.due(LOST_AFTER_MS + 60_002, false), null);
+});
+
+test("a filter is a link", () => {
+  const filter = { query: "pasient 3", show: "alerts" } as const;
+  assert.equal(withFilter("?wall=1", filter), "?wall=1&q=pasient+3&show=alerts");
+  assert.deepEqual(parseFilter(withFilter("", filter)), filter);
+  assert.equal(withFilter("?q=x&show=alerts", { query: " ", show: "all" }), "");
+  assert.deepEqual(parseFilter("?show=nonsense"), { query: "", show: "all" });
+});
+
+test("a filter finds a patient by part of the name or the suitcase", () => {
+  const row = {
+    name: "Testpasient 3",
+    suitcase: "koffert-003",
+    band: "rest",
+    freshness: "live",
+  } as const;
+  assert.equal(matches(row, { query: "PASIENT 003", show: "all" }), true);
+  assert.equal(matches(row, { query: "4", show: "all" }), false);
+  assert.equal(matches(row, { query: "", show: "alerts" }), false);
+  assert.equal(matches({ ...row, band: "blue" }, { query: "", show: "alerts" }), true);
+  assert.equal(matches({ ...row, freshness: "stale" }, { query: "", show: "silent" }), true);
+});

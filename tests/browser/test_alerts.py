@@ -1,0 +1,217 @@
+"""Alerts on the ward page: order, keys, sound, two nurses."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Route, expect
+from tests.browser.conftest import Visit
+from tests.web.hub import Hub, wait_until
+
+from koffert_hub.registry import Role
+from koffert_hub.web.alerts import Priority
+
+# Clicks just after rows moved count for nothing (`list.ts`).
+SETTLED_AFTER_MS = 600
+_NAMES = [f"Testpasient {number}" for number in range(1, 10)]
+_ORDER = "[...document.querySelectorAll('#rows tr')].map((row) => row.dataset.patient)"
+# Counts what the page would play, whatever the machine's loudspeakers are.
+_LISTEN = """
+  window.pulses = [];
+  const start = OscillatorNode.prototype.start;
+  OscillatorNode.prototype.start = function (at) {
+    window.pulses.push(this.frequency.value);
+    return start.call(this, at);
+  };
+"""
+
+
+@pytest.fixture(autouse=True)
+def _served(hub: Hub) -> Iterator[None]:
+    with hub.serve():
+        hub.admit(*_NAMES)
+        for name in _NAMES:
+            hub.publish(name, mode="spot")
+        yield
+
+
+def _raise(hub: Hub, alert: str, number: int, priority: Priority, ago_s: int = 0) -> None:
+    hub.board.raise_alert(alert, f"p-{number}", priority, raised_ms=hub.now_ms() - ago_s * 1000)
+
+
+def _order(page: Page) -> list[str]:
+    order: list[str] = page.evaluate(_ORDER)
+    return order
+
+
+def _stands(page: Page, *first: int) -> None:
+    expect(page.locator("#rows tr").nth(len(first) - 1)).to_have_attribute(
+        "data-patient", f"p-{first[-1]}"
+    )
+    assert _order(page)[: len(first)] == [f"p-{number}" for number in first]
+
+
+def test_worst_first_then_longest_waiting(
+    hub: Hub, visit: Visit, keep: Callable[..., None]
+) -> None:
+    _raise(hub, "b", 9, Priority.BLUE, 600)
+    _raise(hub, "y", 7, Priority.YELLOW, 240)
+    _raise(hub, "r1", 4, Priority.RED, 12)
+    _raise(hub, "r2", 3, Priority.RED, 130)
+    page = visit()
+    _stands(page, 3, 4, 7, 9, 1, 2)
+    row = page.locator("[data-patient=p-3]")
+    expect(row).to_contain_text("▲▲▲")
+    expect(row).to_contain_text("Rød")
+    expect(row).to_contain_text("SpO₂ under 84 % to ganger")
+    expect(row).to_contain_text("ikke kvittert")
+    keep(page)
+    page.click("#theme")
+    page.wait_for_timeout(400)
+    keep(page, "_night")
+
+
+def test_rows_wait_while_someone_points_at_them(
+    hub: Hub, visit: Visit, keep: Callable[..., None]
+) -> None:
+    page = visit()
+    expect(page.locator("#connection")).to_have_attribute("data-state", "connected")
+    page.hover("[data-patient=p-2]")
+    _raise(hub, "r", 8, Priority.RED)
+    waiting = page.locator("#waiting")
+    expect(waiting).to_have_text("1 endring venter · Rød: Testpasient 8")
+    assert _order(page)[0] == "p-1"
+    keep(page)
+    page.mouse.move(5, 5)
+    _stands(page, 8, 1)
+    expect(waiting).to_be_hidden()
+
+
+def test_a_red_alert_is_acknowledged_without_a_mouse(hub: Hub, visit: Visit) -> None:
+    _raise(hub, "r", 8, Priority.RED, 5)
+    page = visit()
+    _stands(page, 8, 1)
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("[data-patient=p-8]")).to_be_focused()
+    page.keyboard.press("k")
+    expect(page.locator("[data-patient=p-8]")).to_contain_text("kvittert av Sykepleier Test")
+    expect(page.locator("[data-patient=p-8] .acknowledge")).to_be_hidden()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("[data-patient=p-1]")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Escape")
+    expect(page.locator("body")).to_be_focused()
+
+
+def test_the_keys_are_told_and_letters_can_be_turned_off(
+    hub: Hub, visit: Visit, keep: Callable[..., None]
+) -> None:
+    _raise(hub, "r", 8, Priority.RED, 5)
+    page = visit()
+    _stands(page, 8, 1)
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_be_visible()
+    keep(page)
+    page.uncheck("#letters")
+    page.keyboard.press("Escape")
+    expect(page.locator("#help")).to_be_hidden()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("k")
+    page.keyboard.press("/")
+    expect(page.locator("#search")).not_to_be_focused()
+    assert hub.board.open_alerts()[0].acknowledged_by is None
+
+
+def test_one_nurse_sees_within_a_second_what_another_took(hub: Hub, visit: Visit) -> None:
+    _raise(hub, "r", 8, Priority.RED, 5)
+    page = visit()
+    _stands(page, 8, 1)
+    hub.board.acknowledge("r", "doctor", "Lege Test", hub.now_ms())
+    expect(page.locator("[data-patient=p-8]")).to_contain_text(
+        "kvittert av Lege Test", timeout=1000
+    )
+
+
+def test_who_comes_second_is_told_who_was_first(hub: Hub, visit: Visit) -> None:
+    _raise(hub, "r", 8, Priority.RED, 5)
+    page = visit()
+    _stands(page, 8, 1)
+    # The other nurse's answer is on its way when this one presses.
+    page.route("**/acknowledge", lambda route: _after_another(hub, route))
+    page.wait_for_timeout(SETTLED_AFTER_MS)
+    page.click("[data-patient=p-8] .acknowledge")
+    expect(page.locator("#notice")).to_have_text("Lege Test har allerede kvittert.")
+
+
+def _after_another(hub: Hub, route: Route) -> None:
+    hub.board.acknowledge("r", "doctor", "Lege Test", hub.now_ms())
+    route.continue_()
+
+
+def test_search_and_filter_are_a_link_and_hide_no_alert_silently(
+    hub: Hub, visit: Visit, keep: Callable[..., None]
+) -> None:
+    _raise(hub, "r", 8, Priority.RED, 5)
+    page = visit()
+    _stands(page, 8, 1)
+    page.keyboard.press("/")
+    page.keyboard.type("pasient 3")
+    expect(page.locator("#rows tr:visible")).to_have_count(1)
+    expect(page.locator("#filtered")).to_have_text("1 av 9 vises · 1 med alarm er skjult")
+    assert page.url.endswith("/?q=pasient+3")
+    keep(page)
+    page.goto(f"{hub.url}/?show=alerts")
+    expect(page.locator("#rows tr:visible")).to_have_count(1)
+    expect(page.locator("[data-patient=p-8]")).to_be_visible()
+
+
+def test_sound_says_whether_it_would_be_heard(
+    hub: Hub, visit: Visit, context: BrowserContext
+) -> None:
+    context.add_init_script(_LISTEN)
+    page = visit()
+    sound = page.locator("#sound")
+    expect(sound).to_contain_text("Lyd av")
+    _raise(hub, "silent", 1, Priority.RED)
+    _stands(page, 1, 2)
+    assert page.evaluate("pulses.length") == 0
+    hub.board.clear("silent")
+    sound.click()
+    expect(sound).to_contain_text("Lyd på")
+    assert page.evaluate("pulses.length") == 3
+    _raise(hub, "r", 8, Priority.RED)
+    wait_until(lambda: bool(page.evaluate("pulses.length") == 3 + 10))
+    # A tab that nobody has touched may make no sound, and says so.
+    second = context.new_page()
+    second.goto(hub.url)
+    expect(second.locator("#sound")).to_contain_text("Lyd blokkert")
+    second.mouse.click(5, 5)
+    expect(second.locator("#sound")).to_contain_text("Lyd på")
+    # One tab of a browser sounds; this one is not it.
+    _raise(hub, "r2", 7, Priority.RED)
+    wait_until(lambda: page.evaluate("pulses.length") >= 3 + 20)
+    assert second.evaluate("pulses.length") == 0
+
+
+def test_thirty_patients_on_a_wall_screen(
+    hub: Hub, visit: Visit, keep: Callable[..., None]
+) -> None:
+    names = [f"Testpasient {number}" for number in range(1, 31)]
+    hub.admit(*names)
+    for name in names:
+        hub.publish(name, mode="spot")
+    _raise(hub, "r", 8, Priority.RED, 130)
+    _raise(hub, "y", 18, Priority.YELLOW, 50)
+    page = visit()
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    _stands(page, 8, 18, 1)
+    keep(page)
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+
+
+def test_a_tablet_has_all_that_matters(hub: Hub, visit: Visit, keep: Callable[..., None]) -> None:
+    _raise(hub, "r", 8, Priority.RED, 130)
+    page = visit(role=Role.DOCTOR)
+    page.set_viewport_size({"width": 820, "height": 1180})
+    _stands(page, 8, 1)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    keep(page)
