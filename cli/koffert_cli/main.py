@@ -46,6 +46,7 @@ ENTRIES: tuple[Entry, ...] = (
         "The box", "agent", "koffert_cli.agent:agent", "Run the box, look into it, find its faults."
     ),
     Entry("The centre", "hub", "koffert_cli.hub:hub", "Set up, run and look after the hub."),
+    Entry("The centre", "amk", "koffert_cli.amk:amk", "Hold the register of each hub's log."),
     Entry("The centre", "log", "koffert_cli.log:log", "Read and verify the transmission log."),
 )
 

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import time
 from collections.abc import Iterator
 
@@ -13,12 +12,14 @@ import uvicorn
 
 from koffert_hub.database import open_database
 from koffert_hub.database import reading as open_reading
-from koffert_hub.intake import Intake
-from koffert_hub.keys import load_keys
+from koffert_hub.intake import Batch, Intake
+from koffert_hub.keys import HubKeys, load_keys
 from koffert_hub.live import LiveFeed
 from koffert_hub.projector import Projector
+from koffert_hub.register_server import RegisterServer
 from koffert_hub.settings import Settings, WebSettings
 from koffert_hub.setup import wall_ms
+from koffert_hub.stopping import first_of, stop_signals
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
 from koffert_hub.transmission_log import Epoch, current_epoch
 from koffert_hub.web.app import create_app
@@ -47,29 +48,47 @@ async def _run(settings: Settings, engine: sa.Engine, time_series: SqliteTimeSer
     keys = load_keys(settings.data_dir)
     live = LiveFeed(wall_ms)
     projector = Projector(engine, time_series, live, keys.log, clock_ms=wall_ms)
+    register = _register(settings, engine, keys)
+
+    def committed(_batch: Batch) -> None:
+        projector.wake()
+        if register is not None:
+            register.wake()
+
     worker = Worker(
         {lane: settings.broker.endpoint(lane) for lane in Lane},
         Intake(engine, keys.sealing, random=os.urandom),
         epoch=_epoch(engine),
         wall_ns=time.time_ns,
-        on_commit=lambda _batch: projector.wake(),
+        on_commit=committed,
     )
     server = None
     if settings.web is not None:
         server = _web_server(settings.web, _services(settings, engine, live, time_series))
+    async with register.serving() if register else contextlib.nullcontext():
+        await _until_stopped(worker, projector, server)
+
+
+async def _until_stopped(worker: Worker, projector: Projector, server: "_Server | None") -> None:
     async with asyncio.TaskGroup() as tasks:
         ingest = tasks.create_task(worker.run(), name="ingest")
         projecting = tasks.create_task(projector.run(), name="projector")
         if server is not None:
             tasks.create_task(server.serve(), name="web")
-        with _stop_signals() as stop:
-            await _first_of(stop.wait(), ingest, projecting)
+        with stop_signals() as stop:
+            await first_of(stop.wait(), ingest, projecting)
         _LOG.info("stopping")
         if server is not None:
             server.should_exit = True
         worker.stop()
         await asyncio.wait((ingest,))
         projector.stop()
+
+
+def _register(settings: Settings, engine: sa.Engine, keys: HubKeys) -> RegisterServer | None:
+    if settings.register is None:
+        return None
+    return RegisterServer(engine, settings.register, keys.log.public_key())
 
 
 def _services(
@@ -105,26 +124,6 @@ def _web_server(web: WebSettings, services: WebServices) -> _Server:
         timeout_graceful_shutdown=WEB_STOP_S,
     )
     return _Server(config)
-
-
-@contextlib.contextmanager
-def _stop_signals() -> Iterator[asyncio.Event]:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    for number in numbers:
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
-
-
-async def _first_of(stop: "asyncio._CoroutineLike[bool]", *tasks: "asyncio.Task[None]") -> None:
-    asked = asyncio.create_task(stop, name="stop-signal")
-    await asyncio.wait((asked, *tasks), return_when=asyncio.FIRST_COMPLETED)
-    asked.cancel()
 
 
 def _epoch(engine: sa.Engine) -> Epoch:

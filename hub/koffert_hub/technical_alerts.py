@@ -20,6 +20,8 @@ class Cause(StrEnum):
     QUARANTINE_FULL = "quarantine-full"
     LOST_TRANSMISSIONS = "lost-transmissions"
     WRONG_CLOCK = "wrong-clock"
+    HUB_SILENT = "hub-silent"
+    HUB_CONTRADICTS = "hub-contradicts"
 
 
 class TechnicalAlert(Struct, frozen=True):

@@ -118,12 +118,18 @@ def draft(event: Event, result: Result, *, at_ms: int, **fields: object) -> LogR
 
 def begin_log(connection: sa.Connection, epoch: bytes, *, now_ms: int) -> bool:
     """Start the log's first epoch unless there is one; returns whether this was the first start."""
+    if not start_state(connection):
+        return False
+    open_epoch(connection, epoch, now_ms=now_ms)
+    return True
+
+
+def start_state(connection: sa.Connection) -> bool:
+    """Put an empty log in place unless there is one; returns whether it did."""
     if connection.execute(sa.select(tables.log_state.c.id)).first() is not None:
         return False
-    connection.execute(
-        tables.log_state.insert().values(id=_STATE_ROW, sequence=0, head=GENESIS_HEAD, epoch=epoch)
-    )
-    open_epoch(connection, epoch, now_ms=now_ms)
+    empty = {"id": _STATE_ROW, "sequence": 0, "head": GENESIS_HEAD, "epoch": b""}
+    connection.execute(tables.log_state.insert(), empty)
     return True
 
 

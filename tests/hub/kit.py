@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import msgspec
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from tests.hub.box import NOON_NS, Box, Queued
@@ -11,7 +12,7 @@ from koffert_hub import registry, tables
 from koffert_hub.database import create_tables, open_database, reading
 from koffert_hub.ingest import Received
 from koffert_hub.intake import Batch, Intake
-from koffert_hub.log_record import LogRecord, decode_record
+from koffert_hub.log_record import LogRecord, decode_record, encode_record, next_head
 from koffert_hub.status import Status, status_of
 from koffert_hub.transmission_log import begin_log, rows_after
 from koffert_wire.sealing import key_id
@@ -85,3 +86,24 @@ class Store:
 def sqlite_store(folder: Path, **settings: int) -> Store:
     """A store in a file."""
     return Store(f"sqlite:///{folder / 'hub.sqlite'}", **settings)
+
+
+def rewrite(store: Store, sequence: int) -> None:
+    """What an administrator can do: change a record and recompute every hash after it."""
+    with store.engine.begin() as connection:
+        rows = list(rows_after(connection, sequence - 1))
+        before = connection.execute(
+            sa.select(tables.transmission_log.c.head).where(
+                tables.transmission_log.c.sequence == sequence - 1
+            )
+        ).scalar_one()
+        changed: LogRecord = msgspec.structs.replace(decode_record(rows[0].record), device="other")
+        records = [encode_record(changed), *(row.record for row in rows[1:])]
+        for row, record in zip(rows, records, strict=True):
+            before = next_head(before, record)
+            connection.execute(
+                tables.transmission_log.update()
+                .where(tables.transmission_log.c.sequence == row.sequence)
+                .values(record=record, head=before)
+            )
+        connection.execute(tables.log_state.update().values(head=before))

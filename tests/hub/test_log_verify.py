@@ -4,16 +4,14 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tests.hub.kit import NOON_MS, Store, sqlite_store
+from tests.hub.kit import NOON_MS, Store, rewrite, sqlite_store
 
 from koffert_hub import tables
 from koffert_hub.database import reading
 from koffert_hub.log_access import verify_connection
-from koffert_hub.log_record import LogRecord, decode_record, encode_record, next_head
 from koffert_hub.log_verify import Fault, FirstBad, Verification
 from koffert_hub.transmission_log import SIGN_EVERY_MS, rows_after, sign_due_head
 
@@ -118,25 +116,6 @@ def test_a_cut_tail_is_found_even_when_the_counter_was_set_back(store: Store) ->
     assert verified(store).first_bad == FirstBad(31, Fault.MISSING)
     change(store, tables.log_state.update().values(sequence=30, head=head))
     assert verified(store).first_bad == FirstBad(31, Fault.MISSING)
-
-
-def rewrite(store: Store, sequence: int) -> None:
-    """What an administrator can do: change a record and recompute every hash after it."""
-    with store.engine.begin() as connection:
-        rows = list(rows_after(connection, sequence - 1))
-        before = connection.execute(
-            sa.select(LOG.c.head).where(LOG.c.sequence == sequence - 1)
-        ).scalar_one()
-        changed: LogRecord = msgspec.structs.replace(decode_record(rows[0].record), device="other")
-        records = [encode_record(changed), *(row.record for row in rows[1:])]
-        for row, record in zip(rows, records, strict=True):
-            before = next_head(before, record)
-            connection.execute(
-                LOG.update()
-                .where(LOG.c.sequence == row.sequence)
-                .values(record=record, head=before)
-            )
-        connection.execute(tables.log_state.update().values(head=before))
 
 
 def test_a_rewritten_log_contradicts_its_signed_heads(store: Store) -> None:

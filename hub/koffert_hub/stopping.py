@@ -1,0 +1,40 @@
+"""Ending a process politely: SIGTERM and SIGINT become an event that the main task waits for."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Coroutine, Iterator
+from typing import Any
+
+
+async def until_signal(work: "Coroutine[Any, Any, None]") -> None:
+    """Run `work` until it fails or SIGTERM or SIGINT comes; it is then cancelled and waited for."""
+    task = asyncio.create_task(work, name="main")
+    with stop_signals() as stop:
+        await first_of(stop.wait(), task)
+    if not task.done():
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[asyncio.Event]:
+    """The event that a signal sets while the block runs."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+async def first_of(stop: "Coroutine[Any, Any, bool]", *tasks: "asyncio.Task[None]") -> None:
+    """Wait until `stop` or one of `tasks` is done."""
+    asked = asyncio.create_task(stop, name="stop-signal")
+    await asyncio.wait((asked, *tasks), return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
