@@ -31,6 +31,19 @@ class Mode(StrEnum):
     SPOT = "spot"
 
 
+class SpotContext(Struct, frozen=True, array_like=True):
+    """What the patient answered around a spot reading; None is unanswered or unknown.
+
+    `by_patient` says whether it is the patient who measured: an unanswered reading may alert, but never
+    trains a baseline.
+    """
+
+    oxygen_l_min: float | None = None
+    at_rest: bool | None = None
+    reliever_before: bool | None = None
+    by_patient: bool | None = None
+
+
 class Reading(Struct, frozen=True, array_like=True, tag="reading"):
     """One set of numbers taken at one moment by one meter.
 
@@ -46,6 +59,7 @@ class Reading(Struct, frozen=True, array_like=True, tag="reading"):
     values: dict[str, float | None]
     quality: float
     flags: tuple[str, ...] = ()
+    context: SpotContext | None = None
 
 
 class SampleCodec(StrEnum):
@@ -85,6 +99,46 @@ class SensorState(Struct, frozen=True, array_like=True, tag="sensor-state"):
     link: SensorLink
 
 
+class Diary(Struct, frozen=True, array_like=True, tag="diary"):
+    """The day's questions: `answers` maps a question's code to yes or no; unanswered ones are absent.
+
+    Codes: breathlessness_worse, sputum_more, sputum_colour (Anthonisen's majors), cough, wheeze, cold, fever.
+    """
+
+    id: bytes
+    at: Instant
+    answers: dict[str, bool]
+
+
+class CallButton(Struct, frozen=True, array_like=True, tag="call-button"):
+    """The patient asks for the nurse."""
+
+    id: bytes
+    at: Instant
+
+
+class Spirometry(Struct, frozen=True, array_like=True, tag="spirometry"):
+    """One session of blows: the best values with their grades (ATS/ERS 2019); None is not measured."""
+
+    id: bytes
+    at: Instant
+    sensor: str
+    sensor_serial: str | None
+    values: dict[str, float | None]
+    grade_fev1: str | None
+    grade_fvc: str | None
+    blows: int
+
+
+class Attempt(Struct, frozen=True, array_like=True, tag="attempt"):
+    """The patient tried to measure and no value came: `reason` is the flag that stood last."""
+
+    id: bytes
+    at: Instant
+    sensor: str
+    reason: str
+
+
 class Hello(Struct, frozen=True, array_like=True, tag="hello"):
     """The first message after each connection: what the box is and what it still holds."""
 
@@ -105,7 +159,20 @@ class Dropped(Struct, frozen=True, array_like=True, tag="dropped"):
     reason: str
 
 
-Message = Reading | WaveformBlock | SensorState | Hello | Dropped
+Message = (
+    Reading
+    | WaveformBlock
+    | SensorState
+    | Diary
+    | CallButton
+    | Spirometry
+    | Attempt
+    | Hello
+    | Dropped
+)
+
+# What is said of a patient: it must be filed under a loan. The rest is the box speaking of itself.
+OfPatient = Reading | WaveformBlock | Diary | CallButton | Spirometry | Attempt
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(list[Message])
