@@ -19,7 +19,7 @@ from koffert_wire.envelope import (
     read_messages,
 )
 from koffert_wire.errors import Reason, UnreadableBody, UnreadablePayload, UntrustedPayload
-from koffert_wire.messages import Message, Reading, WaveformBlock
+from koffert_wire.messages import Message, OfPatient
 from koffert_wire.sealing import SealingKeys
 from koffert_wire.topics import UpTopic, parse_up
 
@@ -134,7 +134,7 @@ def _open(parsed: Parsed, loans: Mapping[str, Loan], keys: SealingKeys) -> Decis
 def _misfiled(header: Header, loan: Loan | None, messages: list[Message]) -> str | None:
     """Why this cannot be filed under `loan`; None when it can."""
     if header.loan is None:
-        measured = any(isinstance(message, Reading | WaveformBlock) for message in messages)
+        measured = any(isinstance(message, OfPatient) for message in messages)
         return "measured without a loan" if measured else None
     if loan is None or loan.device != header.device:
         return "no such loan of this device"
