@@ -70,6 +70,7 @@ class Stream(Struct, frozen=True):
     """One stream of bytes that a device gives: a serial data format or a GATT characteristic.
 
     `characteristic` is its UUID, short for SIG ones. `whole_values` when each chunk stands by itself.
+    `spot` when a measurement comes once someone has taken it, and silence between them is no fault.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Stream(Struct, frozen=True):
     conversation: Conversation | None = None
     characteristic: str | None = None
     whole_values: bool = False
+    spot: bool = False
 
 
 class Recognition(Struct, frozen=True):
@@ -178,6 +180,11 @@ class DeviceRecord(Struct, frozen=True, kw_only=True):
     def waveform_rate_hz(self) -> float | None:
         """Samples per second of the first stream's waveform; None when it has none."""
         return self.streams[0].waveform_rate_hz
+
+    @property
+    def spot(self) -> bool:
+        """Tells whether the first stream gives single measurements and not a steady flow."""
+        return self.streams[0].spot
 
     @property
     def conversation(self) -> Conversation | None:

@@ -108,6 +108,9 @@ DOUBTFUL = frozenset(
     }
 )
 
+# What says that there is no value, though one was to be expected. Samples without their packet's numbers do not.
+_SAY_NO_VALUE = (VOIDING | DOUBTFUL) - {Flag.UNSYNCHRONISED}
+
 # Devices give a yes or no, not a probability; one half says "less than sure" without inventing more.
 DOUBTFUL_QUALITY = 0.5
 
@@ -162,6 +165,11 @@ class Measurement(Struct, frozen=True, kw_only=True):
     measured_at: datetime | None = None
     quality: float = 0.0
     flags: tuple[Flag, ...] = ()
+
+    @property
+    def speaks_of_numbers(self) -> bool:
+        """Tells a device that has no value now from samples or a battery, which take no value away."""
+        return self.quality > 0 or not _SAY_NO_VALUE.isdisjoint(self.flags)
 
 
 class ErrorReason(StrEnum):

@@ -112,3 +112,36 @@ def test_no_row_claims_what_another_row_claims() -> None:
     for field in ("names", "ouis", "services"):
         claims = [claim for each in DEVICES for claim in getattr(each.recognition, field)]
         assert len(set(claims)) == len(claims), field
+
+
+@pytest.mark.parametrize(
+    ("measurement", "speaks"),
+    [
+        (judged(Measurement(spo2_pct=96.0)), True),
+        (judged(Measurement(spo2_pct=96.0, flags=(Flag.NO_FINGER,))), True),
+        (judged(Measurement(flags=(Flag.SPO2_MISSING,))), True),
+        (judged(Measurement(waveform=(1, 2))), False),
+        (judged(Measurement(waveform=(1, 2), flags=(Flag.UNSYNCHRONISED,))), False),
+        (judged(Measurement(battery_pct=80.0, flags=(Flag.LOW_BATTERY,))), False),
+    ],
+)
+def test_samples_take_no_value_away(measurement: Measurement, *, speaks: bool) -> None:
+    assert measurement.speaks_of_numbers is speaks
+
+
+def test_what_is_taken_once_and_what_flows() -> None:
+    spot = {
+        f"{record.id} {stream.name}"
+        for record in DEVICES
+        for stream in record.streams
+        if stream.spot and stream.name != "2a19"
+    }
+    assert spot == {
+        "nonin-serial df13",
+        "plx 2a5e",
+        "vitalograph-lung-monitor blow",
+        "contec-sp10 blows",
+        "sig-thermometer 2a1c",
+        "sig-blood-pressure 2a35",
+        "sig-weight 2a9d",
+    }

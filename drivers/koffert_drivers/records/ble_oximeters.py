@@ -34,7 +34,7 @@ PLX = DeviceRecord(
     kinds=(Kind.SPO2, Kind.PULSE),
     streams=(
         value_stream("2a5f", plx.decode_continuous),
-        value_stream("2a5e", plx.decode_spot_check),
+        value_stream("2a5e", plx.decode_spot_check, spot=True),
         BATTERY,
     ),
     recognition=Recognition(services=("1822",)),

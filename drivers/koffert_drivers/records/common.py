@@ -15,7 +15,11 @@ RADIO_TO_COME = Mark(State.TODO, "the radio's connection manager is not wired in
 
 
 def value_stream(
-    name: str, decode: Callable[[bytes], Measurement], characteristic: str | None = None
+    name: str,
+    decode: Callable[[bytes], Measurement],
+    characteristic: str | None = None,
+    *,
+    spot: bool = False,
 ) -> Stream:
     """A characteristic whose values are whole; `name` is its short UUID when it is one of the SIG."""
     return Stream(
@@ -23,7 +27,8 @@ def value_stream(
         lambda: PacketParser(decode),
         characteristic=characteristic or name,
         whole_values=True,
+        spot=spot,
     )
 
 
-BATTERY = value_stream("2a19", decode_battery)
+BATTERY = value_stream("2a19", decode_battery, spot=True)

@@ -107,7 +107,7 @@ NONIN_SERIAL = DeviceRecord(
         _waveform(2, wide=False),
         _waveform(7, wide=True),
         Stream("df8", lambda: StreamParser(NoninDf8()), conversation=_asked(8)),
-        Stream("df13", lambda: StreamParser(NoninDf13()), conversation=_asked(13)),
+        Stream("df13", lambda: StreamParser(NoninDf13()), conversation=_asked(13), spot=True),
     ),
     recognition=Recognition(names=("Nonin_Medical_Inc._",), ouis=("00:1C:05",)),
     # The Xpod 3012LP is an FTDI cable.

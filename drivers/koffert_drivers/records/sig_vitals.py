@@ -30,6 +30,7 @@ def _record(
     *,
     real_bytes: Mark,
     clock: Mark = _READS_TIME,
+    spot: bool = True,
     limits: tuple[str, ...] = (),
 ) -> DeviceRecord:
     return DeviceRecord(
@@ -37,7 +38,7 @@ def _record(
         name=f"Bluetooth SIG {name} (service 0x{service.upper()})",
         transport=Transport.BLE,
         kinds=kinds,
-        streams=(value_stream(characteristic, decode), BATTERY),
+        streams=(value_stream(characteristic, decode, spot=spot), BATTERY),
         recognition=Recognition(services=(service,)),
         ble=BleProfile(service=service),
         sources="the Bluetooth SIG's specification of the service",
@@ -61,6 +62,7 @@ SIG_VITALS = (
         sig_vitals.decode_heart_rate,
         real_bytes=DONE,
         clock=NO_CLOCK,
+        spot=False,
     ),
     _record(
         "thermometer",

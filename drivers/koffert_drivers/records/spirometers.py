@@ -26,6 +26,7 @@ VITALOGRAPH_LUNG_MONITOR = DeviceRecord(
         Stream(
             "blow",
             lambda: StreamParser(vitalograph_lung_monitor.VitalographLungMonitor()),
+            spot=True,
             conversation=Conversation(
                 acknowledge=vitalograph_lung_monitor.ACKNOWLEDGE,
                 refuse=vitalograph_lung_monitor.REFUSE,
@@ -55,6 +56,7 @@ CONTEC_SP10 = DeviceRecord(
         Stream(
             "blows",
             lambda: StreamParser(contec_sp10.ContecSp10()),
+            spot=True,
             characteristic="ff02",
             conversation=Conversation(
                 on_connect=(contec_sp10.READ_STORAGE, contec_sp10.READ_BLOWS)
