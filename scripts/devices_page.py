@@ -96,9 +96,10 @@ def how_connected(record: DeviceRecord) -> Iterator[str]:
 
 def line_settings(settings: SerialSettings) -> str:
     """Speed and framing in the usual shorthand, and the cables that it comes with."""
+    rates = " or ".join(str(rate) for rate in (settings.baud_rate, *settings.other_baud_rates))
     framing = f"{settings.data_bits}{settings.parity.value}{settings.stop_bits}"
     cables = [f"USB {vendor:04x}:{product:04x}" for vendor, product in settings.usb_ids]
-    return ", ".join([f"{settings.baud_rate} {framing}", *cables])
+    return ", ".join([f"{rates} {framing}", *cables])
 
 
 def stream_row(stream: Stream) -> str:

@@ -37,13 +37,17 @@ class Parity(StrEnum):
 
 
 class SerialSettings(Struct, frozen=True):
-    """How a serial line is set; `usb_ids` are (vendor, product) of cables that the device comes with."""
+    """How a serial line is set; `usb_ids` are (vendor, product) of cables that the device comes with.
+
+    `other_baud_rates` are those that the same protocol is also said to be spoken at.
+    """
 
     baud_rate: int
     data_bits: int = 8
     parity: Parity = Parity.NONE
     stop_bits: int = 1
     usb_ids: tuple[tuple[int, int], ...] = ()
+    other_baud_rates: tuple[int, ...] = ()
 
     @property
     def bytes_per_s(self) -> float:

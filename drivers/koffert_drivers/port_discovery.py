@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 from serial.tools import list_ports
 
 from koffert_drivers.device import DeviceRecord, SerialSettings, Stream
@@ -29,7 +30,7 @@ class Port(Struct, frozen=True):
 
 
 class Candidate(Struct, frozen=True):
-    """One stream that a port may turn out to speak."""
+    """One stream that a port may turn out to speak, and the line's settings to speak it at."""
 
     record: DeviceRecord
     stream: Stream
@@ -48,9 +49,10 @@ def usb_ports() -> list[Port]:
 def candidates(records: Iterable[DeviceRecord], usb_id: tuple[int, int]) -> list[Candidate]:
     """The streams of those records whose cables have `usb_id`."""
     return [
-        Candidate(record, stream, record.serial)
+        Candidate(record, stream, replace(record.serial, baud_rate=baud_rate))
         for record in records
         if record.serial is not None and usb_id in record.serial.usb_ids
+        for baud_rate in (record.serial.baud_rate, *record.serial.other_baud_rates)
         for stream in record.streams
     ]
 

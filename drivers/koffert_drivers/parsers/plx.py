@@ -87,13 +87,13 @@ def _measurement(fields: Fields, present: int, begun: Measurement) -> Measuremen
         sensor = flags_set(fields.unsigned(3), _SENSOR_STATUS)
         finger = _AWAY.isdisjoint(sensor)
         flags += sensor
-    perfusion = fields.sfloat() if present & 0b100 else None
+    perfusion = (fields.sfloat() or 0) if present & 0b100 else 0
     return judged_oximetry(
         replace(
             begun,
             spo2_pct=None if begun.spo2_pct is None else saturation(begun.spo2_pct),
             pulse_bpm=None if begun.pulse_bpm is None else rate(begun.pulse_bpm, missing=None),
-            pai_pct=perfusion or None,
+            pai_pct=perfusion if perfusion > 0 else None,
             finger=finger,
             flags=tuple(dict.fromkeys(flags)),
         )

@@ -68,7 +68,12 @@ CONTEC_5BYTE = DeviceRecord(
     kinds=(Kind.SPO2, Kind.PULSE, Kind.PPG),
     streams=(Stream("live", lambda: StreamParser(Contec5Byte()), waveform_rate_hz=60.0),),
     # The vendor's text says 4800 baud; the devices that others drive speak 19200.
-    serial=SerialSettings(baud_rate=19_200, parity=Parity.ODD, usb_ids=((0x10C4, 0xEA60),)),
+    serial=SerialSettings(
+        baud_rate=19_200,
+        parity=Parity.ODD,
+        usb_ids=((0x10C4, 0xEA60),),
+        other_baud_rates=(4800,),
+    ),
     sources="the vendor's protocol text V5.0A, and two independent drivers",
     limits=(
         "the protocol has no checksum: a flipped bit inside a frame is not noticed",
