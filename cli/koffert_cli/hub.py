@@ -32,15 +32,26 @@ def hub() -> None:
 
 @hub.command()
 @_CONFIG
+@click.option(
+    "--root-passphrase-file",
+    "passphrase_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Its first line protects the root's key; without it you are asked.",
+)
 @json_option
-def init(config: Path, *, as_json: bool) -> None:
-    """Make the data folder: keys, tables, the log's first epoch. Safe to repeat."""
+def init(config: Path, passphrase_file: Path | None, *, as_json: bool) -> None:
+    """Make the data folder: keys, tables, log, and the authority of boxes. Safe to repeat."""
+    from koffert_cli.ceremony import hold_ceremony, show_ceremony  # noqa: PLC0415 - only this one makes keys
+
     settings = _load(config)
     centre = initialise(settings)
+    prepared = hold_ceremony(settings, passphrase_file)
     if as_json:
-        print_json({"centre": centre, "data_dir": str(settings.data_dir)})
+        data_dir = str(settings.data_dir)
+        print_json({"centre": centre, "data_dir": data_dir, "authority": prepared})
     else:
         click.echo(f"Centre {centre}, data in {settings.data_dir}")
+        show_ceremony(prepared)
 
 
 @hub.command()

@@ -1,0 +1,110 @@
+"""Provisioning inside `koffert hub run`: the enrolment listener, and what must be renewed in time."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+import uvicorn
+
+from koffert_hub.own_thread import OwnThread
+from koffert_hub.provisioning import crl
+from koffert_hub.provisioning.ceremony import broker_pid_file, pki_of, renew_list, server_names
+from koffert_hub.provisioning.endpoint import create_enrolment_app
+from koffert_hub.provisioning.office import Office
+from koffert_hub.provisioning.pki import renew_certificates
+from koffert_hub.settings import ProvisioningSettings, Settings
+
+# A list lasts 30 days and is renewed after one; looking more often costs nothing.
+UPKEEP_INTERVAL_S = 3600.0
+_STOP_S = 1
+
+_LOG = logging.getLogger(__name__)
+
+
+class ProvisioningService:
+    """Runs until `stop`; raises CeremonyError when no authority was made."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        provisioning: ProvisioningSettings,
+        engine: sa.Engine,
+        sealing_key: bytes,
+    ) -> None:
+        self._settings = settings
+        self._provisioning = provisioning
+        self._pki = pki_of(settings)
+        office = Office(
+            engine=engine,
+            pki=self._pki,
+            authority=self._pki.authority(),
+            sealing_key=sealing_key,
+            provisioning=provisioning,
+            broker_pid_file=broker_pid_file(settings),
+            now=_now,
+        )
+        self._config = uvicorn.Config(
+            create_enrolment_app(office),
+            host=provisioning.host,
+            port=provisioning.port,
+            ssl_certfile=self._pki.server.certificate,
+            ssl_keyfile=self._pki.server.key,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=_STOP_S,
+        )
+        self._server = _Server(self._config)
+
+    async def run(self) -> None:
+        """Listen, and keep certificates and revocation list fresh."""
+        upkeep = asyncio.create_task(self._keep_fresh(), name="provisioning upkeep")
+        serving = asyncio.create_task(self._server.serve(), name="enrolment listener")
+        try:
+            await asyncio.wait((upkeep, serving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.stop()
+            upkeep.cancel()
+            await asyncio.wait((upkeep, serving))
+        for task in (serving, upkeep):
+            if not task.cancelled():
+                task.result()
+
+    def stop(self) -> None:
+        """Finish the requests in hand, then end."""
+        self._server.should_exit = True
+
+    async def _keep_fresh(self) -> None:
+        with OwnThread("provisioning-upkeep") as thread:
+            while True:
+                if await thread(self._renew):
+                    crl.tell_broker(broker_pid_file(self._settings))
+                    self._use_certificate()
+                await asyncio.sleep(UPKEEP_INTERVAL_S)
+
+    def _renew(self) -> bool:
+        now = _now()
+        renewed = renew_certificates(self._pki, server_names(self._provisioning), now)
+        for name in renewed:
+            _LOG.info("renewed the certificate of %s", name)
+        return renew_list(self._settings, now) or bool(renewed)
+
+    def _use_certificate(self) -> None:
+        """New connections see the new certificate; the context of the listener takes it while it runs."""
+        if self._config.ssl is not None:
+            self._config.ssl.load_cert_chain(self._pki.server.certificate, self._pki.server.key)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the hub decides when it stops."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
