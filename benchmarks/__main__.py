@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 # In the order of `docs/benchmarks.md`; a module of the same name (with _ for -) holds each.
-NAMES = ("ingest", "latency")
+NAMES = ("ingest", "latency", "decode")
 
 
 def main() -> int:
