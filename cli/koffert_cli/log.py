@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 import msgspec
@@ -13,9 +16,16 @@ from koffert_hub.log_access import (
     SourceError,
     find_log,
     newest_records,
+    opened,
     public_keys,
     verify_database,
+    verify_export,
 )
+from koffert_hub.log_export import UnreadableExport, json_lines, read_export, span, write_csv
+from koffert_hub.log_record import Event, LogRecord, SignedHead
+from koffert_hub.log_search import Query
+from koffert_hub.log_search import search as find
+from koffert_hub.log_verify import Verification
 
 
 @click.group(cls=CommandGroup)
@@ -29,37 +39,90 @@ def log() -> None:
 @json_option
 def tail(source: str, count: int, *, as_json: bool) -> None:
     """Print the newest records."""
-    for record in newest_records(_database(source), count):
-        if as_json:
-            print_json(record)
-        else:
-            fields = msgspec.to_builtins(record)
-            shown = " ".join(
-                str(fields[name])
-                for name in ("event", "result", "device", "lane", "content", "detail")
-                if name in fields
-            )
-            click.echo(f"{record.sequence:8} {record.at_ms} {shown}")
+    with opened(_database(source)) as connection:
+        for record in newest_records(connection, count):
+            _show(record, as_json=as_json)
 
 
 @log.command()
 @click.argument("source", metavar="HUB_TOML_OR_DB")
+@click.option("--device", help="The box.")
+@click.option("--patient", help="The pseudonymous key.")
+@click.option("--loan", help="The loan.")
+@click.option("--transmission", help="The id, in hex.")
+@click.option("--event", type=click.Choice([event.value for event in Event]))
+@click.option("--from", "start", type=click.DateTime(), help="Since this time, UTC.")
+@click.option("--until", type=click.DateTime(), help="Before this time, UTC.")
+@click.option("--count", default=100, show_default=True, help="At most so many.")
+@json_option
+def search(
+    source: str,
+    start: datetime | None,
+    until: datetime | None,
+    event: str | None,
+    count: int,
+    *,
+    as_json: bool,
+    **exact: str | None,
+) -> None:
+    """Look transmissions up in a hub's log or a replica, the newest first."""
+    query = Query(
+        **exact, event=Event(event) if event else None, from_ms=_ms(start), until_ms=_ms(until)
+    )
+    with opened(_database(source)) as connection:
+        for record in find(connection, query, count):
+            _show(record, as_json=as_json)
+
+
+@log.command()
+@click.argument("source", metavar="HUB_TOML_OR_DB")
+@click.argument("out", type=click.File("wb"))
+@click.option("--format", "kind", type=click.Choice(["jsonl", "csv"]), default="jsonl")
+@click.option("--from", "start", type=click.DateTime(), help="Since this time, UTC.")
+@click.option("--until", type=click.DateTime(), help="Before this time, UTC.")
+def export(
+    source: str, out: BinaryIO, kind: str, start: datetime | None, until: datetime | None
+) -> None:
+    """Write the log to OUT (- for stdout): JSON Lines verify offline, CSV is for reading."""
+    with opened(_database(source)) as connection:
+        chosen = span(connection, _ms(start), _ms(until))
+        if kind == "jsonl":
+            out.writelines(json_lines(connection, chosen))
+        else:
+            text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
+            write_csv(connection, chosen, text)
+            text.detach()
+
+
+@log.command()
+@click.argument("source", metavar="EXPORT_OR_HUB_TOML_OR_DB")
 @click.option(
     "--key",
     "keys",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     multiple=True,
-    help="A public log key (32 raw bytes). Default: log.pub beside the database.",
+    help="A public log key, the hub's or the emergency centre's. Default: log.pub beside the database.",
+)
+@click.option(
+    "--heads",
+    type=click.File("rb"),
+    help="Countersigned heads to hold the log against (`koffert amk heads`).",
 )
 @click.pass_context
 @json_option
-def verify(context: click.Context, source: str, keys: tuple[Path, ...], *, as_json: bool) -> None:
+def verify(
+    context: click.Context,
+    source: str,
+    keys: tuple[Path, ...],
+    heads: BinaryIO | None,
+    *,
+    as_json: bool,
+) -> None:
     """Check the chain, the numbering and the signed heads; name the first bad record.
 
-    Exit code 1 when the log does not hold.
+    Works offline: an export (.jsonl) and the public keys are enough. Exit code 1 when it does not hold.
     """
-    database = _database(source)
-    outcome = verify_database(database, public_keys(keys or database.log_keys))
+    outcome = _verified(source, keys, heads)
     if as_json:
         print_json(outcome)
     elif outcome.ok:
@@ -69,6 +132,31 @@ def verify(context: click.Context, source: str, keys: tuple[Path, ...], *, as_js
         click.echo(f"record {bad.sequence}: {bad.fault}; {outcome.records} records before it hold")
     if not outcome.ok:
         context.exit(EXIT_FAILED)
+
+
+def _verified(source: str, key_files: tuple[Path, ...], heads: BinaryIO | None) -> Verification:
+    try:
+        extra = [msgspec.json.decode(line, type=SignedHead) for line in heads or ()]
+        if source.endswith(".jsonl"):
+            with Path(source).open("rb") as file:
+                return verify_export(read_export(file), public_keys(key_files), extra)
+    except (OSError, UnreadableExport, msgspec.DecodeError) as error:
+        raise UserError(f"{source}: {error}") from error
+    database = _database(source)
+    return verify_database(database, public_keys(key_files or database.log_keys), extra)
+
+
+def _show(record: LogRecord, *, as_json: bool) -> None:
+    if as_json:
+        print_json(record)
+        return
+    when = datetime.fromtimestamp(record.at_ms / 1_000, UTC).isoformat(timespec="seconds")
+    parts = (record.event, record.result, record.device, record.lane, record.content, record.detail)
+    click.echo(f"{record.sequence:8} {when} {' '.join(part for part in parts if part)}")
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else round(moment.replace(tzinfo=UTC).timestamp() * 1_000)
 
 
 def _database(source: str) -> LogSource:

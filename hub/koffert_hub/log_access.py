@@ -1,8 +1,10 @@
 """Reading a log that lies in a database, for `koffert log`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
@@ -10,7 +12,8 @@ from msgspec import Struct
 from koffert_hub.database import open_database
 from koffert_hub.database import reading as open_reading
 from koffert_hub.keys import LOG_PUBLIC_FILE
-from koffert_hub.log_record import LogRecord, decode_record
+from koffert_hub.log_export import Export
+from koffert_hub.log_record import LogRecord, SignedHead, decode_record
 from koffert_hub.log_verify import Fault, FirstBad, Verification, verify
 from koffert_hub.settings import SettingsError, load_settings
 from koffert_hub.transmission_log import position, rows_after, signed_heads
@@ -48,37 +51,52 @@ def public_keys(files: Iterable[Path]) -> list[Ed25519PublicKey]:
     return [Ed25519PublicKey.from_public_bytes(path.read_bytes()) for path in files]
 
 
-def newest_records(source: LogSource, count: int) -> list[LogRecord]:
+@contextmanager
+def opened(source: LogSource) -> Iterator[sa.Connection]:
+    """A connection that reads this log."""
+    engine = open_database(source.url)
+    try:
+        with open_reading(engine) as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def newest_records(connection: sa.Connection, count: int) -> list[LogRecord]:
     """The last `count` records, oldest first."""
-    engine = open_database(source.url)
-    with open_reading(engine) as connection:
-        start = max(position(connection).sequence - count, 0)
-        records = [decode_record(row.record) for row in rows_after(connection, start)]
-    engine.dispose()
-    return records
+    start = max(position(connection).sequence - count, 0)
+    return [decode_record(row.record) for row in rows_after(connection, start)]
 
 
-def verify_database(source: LogSource, keys: list[Ed25519PublicKey]) -> Verification:
-    """Verify the whole log of a database; a tail cut off behind its own counter is found too."""
-    engine = open_database(source.url)
-    with open_reading(engine) as connection:
-        outcome = verify_connection(connection, keys)
-    engine.dispose()
-    return outcome
+def verify_database(
+    source: LogSource, keys: Sequence[Ed25519PublicKey], extra: Sequence[SignedHead] = ()
+) -> Verification:
+    """Verify the whole log of a database, also against heads that somebody else kept."""
+    with opened(source) as connection:
+        return verify_connection(connection, keys, extra)
 
 
-def verify_connection(connection: sa.Connection, keys: list[Ed25519PublicKey]) -> Verification:
-    """See `verify_database`."""
-    outcome = verify(rows_after(connection, 0), signed_heads(connection), keys)
+def verify_connection(
+    connection: sa.Connection,
+    keys: Sequence[Ed25519PublicKey],
+    extra: Sequence[SignedHead] = (),
+) -> Verification:
+    """See `verify_database`; a tail cut off behind the log's own counter is found too."""
+    outcome = verify(rows_after(connection, 0), [*signed_heads(connection), *extra], keys)
     counted = position(connection).sequence
     if outcome.ok and counted != outcome.records:
-        return Verification(
-            outcome.records,
-            outcome.heads,
-            ok=False,
-            first_bad=FirstBad(outcome.records + 1, Fault.MISSING),
-        )
+        missing = FirstBad(outcome.records + 1, Fault.MISSING)
+        return msgspec.structs.replace(outcome, ok=False, first_bad=missing)
     return outcome
+
+
+def verify_export(
+    export: Export, keys: Sequence[Ed25519PublicKey], extra: Sequence[SignedHead] = ()
+) -> Verification:
+    """Verify an export by itself; of `extra` the heads after its end say nothing about it."""
+    end = export.rows[-1].sequence if export.rows else export.after.sequence
+    within = [head for head in extra if head.sequence <= end]
+    return verify(export.rows, [*export.signed, *within], keys, start=export.after)
 
 
 def _beside(folder: Path) -> tuple[Path, ...]:

@@ -16,6 +16,7 @@ from koffert_hub.log_record import (
     UnreadableRecord,
     decode_record,
     head_is_signed,
+    log_key_id,
     next_head,
 )
 
@@ -47,12 +48,16 @@ class FirstBad(Struct, frozen=True):
 
 
 class Verification(Struct, frozen=True):
-    """The outcome: how many records and signed heads held before the first bad one."""
+    """The outcome: how many records and signed heads held before the first bad one.
+
+    `unchecked_heads` were signed by keys that the verifier was not given: they prove nothing here.
+    """
 
     records: int
     heads: int
     ok: bool
     first_bad: FirstBad | None = None
+    unchecked_heads: int = 0
 
 
 class LogPosition(NamedTuple):
@@ -73,24 +78,24 @@ def verify(
     start: LogPosition = GENESIS,
 ) -> Verification:
     """Check `rows` (in order) after `start`; a signed head beyond the last row shows a cut tail."""
-    by_sequence: dict[int, list[SignedHead]] = {}
-    for signed in signed_heads:
-        if signed.sequence > start.sequence:
-            by_sequence.setdefault(signed.sequence, []).append(signed)
+    known, unchecked = _sort(signed_heads, {log_key_id(key) for key in keys}, start)
     position, held = start, 0
+
+    def outcome(first_bad: FirstBad | None) -> Verification:
+        records = position.sequence - start.sequence
+        return Verification(records, held, first_bad is None, first_bad, unchecked)
+
     for row in rows:
         fault = check_row(position, row)
         if fault is not None:
-            return _bad(position, start, held, row_fault(position, row, fault))
-        for signed in by_sequence.pop(row.sequence, ()):
+            return outcome(row_fault(position, row, fault))
+        for signed in known.pop(row.sequence, ()):
             head_fault = _check_head(signed, row.head, keys)
             if head_fault is not None:
-                return _bad(position, start, held, FirstBad(row.sequence, head_fault))
+                return outcome(FirstBad(row.sequence, head_fault))
             held += 1
         position = LogPosition(row.sequence, row.head)
-    if by_sequence:
-        return _bad(position, start, held, FirstBad(position.sequence + 1, Fault.MISSING))
-    return Verification(position.sequence - start.sequence, held, ok=True)
+    return outcome(FirstBad(position.sequence + 1, Fault.MISSING) if known else None)
 
 
 def check_row(position: LogPosition, row: LogRow) -> Fault | None:
@@ -112,11 +117,23 @@ def row_fault(position: LogPosition, row: LogRow, fault: Fault) -> FirstBad:
     return FirstBad(expected if fault is Fault.MISSING else row.sequence, fault)
 
 
+def _sort(
+    signed_heads: Iterable[SignedHead], key_ids: set[bytes], start: LogPosition
+) -> tuple[dict[int, list[SignedHead]], int]:
+    """The heads after `start` that one of the keys claims, by record; and how many others there are."""
+    known: dict[int, list[SignedHead]] = {}
+    unchecked = 0
+    for signed in signed_heads:
+        if signed.sequence <= start.sequence:
+            continue
+        if signed.key_id in key_ids:
+            known.setdefault(signed.sequence, []).append(signed)
+        else:
+            unchecked += 1
+    return known, unchecked
+
+
 def _check_head(signed: SignedHead, head: bytes, keys: Sequence[Ed25519PublicKey]) -> Fault | None:
     if not any(head_is_signed(signed, key) for key in keys):
         return Fault.BAD_SIGNATURE
     return None if signed.head == head else Fault.CONTRADICTS_SIGNED_HEAD
-
-
-def _bad(position: LogPosition, start: LogPosition, held: int, first_bad: FirstBad) -> Verification:
-    return Verification(position.sequence - start.sequence, held, ok=False, first_bad=first_bad)

@@ -60,8 +60,16 @@ def test_the_log_can_be_read_and_verified(config: str) -> None:
     records = koffert("log", "tail", config)
     assert [record["event"] for record in records] == ["epoch", "transmission"]
     assert koffert("log", "verify", config) == [
-        {"records": 2, "heads": 0, "ok": True, "first_bad": None}
+        {"records": 2, "heads": 0, "ok": True, "first_bad": None, "unchecked_heads": 0}
     ]
+    (found,) = koffert("log", "search", config, "--device", "box-1")
+    assert found["detail"] == "malformed"
+    exported = Path(config).parent / "day.jsonl"
+    program = "from koffert_cli.main import main; main()"
+    subprocess.run(
+        [sys.executable, "-c", program, "log", "export", config, str(exported)], check=True
+    )
+    assert koffert("log", "verify", str(exported))[0]["records"] == 2
     database = Path(config).parent / "data" / "hub.sqlite"
     engine = open_database(f"sqlite:///{database}")
     with engine.begin() as connection:

@@ -1,5 +1,7 @@
 """The log's chain against every kind of tampering, in the database itself."""
 
+import csv
+import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,11 +9,16 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.hub.box import NOON_NS
 from tests.hub.kit import NOON_MS, Store, rewrite, sqlite_store
 
 from koffert_hub import tables
 from koffert_hub.database import reading
-from koffert_hub.log_access import verify_connection
+from koffert_hub.ingest import Received
+from koffert_hub.log_access import verify_connection, verify_export
+from koffert_hub.log_export import UnreadableExport, json_lines, read_export, span, write_csv
+from koffert_hub.log_record import Event
+from koffert_hub.log_search import Query, search
 from koffert_hub.log_verify import Fault, FirstBad, Verification
 from koffert_hub.transmission_log import SIGN_EVERY_MS, rows_after, sign_due_head
 
@@ -124,8 +131,74 @@ def test_a_rewritten_log_contradicts_its_signed_heads(store: Store) -> None:
     assert (found.ok, found.first_bad) == (False, FirstBad(20, Fault.CONTRADICTS_SIGNED_HEAD))
 
 
-def test_a_head_signed_by_another_key_is_not_believed(store: Store) -> None:
+def test_a_head_signed_by_another_key_proves_nothing(store: Store) -> None:
     rewrite(store, 30)
     change(store, tables.signed_head.delete().where(tables.signed_head.c.sequence == RECORDS))
     sign_due_head(store.engine, Ed25519PrivateKey.generate(), now_ms=NOON_MS, last=None)
-    assert verified(store).first_bad == FirstBad(RECORDS, Fault.BAD_SIGNATURE)
+    assert verified(store) == Verification(RECORDS, 1, ok=True, unchecked_heads=1)
+
+
+def test_a_forged_signature_is_found(store: Store) -> None:
+    head = tables.signed_head
+    change(store, head.update().where(head.c.sequence == 20).values(signature=bytes(64)))
+    assert verified(store).first_bad == FirstBad(20, Fault.BAD_SIGNATURE)
+
+
+def test_an_export_verifies_by_itself(store: Store) -> None:
+    with reading(store.engine) as connection:
+        lines = list(json_lines(connection, span(connection, None, None)))
+    outcome = verify_export(read_export(lines), [KEY.public_key()])
+    assert outcome == Verification(RECORDS, 2, ok=True)
+    changed = [line.replace(b"box-1", b"box-2") if n == 7 else line for n, line in enumerate(lines)]
+    assert verify_export(read_export(changed), []).first_bad == FirstBad(7, Fault.BROKEN_CHAIN)
+    dropped = lines[:7] + lines[8:]
+    assert verify_export(read_export(dropped), []).first_bad == FirstBad(7, Fault.MISSING)
+    cut = [line for line in lines if b'"sequence":40' not in line or b"signed" in line]
+    assert verify_export(read_export(cut), [KEY.public_key()]).first_bad == FirstBad(
+        40, Fault.MISSING
+    )
+
+
+def test_a_days_export_starts_where_the_day_starts(store: Store) -> None:
+    box = store.box("box-2")
+    store.intake.take(
+        [Received(q.topic, q.payload(), NOON_NS) for q in (box.queue(), box.queue())],
+        now_ms=NOON_MS + 86_400_000,
+    )
+    with reading(store.engine) as connection:
+        day = span(connection, NOON_MS + 1, None)
+        export = read_export(json_lines(connection, day))
+        assert [row.sequence for row in export.rows] == [41, 42]
+        assert verify_export(export, []).ok
+        before = read_export(json_lines(connection, span(connection, None, NOON_MS + 1)))
+        assert len(before.rows) == RECORDS
+        assert read_export(json_lines(connection, span(connection, 2 * NOON_MS, None))).rows == []
+
+
+def test_what_is_no_export_is_an_error() -> None:
+    for lines in ([], [b"{}\n"], [b'{"export":"other","after":0,"head":""}\n'], [b"\xff"]):
+        with pytest.raises(UnreadableExport):
+            read_export(lines)
+
+
+def test_a_csv_has_one_line_for_each_record(store: Store) -> None:
+    text = io.StringIO()
+    with reading(store.engine) as connection:
+        write_csv(connection, span(connection, None, None), text)
+    rows = list(csv.DictReader(io.StringIO(text.getvalue())))
+    assert [int(row["sequence"]) for row in rows] == list(range(1, RECORDS + 1))
+    assert rows[5]["device"] == "box-1"
+
+
+def test_search_finds_by_device_loan_and_time(store: Store) -> None:
+    other = store.box("box-2")
+    queued = other.queue()
+    store.take(queued)
+    with reading(store.engine) as connection:
+        by_device = list(search(connection, Query(device="box-2"), 10))
+        assert [record.transmission for record in by_device] == [queued.id.hex()]
+        assert list(search(connection, Query(loan=other.loan), 10)) == by_device
+        assert list(search(connection, Query(transmission=queued.id.hex()), 10)) == by_device
+        assert len(list(search(connection, Query(device="box-1"), 5))) == 5
+        assert list(search(connection, Query(from_ms=NOON_MS + 1), 5)) == []
+        assert [r.sequence for r in search(connection, Query(event=Event.EPOCH), 9)] == [1]

@@ -1,0 +1,143 @@
+"""The log as a file: JSON Lines that verify offline, or CSV for a spreadsheet.
+
+A JSON Lines export holds, in this order: `{"export": …}` (where it starts), one `{"record": …, "head": …}`
+for each record with the record's canonical bytes as they were hashed, and one `{"signed": …}` for each
+signature on a head in it.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator
+from typing import TextIO
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Struct
+
+from koffert_hub import tables
+from koffert_hub.log_record import LogRecord, SignedHead, decode_record
+from koffert_hub.log_verify import GENESIS, LogPosition, LogRow
+from koffert_hub.transmission_log import position, rows_after, signed_heads
+
+FORMAT = "koffert-log-1"
+CSV_FIELDS = tuple(field for field in LogRecord.__struct_fields__)
+
+
+class UnreadableExport(Exception):
+    """The file is not an export of the log, or it is damaged."""
+
+
+class Span(Struct, frozen=True):
+    """The records from `after` (exclusive) to `last` (inclusive)."""
+
+    after: LogPosition
+    last: int
+
+
+class _Start(Struct, frozen=True):
+    export: str
+    after: int
+    head: str
+
+
+class _Line(Struct, frozen=True):
+    record: msgspec.Raw
+    head: str
+
+
+class _Signed(Struct, frozen=True):
+    signed: SignedHead
+
+
+class _AnyLine(Struct, frozen=True):
+    record: msgspec.Raw = msgspec.Raw()
+    head: str | None = None
+    signed: SignedHead | None = None
+
+
+class Export(Struct, frozen=True):
+    """A JSON Lines export, read."""
+
+    after: LogPosition
+    rows: list[LogRow]
+    signed: list[SignedHead]
+
+
+def span(connection: sa.Connection, from_ms: int | None, until_ms: int | None) -> Span:
+    """The records written in [from_ms, until_ms); all of them by default."""
+    table = tables.transmission_log
+    last = position(connection).sequence
+    first = 1
+    if from_ms is not None:
+        first = _first_since(connection, from_ms, last)
+    if until_ms is not None:
+        last = _first_since(connection, until_ms, last) - 1
+    if first <= 1:
+        return Span(GENESIS, last)
+    head = connection.execute(
+        sa.select(table.c.head).where(table.c.sequence == first - 1)
+    ).scalar_one()
+    return Span(LogPosition(first - 1, head), last)
+
+
+def json_lines(connection: sa.Connection, chosen: Span) -> Iterator[bytes]:
+    """The export's lines, each with its newline."""
+    encode = msgspec.json.Encoder().encode
+    yield encode(_Start(FORMAT, chosen.after.sequence, chosen.after.head.hex())) + b"\n"
+    for row in _rows(connection, chosen):
+        yield encode(_Line(msgspec.Raw(row.record), row.head.hex())) + b"\n"
+    for signed in signed_heads(connection, chosen.after.sequence):
+        if signed.sequence <= chosen.last:
+            yield encode(_Signed(signed)) + b"\n"
+
+
+def write_csv(connection: sa.Connection, chosen: Span, file: TextIO) -> None:
+    """One line for each record, with a header."""
+    writer = csv.DictWriter(file, CSV_FIELDS)
+    writer.writeheader()
+    for row in _rows(connection, chosen):
+        writer.writerow(msgspec.to_builtins(decode_record(row.record)))
+
+
+def read_export(lines: Iterable[bytes]) -> Export:
+    """Read a JSON Lines export; raises UnreadableExport."""
+    reading = iter(lines)
+    try:
+        start = msgspec.json.decode(next(reading, b""), type=_Start)
+        if start.export != FORMAT:
+            raise UnreadableExport(f"format {start.export}")
+        after = LogPosition(start.after, bytes.fromhex(start.head))
+        rows: list[LogRow] = []
+        signed: list[SignedHead] = []
+        decoder = msgspec.json.Decoder(_AnyLine)
+        for line in reading:
+            found = decoder.decode(line)
+            if found.signed is not None:
+                signed.append(found.signed)
+            elif found.head is not None:
+                rows.append(_row(bytes(found.record), bytes.fromhex(found.head)))
+    except (msgspec.DecodeError, ValueError) as error:
+        raise UnreadableExport(str(error)) from error
+    return Export(after, rows, signed)
+
+
+class _Numbered(Struct, frozen=True):
+    sequence: int
+
+
+def _row(record: bytes, head: bytes) -> LogRow:
+    """The number is taken from the record itself: an export has no other."""
+    return LogRow(msgspec.json.decode(record, type=_Numbered).sequence, record, head)
+
+
+def _rows(connection: sa.Connection, chosen: Span) -> Iterator[LogRow]:
+    count = chosen.last - chosen.after.sequence
+    return rows_after(connection, chosen.after.sequence, count)
+
+
+def _first_since(connection: sa.Connection, at_ms: int, last: int) -> int:
+    """The first record written at or after `at_ms`; the one after the last when there is none."""
+    table = tables.transmission_log
+    found = connection.execute(
+        sa.select(sa.func.min(table.c.sequence)).where(table.c.at_ms >= at_ms)
+    ).scalar_one_or_none()
+    return last + 1 if found is None else int(found)
