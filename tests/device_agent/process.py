@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.device_agent.support import HUB_KEY, LINK_KEY
@@ -14,16 +15,26 @@ STARTS_WITHIN_S = 10.0
 
 
 class AgentProcess:
-    """`koffert agent run` in a folder of its own; may be killed and started again."""
+    """`koffert agent run` in a folder of its own; may be killed and started again.
 
-    def __init__(self, folder: Path, endpoint: Endpoint, sensor_port: str, extra: str = "") -> None:
+    `command` makes another command line of the settings' and the acknowledgements' path.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        endpoint: Endpoint,
+        sensor_port: str,
+        command: Callable[[Path, Path], list[str]] | None = None,
+    ) -> None:
         self.folder = folder
         self.settings = folder / "agent.toml"
         self.log = folder / "agent.log"
         self._acknowledgements = folder / "acknowledged.txt"
         (folder / "link.key").write_bytes(LINK_KEY)
         (folder / "sealing.pub").write_bytes(HUB_KEY.public_key().public_bytes_raw())
-        self.settings.write_text(_settings(endpoint, sensor_port, extra))
+        self.settings.write_text(_settings(endpoint, sensor_port))
+        self._command = (command or _shipped)(self.settings, self._acknowledgements)
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -39,8 +50,7 @@ class AgentProcess:
         """Start it; it acknowledges into a file that outlives it."""
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "koffert_cli", "agent", "run"),
-                *("--config", str(self.settings), "--acknowledgements", self._acknowledgements),
+                *self._command,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **(environment or {})},
@@ -52,6 +62,13 @@ class AgentProcess:
             self._process.kill()
             await self._process.wait()
 
+    @property
+    def peak_memory_mb(self) -> float:
+        """The most that the process has held (VmHWM)."""
+        assert self._process is not None
+        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
     async def stop(self) -> int:
         """Ask it to stop; its exit code."""
         assert self._process is not None
@@ -60,13 +77,18 @@ class AgentProcess:
             return await self._process.wait()
 
 
-def _settings(endpoint: Endpoint, sensor_port: str, extra: str) -> str:
+def _shipped(settings: Path, acknowledgements: Path) -> list[str]:
+    options = ["--config", str(settings), "--acknowledgements", str(acknowledgements)]
+    return [sys.executable, "-P", "-m", "koffert_cli", "agent", "run", *options]
+
+
+def _settings(endpoint: Endpoint, sensor_port: str) -> str:
     assert endpoint.tls is not None
     return f"""
 device = "{endpoint.client_id}"
 loan = "loan-1"
 data_dir = "data"
-{extra}
+
 [hub]
 host = "{endpoint.host}"
 port = {endpoint.port}

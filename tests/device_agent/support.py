@@ -85,14 +85,16 @@ async def open_outbox(
         await outbox.close()
 
 
-async def eventually(condition: Callable[[], bool], what: str = "the condition") -> None:
-    """Wait until `condition` holds; an AssertionError when it does not within DEADLINE_S."""
+async def eventually(
+    condition: Callable[[], bool], what: str = "the condition", within_s: float = DEADLINE_S
+) -> None:
+    """Wait until `condition` holds; an AssertionError when it does not `within_s`."""
     try:
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(within_s):
             while not condition():  # noqa: ASYNC110 - conditions of other processes set no event
                 await asyncio.sleep(0.01)
     except TimeoutError as error:
-        raise AssertionError(f"{what} did not come about within {DEADLINE_S:g} s") from error
+        raise AssertionError(f"{what} did not come about within {within_s:g} s") from error
 
 
 class HubDouble:
