@@ -9,12 +9,16 @@ from pathlib import Path
 import click
 
 from koffert_cli.output import CommandGroup, UserError, json_option, print_json
+from koffert_hub.database import open_database
+from koffert_hub.erasure import erase_patient
 from koffert_hub.keys import LOG_KEY_FILE
 from koffert_hub.quarantine import held
 from koffert_hub.quarantine import requeue as requeue_items
+from koffert_hub.registry import RegistryError
 from koffert_hub.settings import Settings, SettingsError, load_settings
-from koffert_hub.setup import initialise
+from koffert_hub.setup import initialise, wall_ms
 from koffert_hub.status import read_status
+from koffert_hub.time_series.opening import open_time_series
 
 _CONFIG = click.option(
     "--config",
@@ -110,6 +114,39 @@ def requeue(config: Path, items: tuple[int, ...], *, as_json: bool) -> None:
         print_json(outcome)
     else:
         click.echo(f"{outcome.stored} stored, {outcome.still_held} still held")
+
+
+@hub.group()
+def patient() -> None:
+    """Act on one patient's record."""
+
+
+@patient.command()
+@_CONFIG
+@click.argument("key")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def erase(config: Path, key: str, *, yes: bool, as_json: bool) -> None:
+    """Erase the patient with the pseudonymous KEY from every store. Cannot be undone.
+
+    Records must normally be retained: this is for what was registered by mistake or by order.
+    """
+    settings = _initialised(config)
+    if not yes:
+        click.confirm(f"Erase everything of {key}?", abort=True)
+    engine = open_database(settings.database_url)
+    time_series = open_time_series(settings)
+    try:
+        erased = erase_patient(engine, time_series, key, now_ms=wall_ms())
+    except RegistryError as error:
+        raise UserError(str(error)) from error
+    finally:
+        time_series.close()
+        engine.dispose()
+    if as_json:
+        print_json(erased)
+    else:
+        click.echo(f"{erased.bodies} transmissions erased, recorded as {erased.log_sequence}")
 
 
 def _load(config: Path) -> Settings:

@@ -19,7 +19,12 @@ from koffert_hub.ingest import (
     decide,
     parse,
 )
-from koffert_hub.intake_records import quarantined_record, refused_record, stored_record
+from koffert_hub.intake_records import (
+    discarded_record,
+    quarantined_record,
+    refused_record,
+    stored_record,
+)
 from koffert_hub.lanes import LaneBook
 from koffert_hub.log_record import SALT_BYTES, Event, payload_hash
 from koffert_hub.technical_alerts import Cause
@@ -211,6 +216,11 @@ class _Filing:
         self._answer(header.device).stored.append(header.id)
         if self._is_duplicate(header.device, header.id):
             self._lanes.stamped(header, decision.payload.stamp)
+            return
+        if decision.loan is not None and decision.loan.erased:
+            record = discarded_record(decision, at_ms=self._now_ms)
+            self._take_id(header, self._log.add(record))
+            self._lanes.arrived(header)
             return
         basis = self._time_basis(decision)
         self._take_id(header, self._file_body(decision, basis, Event.TRANSMISSION))

@@ -20,6 +20,21 @@ def stored_record(decision: Store, event: Event, *, at_ms: int, hashed: str) -> 
     )
 
 
+def discarded_record(decision: Store, *, at_ms: int) -> LogRecord:
+    """A transmission of a patient who was erased: that it came, and nothing of what it held."""
+    header = decision.payload.header
+    return _transmission(
+        header,
+        Event.TRANSMISSION,
+        device=header.device,
+        patient=decision.loan.patient if decision.loan else None,
+        result=Result.DISCARDED,
+        at_ms=at_ms,
+        size_bytes=len(decision.received.payload),
+        hashed=None,
+    )
+
+
 def quarantined_record(decision: Quarantine, *, at_ms: int, hashed: str) -> LogRecord:
     """A transmission that is kept whole because it could not be filed."""
     return _transmission(
@@ -57,7 +72,7 @@ def _transmission(
     result: Result,
     at_ms: int,
     size_bytes: int,
-    hashed: str,
+    hashed: str | None,
     patient: str | None = None,
     detail: str | None = None,
 ) -> LogRecord:

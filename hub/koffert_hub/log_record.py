@@ -50,6 +50,7 @@ class Result(StrEnum):
 
     STORED = "stored"
     QUARANTINED = "quarantined"
+    DISCARDED = "discarded"
     REFUSED = "refused"
     SENT = "sent"
     DONE = "done"

@@ -33,7 +33,11 @@ _LOANS = sa.select(
     tables.loan.c.centre,
     tables.loan.c.state,
     tables.loan.c.started_ms,
-).where(tables.loan.c.id.in_(sa.bindparam("identifiers", expanding=True)))
+    tables.patient.c.erased_ms,
+).where(
+    tables.loan.c.id.in_(sa.bindparam("identifiers", expanding=True)),
+    tables.patient.c.key == tables.loan.c.patient,
+)
 
 
 class DeviceState(StrEnum):
@@ -66,7 +70,7 @@ class Device(Struct, frozen=True):
 
 
 class Loan(Struct, frozen=True):
-    """A box lent to a patient; readings are filed by `id`."""
+    """A box lent to a patient; readings are filed by `id`, unless the patient was erased."""
 
     id: str
     patient: str
@@ -74,6 +78,7 @@ class Loan(Struct, frozen=True):
     centre: str
     state: LoanState
     started_ms: int | None
+    erased: bool = False
 
 
 class WardPlace(Struct, frozen=True):
@@ -235,7 +240,13 @@ def loans(connection: sa.Connection, identifiers: Iterable[str]) -> dict[str, Lo
     rows = connection.execute(_LOANS, {"identifiers": list(identifiers)})
     return {
         row.id: Loan(
-            row.id, row.patient, row.device, row.centre, LoanState(row.state), row.started_ms
+            id=row.id,
+            patient=row.patient,
+            device=row.device,
+            centre=row.centre,
+            state=LoanState(row.state),
+            started_ms=row.started_ms,
+            erased=row.erased_ms is not None,
         )
         for row in rows
     }

@@ -53,6 +53,14 @@ class TimeSeries(Protocol):
         """Minimum, mean and maximum of `quantity` in `buckets` equal parts of [start_ms, end_ms)."""
         ...
 
+    def count(self) -> int:
+        """How many readings are here."""
+        ...
+
+    def forget(self, patient: str) -> None:
+        """Remove every reading of a patient."""
+        ...
+
     def clear(self) -> None:
         """Forget everything; the cursor is 0 again."""
         ...

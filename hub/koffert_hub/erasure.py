@@ -1,0 +1,104 @@
+"""Erasing a patient: no readable value stays in any store, and the log still verifies.
+
+The log keeps its records of that patient's transmissions: they hold a pseudonymous key and a salted hash,
+and the salt goes with the body. The erasure is itself a record.
+"""
+
+from typing import Protocol
+
+import sqlalchemy as sa
+from msgspec import Struct
+
+from koffert_hub import tables
+from koffert_hub.loans import LoanState
+from koffert_hub.log_record import Event, Result
+from koffert_hub.registry import RegistryError
+from koffert_hub.transmission_log import LogWriter, draft
+from koffert_wire.envelope import parse_payload
+from koffert_wire.errors import UnreadablePayload
+
+
+class Forgets(Protocol):
+    """A projection that can forget one patient."""
+
+    def forget(self, patient: str) -> None:
+        """Remove everything of this patient, overwritten where the store can do that."""
+        ...
+
+
+class Erased(Struct, frozen=True):
+    """What was removed."""
+
+    bodies: int
+    quarantined: int
+    log_sequence: int
+
+
+def erase_patient(engine: sa.Engine, time_series: Forgets, patient: str, *, now_ms: int) -> Erased:
+    """Erase a patient whose loans have ended; raises RegistryError. What arrives later is discarded."""
+    with engine.begin() as connection:
+        loans = _ended_loans(connection, patient)
+        bodies = connection.execute(
+            tables.body.delete().where(tables.body.c.patient == patient)
+        ).rowcount
+        quarantined = _erase_quarantine(connection, loans)
+        connection.execute(tables.person.delete().where(tables.person.c.patient == patient))
+        connection.execute(
+            tables.patient.update().where(tables.patient.c.key == patient).values(erased_ms=now_ms)
+        )
+        writer = LogWriter(connection)
+        sequence = writer.add(draft(Event.ERASURE, Result.DONE, at_ms=now_ms, patient=patient))
+        writer.flush()
+    time_series.forget(patient)
+    _overwrite_the_rest(engine)
+    return Erased(bodies, quarantined, sequence)
+
+
+def _ended_loans(connection: sa.Connection, patient: str) -> dict[str, str]:
+    """The patient's loans, and the device of each; raises unless all of them have ended."""
+    known = connection.execute(
+        sa.select(tables.patient.c.key).where(
+            tables.patient.c.key == patient, tables.patient.c.erased_ms.is_(None)
+        )
+    ).first()
+    if known is None:
+        raise RegistryError(f"no patient {patient}")
+    loan = tables.loan
+    rows = connection.execute(
+        sa.select(loan.c.id, loan.c.device, loan.c.state).where(loan.c.patient == patient)
+    ).all()
+    if any(row.state != LoanState.ENDED for row in rows):
+        raise RegistryError(f"a loan of {patient} has not ended")
+    return {row.id: row.device for row in rows}
+
+
+def _erase_quarantine(connection: sa.Connection, loans: dict[str, str]) -> int:
+    """What their boxes sent and could not be filed: theirs by the header's loan, or not told apart."""
+    table = tables.quarantine
+    rows = connection.execute(
+        sa.select(table.c.id, table.c.payload).where(table.c.device.in_(set(loans.values())))
+    )
+    theirs = [row.id for row in rows if _may_be_of(row.payload, loans)]
+    if theirs:
+        connection.execute(table.delete().where(table.c.id.in_(theirs)))
+    return len(theirs)
+
+
+def _may_be_of(payload: bytes, loans: dict[str, str]) -> bool:
+    try:
+        return parse_payload(payload).header.loan in loans
+    except UnreadablePayload:
+        return True
+
+
+def _overwrite_the_rest(engine: sa.Engine) -> None:
+    """`secure_delete` overwrote the pages; the write-ahead log still holds the old ones until it is cut."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            raw = connection.connection.driver_connection
+            if raw is not None:
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    else:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for table in (tables.body, tables.quarantine, tables.person):
+                connection.exec_driver_sql(f"VACUUM (FULL) {table.name}")

@@ -1,0 +1,98 @@
+"""Erasing a patient leaves nothing readable, in the files either."""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.hub.box import Box
+from tests.hub.kit import NOON_MS, Store, sqlite_store
+
+from koffert_hub import registry
+from koffert_hub.database import reading
+from koffert_hub.erasure import erase_patient
+from koffert_hub.log_access import verify_connection
+from koffert_hub.log_record import Event, Result
+from koffert_hub.projection import stored_readings
+from koffert_hub.projector import read_step
+from koffert_hub.registry import RegistryError
+from koffert_hub.time_series.sqlite import SqliteTimeSeries
+from koffert_hub.transmission_log import sign_due_head
+
+# A value that occurs nowhere by chance, as each store holds it: big-endian IEEE 754 in all three.
+MARKER = 87.65432109876
+MARKER_BYTES = struct.pack(">d", MARKER)
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
+
+
+@pytest.fixture(name="store")
+def fixture_store(tmp_path: Path) -> Iterator[Store]:
+    store = sqlite_store(tmp_path)
+    yield store
+    store.engine.dispose()
+
+
+@pytest.fixture(name="series")
+def fixture_series(tmp_path: Path) -> Iterator[SqliteTimeSeries]:
+    series = SqliteTimeSeries(tmp_path / "series.sqlite")
+    yield series
+    series.close()
+
+
+def measured(store: Store, series: SqliteTimeSeries, device: str) -> tuple[Box, str]:
+    """A patient with readings of the marker in every store; the box and the patient's key."""
+    box = store.box(device)
+    store.take(*(box.queue([box.reading(MARKER)]) for _ in range(20)))
+    step = read_step(store.engine, series.cursor(), 1_000)
+    series.write([r for body in step.bodies for r in stored_readings(body)], step.cursor)
+    with reading(store.engine) as connection:
+        assert box.loan is not None
+        return box, registry.loans(connection, [box.loan])[box.loan].patient
+
+
+def files_with_marker(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if MARKER_BYTES in path.read_bytes()}
+
+
+def test_nothing_readable_stays(store: Store, series: SqliteTimeSeries, tmp_path: Path) -> None:
+    box, patient = measured(store, series, "box-1")
+    late = box.queue([box.reading(MARKER)])
+    store.take(box.queue([box.reading(MARKER)], loan="l-unknown"))
+    sign_due_head(store.engine, KEY, now_ms=NOON_MS, last=None)
+    before = files_with_marker(tmp_path)
+    assert {name.split(".")[0] for name in before} == {"hub", "series"}
+    with store.engine.begin() as connection:
+        assert box.loan is not None
+        registry.end_loan(connection, box.loan, now_ms=NOON_MS)
+    erased = erase_patient(store.engine, series, patient, now_ms=NOON_MS)
+    assert erased.bodies == 20
+    assert files_with_marker(tmp_path) == set()
+    assert not any(b"Testpasient 1" in path.read_bytes() for path in tmp_path.iterdir())
+    assert series.count() == 0
+    assert (store.records()[-1].event, store.records()[-1].patient) == (Event.ERASURE, patient)
+    assert store.take(late).answers["box-1"].stored == [late.id]
+    assert store.records()[-1].result is Result.DISCARDED
+    assert store.bodies() == 0
+    assert files_with_marker(tmp_path) == set()
+    with reading(store.engine) as connection:
+        assert verify_connection(connection, [KEY.public_key()]).ok
+
+
+def test_the_others_stay(store: Store, series: SqliteTimeSeries) -> None:
+    box, patient = measured(store, series, "box-1")
+    measured(store, series, "box-2")
+    with store.engine.begin() as connection:
+        assert box.loan is not None
+        registry.end_loan(connection, box.loan, now_ms=NOON_MS)
+    erase_patient(store.engine, series, patient, now_ms=NOON_MS)
+    assert (store.bodies(), series.count()) == (20, 20)
+
+
+def test_a_patient_with_an_open_loan_is_not_erased(store: Store, series: SqliteTimeSeries) -> None:
+    _, patient = measured(store, series, "box-1")
+    with pytest.raises(RegistryError):
+        erase_patient(store.engine, series, patient, now_ms=NOON_MS)
+    with pytest.raises(RegistryError):
+        erase_patient(store.engine, series, "p-unknown", now_ms=NOON_MS)
+    assert store.bodies() == 20
