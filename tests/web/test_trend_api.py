@@ -32,6 +32,8 @@ def test_nonsense_is_refused_in_words(hub: Hub) -> None:
         "?quantity=spo2_pct&hours=x",
         "?quantity=spo2_pct&hours=99999999",
         "?quantity=spo2_pct&buckets=100000",
+        "?quantity=spo2_pct&end_ms=-1",
+        "?quantity=spo2_pct&end_ms=99999999999999999999",
     ):
         assert visitor.get(_PATH + query).status_code == 422, query
 
@@ -45,6 +47,7 @@ def test_more_than_the_ward_shows_is_a_look_at_the_patient(hub: Hub) -> None:
     visitor = client(hub, Role.NURSE)
     visitor.get(f"{_PATH}?quantity=spo2_pct&hours=1")
     visitor.get(f"{_PATH}?quantity=spo2_pct&hours=24")
+    visitor.get(f"{_PATH}?quantity=spo2_pct&hours=1&end_ms={hub.now_ms() - 3_600_000}")
     with hub.engine.connect() as connection:
         rows = connection.execute(sa.select(access_log).where(access_log.c.patient == "p-1")).all()
-    assert [(row.username, row.action) for row in rows] == [("nurse", "saw-trend")]
+    assert [(row.username, row.action) for row in rows] == [("nurse", "saw-trend")] * 2

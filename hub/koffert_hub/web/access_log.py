@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from koffert_hub.database import reading
+from koffert_hub.tables import person
 from koffert_hub.web.tables import access_log
 
 
@@ -23,13 +24,14 @@ class Action(StrEnum):
 
 
 class Look(Struct, frozen=True):
-    """One line of the access log."""
+    """One line of the access log; the name is today's, None when it has been erased."""
 
     id: int
     at_ms: int
     username: str
     action: Action
     patient: str | None
+    patient_name: str | None
 
 
 class AccessLog:
@@ -49,13 +51,20 @@ class AccessLog:
                 )
             )
 
-    def latest(self, count: int, *, patient: str | None = None) -> list[Look]:
-        """The newest lines, newest first, of everyone or of one patient."""
-        query = sa.select(access_log).order_by(access_log.c.id.desc()).limit(count)
+    def latest(self, count: int, *, patient: str | None = None, before: int) -> list[Look]:
+        """Up to `count` lines with ids below `before`, newest first, of everyone or of one patient."""
+        query = (
+            sa.select(access_log, person.c.display_name)
+            .outerjoin(person, person.c.patient == access_log.c.patient)
+            .where(access_log.c.id < before)
+            .order_by(access_log.c.id.desc())
+            .limit(count)
+        )
         if patient is not None:
             query = query.where(access_log.c.patient == patient)
         with reading(self._engine) as connection:
             rows = connection.execute(query).all()
         return [
-            Look(row.id, row.at_ms, row.username, Action(row.action), row.patient) for row in rows
+            Look(row.id, row.at_ms, row.username, Action(row.action), row.patient, row.display_name)
+            for row in rows
         ]

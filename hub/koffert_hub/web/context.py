@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import jinja2
 from fastapi import Depends, Request
@@ -15,6 +17,8 @@ from koffert_hub.web.permissions import Permission, may
 from koffert_hub.web.services import WebServices
 from koffert_hub.web.session import Session, SessionStore
 from koffert_hub.web.throttle import LoginThrottle
+
+_ZONE = ZoneInfo("Europe/Oslo")
 
 LANGUAGE_COOKIE = "koffert_language"
 # Written by the page's own button.
@@ -57,12 +61,18 @@ class WebContext:
             asset=self.assets.url,
             session=session,
             may=lambda name: session is not None and may(session.role, Permission(name)),
+            moment=moment,
             path=request.url.path,
             theme="night" if request.cookies.get(THEME_COOKIE) == "night" else "day",
             centre_name=self.services.centre_name,
             **values,
         )
         return HTMLResponse(html, status_code=status_code)
+
+
+def moment(ms: int) -> str:
+    """A time as people in Norway write it, with the offset: an autumn night has one hour twice."""
+    return datetime.fromtimestamp(ms / 1000, _ZONE).strftime("%d.%m.%Y %H:%M:%S (%z)")
 
 
 def build_context(services: WebServices) -> WebContext:

@@ -1,12 +1,16 @@
 """The pages that people look at all day."""
 
-from fastapi import Request
+from typing import Annotated
+
+from fastapi import HTTPException, Query, Request
 from starlette.responses import Response
 
 from koffert_hub.web.access_log import Action
 from koffert_hub.web.context import Context, CurrentSession
 from koffert_hub.web.guard import Route
 from koffert_hub.web.permissions import Permission
+
+LOOKS_PER_PAGE = 100
 
 
 def ward_page(request: Request, context: Context, session: CurrentSession) -> Response:
@@ -16,6 +20,37 @@ def ward_page(request: Request, context: Context, session: CurrentSession) -> Re
     return context.page(request, "ward.html", rows=services.live.snapshot().rows)
 
 
+def patient_page(
+    request: Request, context: Context, session: CurrentSession, patient: str
+) -> Response:
+    """One patient: live numbers, open alerts, trends. Who opens it is on record first."""
+    services = context.services
+    row = services.live.row(patient)
+    if row is None:
+        raise HTTPException(404)
+    context.access_log.record(
+        session.username, Action.SAW_PATIENT, at_ms=services.clock_ms(), patient=patient
+    )
+    return context.page(request, "patient.html", row=row)
+
+
+def access_log_page(
+    request: Request,
+    context: Context,
+    session: CurrentSession,
+    patient: str = "",
+    before: Annotated[int, Query(ge=0, le=2**62)] = 2**62,
+) -> Response:
+    """Who looked at whom, newest first; looking here is itself on record."""
+    context.access_log.record(
+        session.username, Action.SAW_ACCESS_LOG, at_ms=context.services.clock_ms()
+    )
+    looks = context.access_log.latest(LOOKS_PER_PAGE, patient=patient or None, before=before)
+    return context.page(
+        request, "access_log.html", looks=looks, patient=patient, full=len(looks) == LOOKS_PER_PAGE
+    )
+
+
 def built_file(request: Request, context: Context, name: str) -> Response:
     """A script or style that the bundler wrote."""
     return context.assets.response(name, request)
@@ -23,5 +58,7 @@ def built_file(request: Request, context: Context, name: str) -> Response:
 
 ROUTES = (
     Route("GET", "/", ward_page, Permission.SEE_WARD),
+    Route("GET", "/patients/{patient}", patient_page, Permission.SEE_PATIENT),
+    Route("GET", "/access-log", access_log_page, Permission.SEE_ACCESS_LOG),
     Route("GET", "/static/{name}", built_file, None),
 )

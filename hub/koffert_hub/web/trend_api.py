@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 from fastapi import Query
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from koffert_hub.web.access_log import Action
 from koffert_hub.web.context import Context, CurrentSession
@@ -13,6 +13,8 @@ from koffert_hub.web.guard import Route
 from koffert_hub.web.permissions import Permission
 
 _HOUR_MS = 3_600_000
+# The end of 9999: no calendar that we use goes further.
+_LATEST_MS = 253_402_300_799_000
 # The longest that the patient page offers.
 MAX_HOURS = 24 * 366
 # More than a screen has pixels shows nothing more.
@@ -36,27 +38,27 @@ def trend(
     patient: str,
     quantity: Annotated[list[TrendQuantity], Query(min_length=1, max_length=len(TrendQuantity))],
     hours: Annotated[int, Query(ge=1, le=MAX_HOURS)] = 1,
-    buckets: Annotated[int, Query(ge=1, le=MAX_BUCKETS)] = 120,
+    end_ms: Annotated[int | None, Query(ge=0, le=_LATEST_MS)] = None,
+    buckets: Annotated[int, Query(ge=1, le=MAX_BUCKETS)] = 60,
 ) -> Response:
-    """The last `hours` of each `quantity`; times are the starts of buckets in ms since 1970.
+    """`hours` of each `quantity` up to `end_ms` (now); times are the starts of buckets in ms since 1970.
 
     The last hour is part of the ward view and of its line in the access log; more is a look at the patient.
     """
     services = context.services
     if services.live.row(patient) is None:
-        return Response(
-            b'{"error":"no such patient on the ward"}', 404, media_type="application/json"
-        )
+        return JSONResponse({"error": "no such patient on the ward"}, 404)
     now_ms = services.clock_ms()
-    if hours > 1:
+    if hours > 1 or end_ms is not None:
         context.access_log.record(session.username, Action.SAW_TREND, at_ms=now_ms, patient=patient)
-    start_ms = now_ms - hours * _HOUR_MS
+    until_ms = now_ms if end_ms is None else end_ms
+    start_ms = until_ms - hours * _HOUR_MS
     found = {
-        name: services.time_series.trend(patient, name, start_ms, now_ms, buckets)
+        name: services.time_series.trend(patient, name, start_ms, until_ms, buckets)
         for name in dict.fromkeys(quantity)
     }
-    content = {"start_ms": start_ms, "end_ms": now_ms, "trends": found}
+    content = {"start_ms": start_ms, "end_ms": until_ms, "trends": found}
     return Response(msgspec.json.encode(content), media_type="application/json")
 
 
-ROUTES = (Route("GET", "/api/v1/patients/{patient}/trend", trend, Permission.SEE_WARD),)
+ROUTES = (Route("GET", "/api/v1/patients/{patient}/trend", trend, Permission.SEE_PATIENT),)

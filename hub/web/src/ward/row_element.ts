@@ -5,7 +5,7 @@ import type { AlertView } from "./alert_view.ts";
 import type { RowView } from "./row_view.ts";
 
 /** Shapes that go with the words, so that colour is never alone. */
-const SHAPES = {
+export const SHAPES = {
   live: "●",
   taken: "✓",
   stale: "◌",

@@ -22,8 +22,6 @@ export class Sparkline {
     this.#spo2 = spo2;
     this.#pulse = pulse;
     this.#plot = new uPlot(options(cell), [[], [], []], cell);
-    const canvas = this.#plot.ctx.canvas;
-    canvas.setAttribute("role", "img");
   }
 
   /** Fit rows of this height. */
@@ -38,7 +36,8 @@ export class Sparkline {
     this.#plot.setData([spo2.times, pulse.means, spo2.means], false);
     this.#plot.setScale("x", { min: (nowMs - TREND_MS) / 1000, max: nowMs / 1000 });
     const values = spo2.means.filter((mean) => mean !== null);
-    this.#plot.ctx.canvas.setAttribute("aria-label", describe(values));
+    this.#plot.ctx.canvas.role = "img";
+    this.#plot.ctx.canvas.ariaLabel = describe(values);
   }
 
   destroy(): void {

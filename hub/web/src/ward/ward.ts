@@ -5,9 +5,9 @@ import { matches } from "../model/filter.ts";
 import { BANDS } from "../model/order.ts";
 import type { LiveRow } from "../model/row.ts";
 import { WardState } from "../model/ward_state.ts";
+import { acknowledge } from "../page/acknowledge.ts";
 import { type PageData, element, setText } from "../page/data.ts";
 import { HubLink } from "../page/hub_link.ts";
-import { leaveIfLoggedOut, post } from "../page/session.ts";
 import { viewAlerts } from "./alert_view.ts";
 import { FilterBar } from "./filter_bar.ts";
 import { Keyboard } from "./keyboard.ts";
@@ -151,26 +151,6 @@ export class Ward {
 
   async #acknowledge(row: RowElement): Promise<void> {
     const alert = this.#state.alertsOf(row.patient).find((open) => open.acknowledged_ms === null);
-    if (alert === undefined) return;
-    const address = `/api/v1/alerts/${encodeURIComponent(alert.id)}/acknowledge`;
-    const answer = await post(address, this.#data.csrf);
-    if (answer?.status === 401) await leaveIfLoggedOut();
-    this.#tell(await this.#outcome(answer));
-  }
-
-  async #outcome(answer: Response | null): Promise<string> {
-    if (answer?.ok) return "";
-    if (answer?.status === 409) {
-      const taken = (await answer.json()) as WardAlert;
-      return text(this.#texts, "alert.taken_first", { name: taken.acknowledged_by ?? "" });
-    }
-    if (answer?.status === 404) return text(this.#texts, "alert.gone");
-    return text(this.#texts, "alert.not_acknowledged");
-  }
-
-  #tell(message: string): void {
-    const notice = element("notice");
-    notice.hidden = message === "";
-    setText(notice, message);
+    if (alert) await acknowledge(alert, this.#data);
   }
 }

@@ -1,0 +1,96 @@
+"""No violation of WCAG 2.2 AA that axe can find, on any page, by day and by night."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+from tests.browser.conftest import Visit
+from tests.web.hub import Hub
+
+from koffert_hub.registry import Role
+from koffert_hub.web.alerts import Priority
+
+_AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_RUN = "(rules) => axe.run(document, { runOnly: { type: 'tag', values: rules } })"
+
+
+@pytest.fixture(autouse=True)
+def _served(hub: Hub) -> Iterator[None]:
+    with hub.serve():
+        now_ms = hub.now_ms()
+        hub.admit(*(f"Testpasient {number}" for number in range(1, 7)))
+        hub.publish("Testpasient 1", mode="spot")
+        hub.publish("Testpasient 2", measured_at_ms=now_ms - 90_000)
+        hub.publish("Testpasient 3", spo2_pct=None, pulse_bpm=None, quality=0.0)
+        for number, priority in enumerate(Priority, start=1):
+            hub.board.raise_alert(
+                f"a{number}", f"p-{number}", priority, raised_ms=now_ms - number * 1000
+            )
+        hub.board.acknowledge("a2", "doctor", "Lege Test", now_ms)
+        yield
+
+
+def _violations(page: Page) -> list[str]:
+    found: dict[str, Any] = page.evaluate(_RUN, _RULES)
+    return [
+        f"{violation['id']}: {node['html'][:160]} {node['failureSummary']}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.fixture
+def bare(context: BrowserContext) -> BrowserContext:
+    """A profile in which axe is on every page; a script of the page's own could not load it."""
+    context.add_init_script(path=_AXE)
+    return context
+
+
+# Role, path, and what must be there before the page counts as complete.
+_PAGES = (
+    (Role.NURSE, "/", "[data-patient=p-2][data-state=stale]"),
+    (Role.NURSE, "/patients/p-1", "#now[data-state=live]"),
+    (Role.NURSE, "/patients/p-2", "#now[data-state=stale]"),
+    (Role.NURSE, "/account", "h1"),
+    (Role.ADMIN, "/access-log", "table"),
+    (Role.AMK, "/nowhere", "h1"),
+)
+
+
+@pytest.mark.parametrize("theme", ["day", "night"])
+@pytest.mark.parametrize("case", _PAGES, ids=lambda case: case[1])
+def test_a_page(
+    hub: Hub, visit: Visit, bare: BrowserContext, theme: str, case: tuple[Role, str, str]
+) -> None:
+    role, path, ready = case
+    bare.add_cookies([{"name": "koffert_theme", "value": theme, "url": hub.url}])
+    page = visit(path, role)
+    expect(page.locator(ready).first).to_be_visible()
+    assert _violations(page) == []
+
+
+@pytest.mark.usefixtures("bare")
+def test_the_login(hub: Hub, context: BrowserContext) -> None:
+    page = context.new_page()
+    page.goto(f"{hub.url}/login")
+    assert _violations(page) == []
+    page.fill("#username", "nurse")
+    page.fill("#password", "feil")
+    page.click(".primary")
+    expect(page.locator(".problem")).to_be_visible()
+    assert _violations(page) == []
+
+
+@pytest.mark.usefixtures("bare")
+def test_the_ward_without_the_hub(hub: Hub, visit: Visit) -> None:
+    page = visit()
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_be_visible()
+    assert _violations(page) == []
+    page.keyboard.press("Escape")
+    hub.cut()
+    expect(page.locator("#disconnected")).to_be_visible(timeout=6000)
+    assert _violations(page) == []

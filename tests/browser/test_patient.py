@@ -1,0 +1,118 @@
+"""The page of one patient in a real browser."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import expect
+from tests.browser.conftest import Visit
+from tests.web.hub import Hub
+
+from koffert_hub.web.alerts import Priority
+
+_HOUR_MS = 3_600_000
+
+
+@pytest.fixture(autouse=True)
+def _served(hub: Hub) -> Iterator[None]:
+    with hub.serve():
+        hub.admit("Testpasient 1")
+        yield
+
+
+def _week(hub: Hub) -> None:
+    now_ms = hub.now_ms()
+    hub.store(
+        "Testpasient 1",
+        [
+            (
+                now_ms - quarter * _HOUR_MS // 4,
+                {
+                    "spo2_pct": round(90 + 3 * math.sin(quarter / 17) - (quarter % 5) / 4, 1),
+                    "pulse_bpm": 84.0 + 8 * math.sin(quarter / 11),
+                },
+            )
+            for quarter in range(1, 7 * 96)
+            if quarter % 96 > 30  # nights without a meter
+        ],
+    )
+
+
+def test_numbers_alerts_and_trends_on_one_page(
+    hub: Hub, visit: Visit, keep: Callable[..., None]
+) -> None:
+    _week(hub)
+    hub.board.raise_alert("r", "p-1", Priority.RED, raised_ms=hub.now_ms() - 70_000)
+    hub.publish("Testpasient 1", spo2_pct=82.0, pulse_bpm=118.0, mode="spot")
+    page = visit("/patients/p-1")
+    expect(page.locator("#now .spo2 .number")).to_have_text("82")
+    expect(page.locator("#alerts li")).to_contain_text("SpO₂ under 84 % to ganger")
+    expect(page.locator("figure:visible")).to_have_count(2)
+    page.click("[data-range='7d']")
+    expect(page.locator("[data-range='7d']")).to_have_attribute("aria-pressed", "true")
+    assert page.url.endswith("?range=7d")
+    page.wait_for_timeout(300)
+    keep(page)
+    page.click("#alerts .acknowledge")
+    expect(page.locator("#alerts li")).to_contain_text("kvittert av Sykepleier Test")
+    page.click("#theme")
+    page.wait_for_timeout(300)
+    keep(page, "_night")
+
+
+def test_a_value_grows_old_here_as_on_the_ward(hub: Hub, visit: Visit) -> None:
+    hub.publish("Testpasient 1")
+    page = visit("/patients/p-1")
+    expect(page.locator("#now")).to_have_attribute("data-state", "stale", timeout=5000)
+    expect(page.locator("#now .remark")).to_have_text("gammel verdi: kofferten er stille")
+
+
+def test_the_period_moves_zooms_and_comes_back(hub: Hub, visit: Visit) -> None:
+    _week(hub)
+    page = visit("/patients/p-1")
+    expect(page.locator("[data-range='24h']")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#later")).to_be_disabled()
+    page.click("#earlier")
+    expect(page.locator("#later")).to_be_enabled()
+    assert "hours=24&end=" in page.url
+    page.click("#later")
+    expect(page.locator("#later")).to_be_disabled()
+    plot = page.locator("figure .u-over").first.bounding_box()
+    assert plot is not None
+    middle = plot["y"] + plot["height"] / 2
+    page.mouse.move(plot["x"] + plot["width"] * 0.25, middle)
+    page.mouse.down()
+    page.mouse.move(plot["x"] + plot["width"] * 0.5, middle, steps=5)
+    page.mouse.up()
+    expect(page.locator("[data-range='24h']")).to_have_attribute("aria-pressed", "false")
+    assert "hours=6&end=" in page.url
+    page.go_back()
+    expect(page.locator("[data-range='24h']")).to_have_attribute("aria-pressed", "true")
+
+
+def test_the_numbers_behind_the_curve_can_be_read(hub: Hub, visit: Visit) -> None:
+    _week(hub)
+    page = visit("/patients/p-1")
+    page.locator("details summary").first.click()
+    rows = page.locator("figure tbody tr")
+    expect(rows.first).to_be_visible()
+    assert rows.first.locator("td").count() == 5
+    assert "," in rows.first.inner_text()
+
+
+def test_a_patient_who_never_measured_is_told_what_will_be_here(
+    visit: Visit, keep: Callable[..., None]
+) -> None:
+    page = visit("/patients/p-1")
+    expect(page.locator("#now .remark")).to_have_text("ingen måling ennå")
+    expect(page.locator("figure .empty").first).to_contain_text("Ingen målinger i denne perioden")
+    keep(page)
+
+
+def test_a_suitcase_that_is_returned_says_so(hub: Hub, visit: Visit) -> None:
+    hub.publish("Testpasient 1", mode="spot")
+    page = visit("/patients/p-1")
+    expect(page.locator("#now")).to_have_attribute("data-state", "live")
+    hub.admit("Testpasient 2")
+    expect(page.locator("#gone")).to_be_visible()
+    expect(page.locator("#now")).to_have_attribute("data-state", "stale")
