@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from koffert_drivers.device import DeviceRecord, SerialSettings, Stream
+from koffert_drivers.measurement import DOUBTFUL, DOUBTFUL_QUALITY, VOIDING, Flag
 from koffert_drivers.records.not_driven import NOT_DRIVEN
 from koffert_drivers.table import DEVICES
 
@@ -45,7 +46,7 @@ def page() -> str:
     lines = [INTRODUCTION, *overview()]
     for record in DEVICES:
         lines += section(record)
-    return "\n".join([*lines, *not_driven()]) + "\n"
+    return "\n".join([*lines, *not_driven(), *flags()]) + "\n"
 
 
 def overview() -> Iterator[str]:
@@ -141,6 +142,20 @@ def not_driven() -> Iterator[str]:
     yield "|---|---|---|"
     for device in NOT_DRIVEN:
         yield f"| {device.name} | {device.known} | {device.needed} |"
+
+
+def flags() -> Iterator[str]:
+    """What each flag does to a value."""
+    yield "\n## Flags\n"
+    yield "| What they do | Flags |"
+    yield "|---|---|"
+    informing = set(Flag) - VOIDING - DOUBTFUL
+    for effect, members in (
+        ("no value: null, quality 0", VOIDING),
+        (f"a value that the device doubts: quality {DOUBTFUL_QUALITY}", DOUBTFUL),
+        ("information beside the value", informing),
+    ):
+        yield f"| {effect} | {', '.join(f'`{flag}`' for flag in Flag if flag in members)} |"
 
 
 def main() -> int:

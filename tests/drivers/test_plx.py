@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from koffert_drivers.measurement import Damaged, Flag
 from koffert_drivers.parsers import racp
@@ -118,3 +120,15 @@ def test_requests_of_the_record_access() -> None:
     assert racp.COUNT_ALL == b"\x04\x01"
     assert racp.DELETE_ALL == b"\x02\x01"
     assert racp.ABORT == b"\x03\x00"
+
+
+@given(spo2=st.integers(1, 1000), pulse=st.integers(1, 2045), exponent=st.sampled_from([0, -1]))
+def test_every_number(spo2: int, pulse: int, exponent: int) -> None:
+    data = b"\x00" + number(spo2, -1) + number(pulse, exponent)
+    measurement = decode_continuous(data)
+    assert measurement.spo2_pct == spo2 / 10
+    assert measurement.pulse_bpm == (pulse if exponent == 0 else pulse / 10)
+
+
+def number(mantissa: int, exponent: int) -> bytes:
+    return ((exponent & 0xF) << 12 | mantissa).to_bytes(2, "little")
