@@ -5,9 +5,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from koffert_hub import tables
-from koffert_hub.provisioning import tables as provisioning_tables
-
 # How long a second process (a CLI command beside the running hub) waits for the writer.
 BUSY_TIMEOUT_MS = 10_000
 
@@ -33,14 +30,6 @@ def open_database(url: str) -> sa.Engine:
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
-
-
-def create_tables(engine: sa.Engine) -> None:
-    """Create what is missing."""
-    with engine.begin() as connection:
-        # One metadata: importing a module has put its tables beside the others.
-        for module in (tables, provisioning_tables):
-            module.metadata.create_all(connection)
 
 
 def reading(engine: sa.Engine) -> sa.Connection:

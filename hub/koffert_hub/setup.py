@@ -6,8 +6,9 @@ import time
 import sqlalchemy as sa
 
 from koffert_hub import registry, tables
-from koffert_hub.database import create_tables, open_database
+from koffert_hub.database import open_database
 from koffert_hub.keys import LOG_KEY_FILE, create_keys
+from koffert_hub.migrations import migrate
 from koffert_hub.settings import Settings
 from koffert_hub.transmission_log import begin_log
 from koffert_wire.identifiers import uuid7
@@ -22,7 +23,7 @@ def initialise(settings: Settings) -> str:
         create_keys(settings.data_dir)
     engine = open_database(settings.database_url)
     try:
-        create_tables(engine)
+        migrate(engine)
         with engine.begin() as connection:
             begin_log(connection, new_epoch(), now_ms=wall_ms())
             return _centre(connection, settings.centre)

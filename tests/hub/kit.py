@@ -9,10 +9,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from tests.hub.box import NOON_NS, Box, Queued
 
 from koffert_hub import registry, tables
-from koffert_hub.database import create_tables, open_database, reading
+from koffert_hub.database import open_database, reading
 from koffert_hub.ingest import Received
 from koffert_hub.intake import Batch, Intake
 from koffert_hub.log_record import LogRecord, decode_record, encode_record, next_head
+from koffert_hub.migrations import migrate
 from koffert_hub.status import Status, status_of
 from koffert_hub.transmission_log import begin_log, rows_after
 from koffert_wire.sealing import key_id
@@ -25,7 +26,7 @@ class Store:
 
     def __init__(self, url: str, *, quarantine_per_device: int = 100) -> None:
         self.engine = open_database(url)
-        create_tables(self.engine)
+        migrate(self.engine)
         self.sealing = X25519PrivateKey.generate()
         self.intake = Intake(
             self.engine,
