@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from koffert_cli.agent_identity import enrol, set_loan
+from koffert_cli.agent_options import CONFIG, settings_of
 from koffert_cli.output import EXIT_FAILED, CommandGroup, UserError, json_option, print_json
 
 if TYPE_CHECKING:
@@ -17,18 +19,14 @@ if TYPE_CHECKING:
     from koffert_agent.settings import Settings
     from koffert_wire.messages import Reading
 
-CONFIG = click.option(
-    "--config",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("/etc/koffert/agent.toml"),
-    show_default=True,
-    help="The box's settings.",
-)
-
 
 @click.group(cls=CommandGroup)
 def agent() -> None:
     """Run the box that stands with the patient, and look into it."""
+
+
+agent.add_command(enrol)
+agent.add_command(set_loan)
 
 
 @agent.command()
@@ -44,7 +42,7 @@ def run(config: Path, acknowledgements: TextIO | None, *, verbose: bool) -> None
     import asyncio  # noqa: PLC0415 - `koffert --help` does without it
     import logging  # noqa: PLC0415
 
-    settings = _settings(config)
+    settings = settings_of(config)
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(levelname)s %(name)s: %(message)s",
@@ -63,7 +61,7 @@ def status(config: Path, *, as_json: bool) -> None:
     from koffert_agent.status import NotRunningError, ask  # noqa: PLC0415
     from koffert_cli.agent_report import status_lines  # noqa: PLC0415
 
-    settings = _settings(config)
+    settings = settings_of(config)
     try:
         answer = asyncio.run(ask(settings.data_dir))
     except NotRunningError as error:
@@ -91,7 +89,7 @@ def doctor(context: click.Context, config: Path, *, as_json: bool) -> None:
     from koffert_agent.doctor import examine, first_to_mend  # noqa: PLC0415
     from koffert_cli.agent_report import finding_lines, verdict_line  # noqa: PLC0415
 
-    findings = asyncio.run(examine(_settings(config), SystemClock()))
+    findings = asyncio.run(examine(settings_of(config), SystemClock()))
     first = first_to_mend(findings)
     if as_json:
         print_json({"ready": first is None, "first": first, "findings": findings})
@@ -121,15 +119,6 @@ async def _run(settings: Settings, acknowledge: Callable[[Reading], None]) -> No
             next_step="koffert agent doctor",
             exit_code=EXIT_FAILED,
         ) from error
-
-
-def _settings(config: Path) -> Settings:
-    from koffert_agent.settings import SettingsError, load_settings  # noqa: PLC0415
-
-    try:
-        return load_settings(config)
-    except SettingsError as error:
-        raise UserError(str(error), next_step="compare with config/agent.example.toml") from error
 
 
 def _acknowledger(file: TextIO | None) -> Callable[[Reading], None]:

@@ -2,12 +2,14 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from msgspec import Meta, Struct
 
+from koffert_agent.enrolment.identity import DamagedIdentity, identity_files
+from koffert_agent.loan import UnreadableLoan, read_loan
 from koffert_agent.outbox.records import Quota
 from koffert_drivers.table import DEVICES
 from koffert_wire.identifiers import is_device_id
@@ -125,18 +127,58 @@ def load_settings(path: Path) -> Settings:
     )
 
 
-def _parse(path: Path) -> _File:
+def read_data_dir(path: Path) -> Path:
+    """Where a box keeps its data, also before it is enrolled; raises SettingsError."""
+    data_dir = _read_toml(path).get("data_dir")
+    if not isinstance(data_dir, str):
+        raise SettingsError(path, "data_dir", "must say where the box keeps its data")
+    return path.resolve().parent / data_dir
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        return msgspec.convert(raw, _File)
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(path, "", error.strerror or str(error)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(path, "", f"is not TOML: {error}") from error
+
+
+def _parse(path: Path) -> _File:
+    raw = _read_toml(path)
+    try:
+        return msgspec.convert(_completed(path, raw), _File)
     except msgspec.ValidationError as error:
         # "Object missing required field `host` - at `$.hub`"
         reason, _, place = str(error).partition(" - at `$")
         raise SettingsError(path, place.strip("`.") or "top level", reason) from error
+
+
+def _completed(path: Path, raw: dict[str, Any]) -> dict[str, Any]:
+    """The file with what enrolment and the hub have added; what stands in the file itself goes first."""
+    if not isinstance(raw.get("data_dir"), str) or not isinstance(raw.get("hub", {}), dict):
+        return raw
+    data_dir = path.resolve().parent / raw["data_dir"]
+    files = identity_files(data_dir)
+    try:
+        identity, loan = files.read(), read_loan(data_dir).loan
+    except (DamagedIdentity, UnreadableLoan) as error:
+        raise SettingsError(path, "data_dir", str(error)) from error
+    told: dict[str, Any] = {} if loan is None else {"loan": loan}
+    if identity is None:
+        if "device" not in raw:
+            raise SettingsError(path, "device", "this box is not enrolled: koffert agent enrol")
+        return told | raw
+    hub = {
+        "host": identity.broker_host,
+        "port": identity.broker_port,
+        "ca": str(files.tls.ca),
+        "certificate": str(files.tls.certificate),
+        "key": str(files.tls.key),
+        "link_key": str(files.link_key),
+        "sealing_key": str(files.sealing_key),
+    }
+    return told | {"device": identity.device} | raw | {"hub": hub | raw.get("hub", {})}
 
 
 def _check_sensors(path: Path, sensors: tuple[SensorSettings, ...]) -> None:

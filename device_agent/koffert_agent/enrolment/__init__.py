@@ -1,0 +1,1 @@
+"""How the box gets its identity and keeps it valid."""

@@ -1,0 +1,42 @@
+"""The loan that the box measures under, as it was last told: `<data_dir>/loan.json`."""
+
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from koffert_wire.private_files import replace_private
+
+_FILE = "loan.json"
+
+
+class UnreadableLoan(Exception):
+    """The file is damaged: nobody knows whose readings these would be."""
+
+
+class CurrentLoan(Struct, frozen=True):
+    """`loan` is None while the box is not lent; `revision` grows with each word of the hub."""
+
+    loan: str | None
+    revision: int = 0
+
+
+def loan_file(data_dir: Path) -> Path:
+    """Where the loan stands."""
+    return data_dir / _FILE
+
+
+def read_loan(data_dir: Path) -> CurrentLoan:
+    """The current loan; raises UnreadableLoan."""
+    try:
+        return msgspec.json.decode(loan_file(data_dir).read_bytes(), type=CurrentLoan)
+    except FileNotFoundError:
+        return CurrentLoan(None)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableLoan(f"{loan_file(data_dir)}: {error}") from error
+
+
+def change_loan(data_dir: Path, loan: str | None) -> None:
+    """Measure under this loan from the next start on; raises UnreadableLoan."""
+    revision = read_loan(data_dir).revision
+    replace_private(loan_file(data_dir), msgspec.json.encode(CurrentLoan(loan, revision)))
