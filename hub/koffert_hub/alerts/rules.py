@@ -99,6 +99,7 @@ class Trend(_Section, frozen=True, kw_only=True):
     of_days: Annotated[int, Meta(ge=1, le=7)]
     majors: Annotated[int, Meta(ge=1, le=3)]
     majors_at_once: Annotated[int, Meta(ge=1, le=3)]
+    step_down_h: Positive
 
 
 class Course(_Section, frozen=True, kw_only=True):

@@ -1,10 +1,9 @@
 """Clinical scores as tables: NEWS2 (whole or in part), Anthonisen, and the Rome severity."""
 
 import math
-from collections.abc import Iterable
 
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import astuple
 
 from koffert_hub.alerts.records import Symptoms
 
@@ -30,6 +29,7 @@ _NOT_ALERT_POINTS = 3
 
 NEWS2_PARAMETERS = 7
 _ANTHONISEN_MAJORS = 3
+_MAJOR_BITS = 0b111
 
 
 class Observations(Struct, frozen=True, kw_only=True):
@@ -102,32 +102,34 @@ def _risk(score: int, any_three: bool) -> str:  # noqa: FBT001 - two facts of on
     return "low-medium" if any_three else "low"
 
 
-def majors(symptoms: Symptoms) -> int:
+def symptom_mask(symptoms: Symptoms) -> int:
+    """Symptoms as bits, in the order of the fields: masks of several diaries unite with `|`."""
+    return sum(bit << place for place, bit in enumerate(astuple(symptoms)))
+
+
+def symptom_names(mask: int) -> tuple[str, ...]:
+    """The fields of `Symptoms` that a mask holds."""
+    return tuple(name for bit, name in enumerate(Symptoms.__struct_fields__) if mask >> bit & 1)
+
+
+def majors(mask: int) -> int:
     """How many of Anthonisen's three majors: breathlessness, sputum volume, sputum purulence."""
-    return symptoms.breathlessness_worse + symptoms.sputum_more + symptoms.sputum_colour
+    return (mask & _MAJOR_BITS).bit_count()
 
 
-def minors(symptoms: Symptoms) -> int:
+def minors(mask: int) -> int:
     """How many of the minors: cough, wheeze, cold, fever."""
-    return symptoms.cough + symptoms.wheeze + symptoms.cold + symptoms.fever
+    return (mask & ~_MAJOR_BITS).bit_count()
 
 
-def anthonisen_type(symptoms: Symptoms) -> int | None:
+def anthonisen_type(mask: int) -> int | None:
     """1: all majors; 2: two; 3: one and a minor; None: none of these (Anthonisen 1987)."""
-    count = majors(symptoms)
+    count = majors(mask)
     if count == _ANTHONISEN_MAJORS:
         return 1
     if count == 2:
         return 2
-    return 3 if count and minors(symptoms) else None
-
-
-def united(diaries: Iterable[Symptoms]) -> Symptoms:
-    """All symptoms that any of the diaries names."""
-    seen: dict[str, bool] = {}
-    for diary in diaries:
-        seen |= {name: True for name, there in asdict(diary).items() if there}
-    return Symptoms(**seen)
+    return 3 if count and minors(mask) else None
 
 
 class RomeFindings(Struct, frozen=True, kw_only=True):
