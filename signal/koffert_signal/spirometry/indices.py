@@ -17,6 +17,9 @@ SMALLEST_PEF_L_S = 0.2
 SMALLEST_FVC_L = 0.1
 # What falls into a gap of flow is lost; a spirometer that drops more than this has dropped the blow.
 LONGEST_GAP_S = 0.2
+# A recording whose first flow is more of the peak than this began too late: full inspiration is not in it.
+# The slowest sampling allowed sees a fast rise begin with half of that.
+BEGUN_ABOVE = 0.25
 
 
 class Indices(Struct, frozen=True, kw_only=True):
@@ -61,6 +64,8 @@ def measure(curve: Curve) -> Blow:
     if peak.flow_l_s < SMALLEST_PEF_L_S:
         raise UnusableSignal("the recording holds no forced expiration")
     limits = find_limits(curve, peak.time_s)
+    if limits.onset == 0 and curve.flow_l_s[0] > BEGUN_ABOVE * peak.flow_l_s:
+        raise UnusableSignal("the recording begins after the blow did")
     _check_gaps(curve, limits)
     level_l = float(curve.volume_l[limits.onset])
     return Blow(curve, peak, limits, level_l, _indices(curve, peak, limits, level_l))

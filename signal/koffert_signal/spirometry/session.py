@@ -46,13 +46,18 @@ def facts_of(blow: Blow, observed: frozenset[Fault] = frozenset()) -> BlowFacts:
     )
 
 
+def grade_blows(blows: Sequence[Blow], *, age_y: float) -> MeasuredSession:
+    """Judge and grade measured blows, in the order they were made."""
+    facts = [facts_of(blow) for blow in blows]
+    return MeasuredSession(tuple(blows), grade_session(facts, age_y=age_y))
+
+
 def measure_session(curves: Sequence[Curve], *, age_y: float) -> MeasuredSession:
     """Measure, judge and grade the blows of one session, in the order they were made.
 
     Raises UnusableSignal for a curve that holds no whole blow, as `measure` does.
     """
-    blows = tuple(measure(curve) for curve in curves)
-    return MeasuredSession(blows, grade_session([facts_of(blow) for blow in blows], age_y=age_y))
+    return grade_blows([measure(curve) for curve in curves], age_y=age_y)
 
 
 def _has_plateau(blow: Blow) -> bool:

@@ -182,6 +182,12 @@ def test_rates_gaps_and_pairs_that_cannot_be_measured() -> None:
     holed_s = times_s[(times_s < 0.5) | (times_s > 0.9)]
     with pytest.raises(UnusableSignal, match="missing"):
         measure(from_volume(holed_s, NORMAL.volume_l(holed_s)))
+    late_s = times_s[times_s > 0.04]
+    with pytest.raises(UnusableSignal, match="begins after"):
+        measure(from_volume(late_s, NORMAL.volume_l(late_s)))
+    at_once_s = times_s[times_s >= 0]
+    begun = measure(from_volume(at_once_s, NORMAL.volume_l(at_once_s))).indices
+    assert begun.fvc_l == pytest.approx(4.5555, abs=0.002)
 
 
 @settings(deadline=None, max_examples=60)

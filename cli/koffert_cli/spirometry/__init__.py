@@ -1,0 +1,1 @@
+"""What `koffert signal spirometry` reads, prints and draws."""
