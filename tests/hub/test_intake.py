@@ -2,7 +2,6 @@
 
 import itertools
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,21 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.hub.box import NOON_NS, SECOND_NS, Box
 from tests.hub.kit import Store, sqlite_store
+from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
 
-from koffert_hub import registry
+from koffert_hub import registry, tables
 from koffert_hub.ingest import Received
 from koffert_hub.log_record import Event, Result
 from koffert_hub.quarantine import requeue_through
 from koffert_wire.errors import Reason
 from koffert_wire.messages import Dropped, Hello
 from koffert_wire.topics import Lane, up
-
-
-@pytest.fixture(name="store")
-def fixture_store(tmp_path: Path) -> Iterator[Store]:
-    store = sqlite_store(tmp_path)
-    yield store
-    store.engine.dispose()
 
 
 def test_a_transmission_is_stored_logged_and_receipted(store: Store) -> None:
@@ -59,7 +52,7 @@ def test_the_log_holds_no_value(store: Store) -> None:
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(order=st.lists(st.integers(0, 7), min_size=1, max_size=30), cuts=st.sets(st.integers(1, 29)))
 def test_whatever_the_order_and_the_batches_each_is_stored_once(
@@ -201,7 +194,8 @@ def test_requeue_files_what_can_be_filed_now(store: Store) -> None:
     with store.engine.begin() as connection:
         patient = registry.create_patient(connection, store.centre, "Testpasient 1", now_ms=0)
         loan = registry.start_loan(connection, patient, "box-1", now_ms=0)
-        connection.exec_driver_sql("UPDATE loan SET id = 'l-later' WHERE id = ?", (loan,))
+        renamed = tables.loan.update().where(tables.loan.c.id == loan).values(id="l-later")
+        connection.execute(renamed)
     assert requeue_through(store.engine, store.intake, ()).stored == 1
     assert (store.bodies(), store.status().quarantined) == (1, 0)
     assert store.records()[-1].event is Event.REQUEUE

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.hub.box import NOON_NS, SECOND_NS
-from tests.hub.kit import NOON_MS, Store, sqlite_store
+from tests.hub.kit import NOON_MS, Store
+from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
 
 from koffert_hub import registry
 from koffert_hub.live import LiveEvent, LiveFeed, Resync
@@ -16,13 +17,6 @@ from koffert_hub.projector import Projector, rebuild
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
 
 HOUR_MS = 3_600_000
-
-
-@pytest.fixture(name="store")
-def fixture_store(tmp_path: Path) -> Iterator[Store]:
-    store = sqlite_store(tmp_path)
-    yield store
-    store.engine.dispose()
 
 
 @pytest.fixture(name="series")

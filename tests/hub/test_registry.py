@@ -1,26 +1,17 @@
 """Centres, patients, devices, loans and users."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.hub.kit import Store, sqlite_store
+from tests.hub.kit import Store
+from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
 
 from koffert_hub import registry, tables
 from koffert_hub.database import reading
 from koffert_hub.loans import RULES, LoanAction, LoanState, WrongLoanState, next_state
 from koffert_hub.migrations.all_tables import metadata
 from koffert_hub.registry import RegistryError, Role
-
-
-@pytest.fixture(name="store")
-def fixture_store(tmp_path: Path) -> Iterator[Store]:
-    store = sqlite_store(tmp_path)
-    yield store
-    store.engine.dispose()
 
 
 @pytest.mark.parametrize("name", ["hub", "Box-1", "a/b", "+", ""])
