@@ -6,7 +6,6 @@ import logging
 import os
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
-from hashlib import sha256
 from pathlib import Path
 
 from msgspec import Struct
@@ -16,8 +15,10 @@ from koffert_agent.accounting import Account
 from koffert_agent.channel import Channel
 from koffert_agent.clock import Clock
 from koffert_agent.notify import Notifier, watchdog_period_s
+from koffert_agent.outbox.folder import OutboxFolder, outbox_name
 from koffert_agent.outbox.outbox import Outbox
-from koffert_agent.outbox.records import OutboxError
+from koffert_agent.outbox.records import OutboxError, OutboxReason
+from koffert_agent.outbox.salvage import replace_damaged
 from koffert_agent.pipeline import Pipeline
 from koffert_agent.sensor import Sensor
 from koffert_agent.session import Identity, Session
@@ -62,9 +63,21 @@ async def run(
     async with _open(settings, clock, acknowledge) as gateway:
         _start(gateway, notifier)
         notifier.tell("READY=1")
-        await stop.wait()
+        await _until_first(stop, gateway.pipeline.damaged)
         notifier.tell("STOPPING=1")
         await _wind_down(gateway)
+    if gateway.pipeline.damaged.is_set():
+        replace_damaged(settings.data_dir / "outbox" / outbox_name(settings.loan))
+        raise OutboxError(OutboxReason.DAMAGED, "the outbox is damaged and set aside; start again")
+
+
+async def _until_first(*events: asyncio.Event) -> None:
+    waits = [asyncio.create_task(event.wait(), name="end of the run") for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 @contextlib.asynccontextmanager
@@ -73,9 +86,9 @@ async def _open(
 ) -> AsyncIterator[Gateway]:
     chance = random.SystemRandom()
     sealer = Sealer(settings.device, settings.loan, settings.hub_key, clock, os.urandom)
-    changed = asyncio.Event()
+    folder = OutboxFolder(settings.data_dir / "outbox", settings.quota, sealer.report, clock)
     async with contextlib.AsyncExitStack() as stack:
-        outboxes = await _open_outboxes(stack, settings, clock, sealer, changed)
+        outboxes = await folder.open(stack, settings.loan)
         pipeline = Pipeline(outboxes[0], sealer, acknowledge)
         account = Account(clock, await outboxes[0].traffic_today(), settings.daily_budget_bytes)
 
@@ -88,7 +101,7 @@ async def _open(
                 account=account,
                 clock=clock,
                 random=chance.random,
-                changed=changed,
+                changed=folder.changed,
             )
 
         uplink = Uplink(make_session, outboxes, account, chance.random)
@@ -96,30 +109,6 @@ async def _open(
         supervisor = await stack.enter_async_context(Supervisor(chance.random))
         sync_s = await _measure_disk(settings.data_dir)
         yield Gateway(settings, sync_s, clock, outboxes, pipeline, sensors, uplink, supervisor)
-
-
-async def _open_outboxes(
-    stack: contextlib.AsyncExitStack,
-    settings: Settings,
-    clock: Clock,
-    sealer: Sealer,
-    changed: asyncio.Event,
-) -> list[Outbox]:
-    """The current loan's outbox, then those of earlier loans: they still have to be sent."""
-    folder = settings.data_dir / "outbox"
-    current = folder / outbox_name(settings.loan)
-    older = sorted(set(folder.glob("*.sqlite3")) - {current})
-    outboxes = []
-    for path in (current, *older):
-        outbox = await Outbox.open(path, settings.quota, sealer.report, clock, changed)
-        stack.push_async_callback(outbox.close)
-        outboxes.append(outbox)
-    return outboxes
-
-
-def outbox_name(loan: str | None) -> str:
-    """The file of a loan's outbox; the loan id itself stands in no file name."""
-    return f"{sha256((loan or '').encode()).hexdigest()[:16]}.sqlite3"
 
 
 def _make_sensors(

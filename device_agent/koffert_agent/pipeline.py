@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
 from koffert_agent.outbox.outbox import Outbox
-from koffert_agent.outbox.records import Draft, OutboxError
+from koffert_agent.outbox.records import Draft, OutboxError, OutboxReason
 from koffert_agent.supervisor import Pulse
 from koffert_agent.transmission import Sealer, kind_of
 from koffert_wire.messages import Message, Reading, WaveformBlock
@@ -28,7 +28,10 @@ _Waiting = list[tuple[Lane, Message]]
 
 
 class Pipeline:
-    """Gathers messages and commits them; a reading counts as acknowledged only after that."""
+    """Gathers messages and commits them; a reading counts as acknowledged only after that.
+
+    `damaged` is set when the outbox's file turns out to be damaged: only a new start helps then.
+    """
 
     def __init__(
         self, outbox: Outbox, sealer: Sealer, acknowledge: Callable[[Reading], None]
@@ -42,6 +45,7 @@ class Pipeline:
         self._urgent = asyncio.Event()
         self._committing = asyncio.Lock()
         self.unacknowledged = 0
+        self.damaged = asyncio.Event()
 
     def submit(self, messages: Iterable[Message]) -> None:
         """Hand over what a meter brought; returns at once."""
@@ -69,6 +73,8 @@ class Pipeline:
                 await self.flush()
             except OutboxError as error:
                 _LOG.error("the outbox cannot be written: %s", error)
+                if error.reason is OutboxReason.DAMAGED:
+                    self.damaged.set()
                 await asyncio.sleep(_DISK_RETRY_S)
 
     async def flush(self) -> None:

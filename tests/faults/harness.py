@@ -22,7 +22,7 @@ from tests.faults.schedule import Fault, Step
 from tests.hub.broker import TestBroker
 from tests.support.chaos import GOOD, ChaosProxy, Conditions
 
-from koffert_agent.gateway import outbox_name
+from koffert_agent.outbox.folder import outbox_name
 from koffert_agent.outbox.records import Draft
 from koffert_agent.outbox.store import OutboxStore
 from koffert_drivers.simulated.oximeter import SimulatedOximeter

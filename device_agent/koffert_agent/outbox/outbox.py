@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from koffert_agent.clock import Clock
-from koffert_agent.outbox.records import Batch, Draft, Drop, LaneCount, Quota, Row
+from koffert_agent.outbox.records import Batch, Draft, Drop, LaneCount, OutboxError, Quota, Row
 from koffert_agent.outbox.store import OutboxStore
 from koffert_agent.worker import Worker
 from koffert_wire.topics import Lane
@@ -47,7 +47,11 @@ class Outbox:
         worker = Worker(f"outbox {path.stem}")
         try:
             store = await worker.call(lambda: OutboxStore(path, quota, report))
-            return await worker.call(lambda: cls(store, worker, clock, changed))
+            try:
+                return await worker.call(lambda: cls(store, worker, clock, changed))
+            except OutboxError:
+                await worker.call(store.close)
+                raise
         except BaseException:
             worker.stop()
             raise

@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 from koffert_agent.outbox.ballast import Ballast
@@ -50,13 +51,23 @@ class OutboxStore:
         self._ballast = Ballast(path.with_suffix(".ballast"))
         self._refused: Counter[Lane] = Counter()
         self._unreadable: set[int] = set()
-        self.outbox_id: bytes = self._database.one("SELECT value FROM meta WHERE key = 'outbox_id'")
-        self.age_ns: int = self._database.one("SELECT value FROM meta WHERE key = 'age_ns'")
+        try:
+            self.outbox_id: bytes = self._meta("outbox_id")
+            self.age_ns: int = self._meta("age_ns")
+        except OutboxError:
+            self._database.close()
+            raise
         self._ballast.fill()
 
     def close(self) -> None:
         """Close the file; a last checkpoint empties the WAL."""
         self._database.close()
+
+    def _meta(self, key: str) -> Any:
+        found = self._database.all("SELECT value FROM meta WHERE key = ?", key)
+        if not found:
+            raise OutboxError(OutboxReason.DAMAGED, f"{key} is not there")
+        return found[0][0]
 
     # -- in ---------------------------------------------------------------------------------------
 
