@@ -42,10 +42,18 @@ class Take(NamedTuple):
 
 
 class Skip(NamedTuple):
-    """The next `size` bytes are not a frame, nor the start of one."""
+    """The next `size` bytes are not a frame, nor the start of one.
+
+    Any reason but GARBAGE means that a frame was meant to be here: it is an error of its own.
+    """
 
     size: int
     reason: ErrorReason
+
+
+def broken_off(size: int) -> Skip:
+    """A frame that the next one's first byte ends; a first byte alone is noise, of which lines have much."""
+    return Skip(size, ErrorReason.TRUNCATED if size > 1 else ErrorReason.GARBAGE)
 
 
 Cut = Take | Skip | None  # None: only more bytes can tell
@@ -107,7 +115,7 @@ class StreamParser:
             if cut is None:
                 if not final:
                     break
-                cut = Skip(1, ErrorReason.TRUNCATED)
+                cut = Skip(1, self._reason_at_end())
             piece = bytes(buffer[start : start + cut.size])
             events += self._frame(piece) if isinstance(cut, Take) else self._lose(piece, cut.reason)
             start += cut.size
@@ -123,13 +131,19 @@ class StreamParser:
 
     def _lose(self, piece: bytes, reason: ErrorReason) -> list[Event]:
         events = list[Event]()
-        if not self._lost:
-            self._lost_reason = reason
+        if not self._lost or reason is not ErrorReason.GARBAGE:
+            events += self._report_lost()
             events += self._format.interrupted()
+            self._lost_reason = reason
         self._lost += piece
         if len(self._lost) >= LOST_LIMIT:
             events += self._report_lost()
         return events
+
+    def _reason_at_end(self) -> ErrorReason:
+        """What waits at the end is one truncated frame, though its bytes may look like several."""
+        known = self._lost and self._lost_reason is ErrorReason.TRUNCATED
+        return ErrorReason.GARBAGE if known else ErrorReason.TRUNCATED
 
     def _report_lost(self) -> list[Event]:
         if not self._lost:

@@ -100,6 +100,12 @@ def test_a_wrong_sum_is_an_error() -> None:
     assert [error.reason for error in errors(eb(bytes(damaged)))] == [ErrorReason.CHECKSUM]
 
 
+def test_each_damaged_frame_is_an_error_of_its_own() -> None:
+    damaged = command(0xEB, 0, 0, 72, 9)[:-1] + b"\x00"
+    found = errors(eb(damaged + damaged, command(0xEB, 0, 0, 72, 9), damaged))
+    assert [(error.reason, error.data) for error in found] == [(ErrorReason.CHECKSUM, damaged)] * 3
+
+
 def test_replies_of_the_eb_stream_are_no_errors() -> None:
     assert eb(command(0xF3, 0), command(0xE0, 5, 1, 2, 0, 0), command(0xF2, *range(6))) == []
 

@@ -99,6 +99,16 @@ def test_each_type_is_framed_by_its_length(kind: int) -> None:
     assert events[-1] == live(*GOOD)
 
 
+def test_noise_is_one_error_and_each_broken_packet_one_more() -> None:
+    broken = packet(1, *GOOD)[:4]
+    events = run(StreamParser(ContecV7()), [b"\x01\xff\x00\x00", broken + broken, packet(1, *GOOD)])
+    assert [(error.reason, error.size) for error in errors(events)] == [
+        (ErrorReason.TRUNCATED, 4),
+        (ErrorReason.TRUNCATED, 4),
+        (ErrorReason.TRUNCATED, 4),
+    ]
+
+
 def test_a_packet_cut_short_by_the_next_is_truncated() -> None:
     events = run(StreamParser(ContecV7()), [packet(1, *GOOD)[:5] + packet(1, *GOOD)])
     assert [error.reason for error in errors(events)] == [ErrorReason.TRUNCATED]

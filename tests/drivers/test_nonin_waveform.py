@@ -136,6 +136,16 @@ def test_a_damaged_frame_ends_its_packet(number: int) -> None:
     assert sum(len(m.waveform) for m in measurements(events)) == 74
 
 
+def test_each_damaged_frame_is_an_error_of_its_own() -> None:
+    frames = packet(2)
+    damaged = [bytes((*each[:4], each[4] ^ 0x40)) for each in frames[10:12]]
+    events = run(parser(2), [*frames[:10], *damaged, *frames[12:]])
+    assert [(error.reason, error.size) for error in errors(events)] == [
+        (ErrorReason.CHECKSUM, 5),
+        (ErrorReason.CHECKSUM, 5),
+    ]
+
+
 @FORMATS
 def test_a_lost_frame_is_noticed_at_the_next_sync(number: int) -> None:
     frames = packet(number)

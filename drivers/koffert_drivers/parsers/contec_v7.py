@@ -15,7 +15,7 @@ from koffert_drivers.measurement import (
     rate,
     saturation,
 )
-from koffert_drivers.parser import Cut, Skip, StreamFormat, Take
+from koffert_drivers.parser import Cut, Skip, StreamFormat, Take, broken_off
 
 LIVE = 0x01
 STORED_WITH_PI = 0x09
@@ -83,7 +83,7 @@ class ContecV7(StreamFormat):
         end = min(start + length, len(buffer))
         for index in range(start + 1, end):
             if buffer[index] < 0x80:  # the next packet starts before this one is whole
-                return Skip(index - start, ErrorReason.TRUNCATED)
+                return broken_off(index - start)
         return Take(length) if end - start == length else None
 
     def decode(self, frame: bytes) -> list[Event]:

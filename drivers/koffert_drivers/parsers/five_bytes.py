@@ -6,7 +6,7 @@ The meaning of the flag bits differs from maker to maker; where the numbers are 
 from typing import NamedTuple
 
 from koffert_drivers.measurement import ErrorReason
-from koffert_drivers.parser import Skip, Take
+from koffert_drivers.parser import Skip, Take, broken_off
 
 FRAME_BYTES = 5
 
@@ -28,7 +28,7 @@ def cut_five_bytes(buffer: bytearray, start: int) -> Take | Skip | None:
     end = min(start + FRAME_BYTES, len(buffer))
     for index in range(start + 1, end):
         if buffer[index] >= 0x80:  # the next frame starts before this one is whole
-            return Skip(index - start, ErrorReason.TRUNCATED)
+            return broken_off(index - start)
     return Take(FRAME_BYTES) if end - start == FRAME_BYTES else None
 
 

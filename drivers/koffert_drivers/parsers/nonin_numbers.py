@@ -16,7 +16,7 @@ from koffert_drivers.measurement import (
     rate,
     saturation,
 )
-from koffert_drivers.parser import Cut, Skip, StreamFormat, Take
+from koffert_drivers.parser import Cut, Skip, StreamFormat, Take, broken_off
 from koffert_drivers.parsers.fields import device_time
 from koffert_drivers.parsers.nonin_commands import ANSWERS
 from koffert_drivers.parsers.nonin_waveform import PULSE_MISSING
@@ -46,7 +46,7 @@ class NoninDf8(StreamFormat):
         end = min(start + _DF8_BYTES, len(buffer))
         for index in range(start + 1, end):
             if buffer[index] >= 0x80:  # the next frame starts before this one is whole
-                return Skip(index - start, ErrorReason.TRUNCATED)
+                return broken_off(index - start)
         return Take(_DF8_BYTES) if end - start == _DF8_BYTES else None
 
     def decode(self, frame: bytes) -> list[Event]:

@@ -52,9 +52,12 @@ class NoninFrame:
 
     def valid(self, frame: bytes | bytearray) -> bool:
         """Tells whether these five bytes are a frame."""
-        status = frame[0] if self._wide else frame[1]
-        starts = self._wide or frame[0] == 0x01
-        return starts and status >= 0x80 and sum(frame[:4]) & 0xFF == frame[4]
+        begins = frame[0] >= 0x80 if self._wide else self.begins(frame)
+        return begins and sum(frame[:4]) & 0xFF == frame[4]
+
+    def begins(self, frame: bytes | bytearray) -> bool:
+        """Tells whether these bytes are plainly meant as a frame; in format 7 nothing tells it."""
+        return not self._wide and frame[0] == 0x01 and frame[1] >= 0x80
 
     def status(self, frame: bytes) -> int:
         """The status byte."""
@@ -86,8 +89,9 @@ class NoninWaveform(StreamFormat):
             if len(candidate) < FRAME_BYTES:
                 return None
             if not self._frame.valid(candidate):
+                meant = self._locked or (at == start and self._frame.begins(candidate))
                 self._locked = False
-                return Skip(1, ErrorReason.CHECKSUM)
+                return Skip(1, ErrorReason.CHECKSUM if meant else ErrorReason.GARBAGE)
         self._locked = True
         return Take(FRAME_BYTES)
 
