@@ -26,6 +26,9 @@ RISE_FROM = 0.2
 # A fit this far from the coarse peak's highest sample is no fit; the sample stands.
 LARGEST_CORRECTION = 0.15
 PARAMETERS = 5
+# A rise of so few samples has no bend that they could tell.
+STRAIGHT_BELOW = 4
+LEFT_BEND = 2  # the bend's column
 
 
 class Peak(NamedTuple):
@@ -45,7 +48,7 @@ def find_peak(curve: Curve) -> Peak:
     highest = int(np.flatnonzero(near)[np.argmax(curve.flow_l_s[near])])
     sampled = Peak(float(middle_s[highest]), float(curve.flow_l_s[highest]))
     used = _span(middle_s, curve.flow_l_s, highest)
-    if sampled.flow_l_s <= 0 or used.stop - used.start < PARAMETERS + 1:
+    if sampled.flow_l_s <= 0 or used.stop - used.start < PARAMETERS:
         return sampled
     fitted = _fit(curve, used, sampled.time_s)
     close = abs(fitted.flow_l_s / sampled.flow_l_s - 1) <= LARGEST_CORRECTION
@@ -70,6 +73,8 @@ def _fit(curve: Curve, used: slice, centre_s: float) -> Peak:
     flow_l_s = curve.flow_l_s[used]
     corners_s = np.linspace(-CORNER_REACH_S, CORNER_REACH_S, CORNER_STEPS)
     bases = np.stack([_basis_mean(start_s, end_s, corner_s) for corner_s in corners_s])
+    if np.count_nonzero(end_s <= 0) < STRAIGHT_BELOW:
+        bases[:, :, LEFT_BEND] = 0.0
     weights = np.linalg.pinv(bases, rcond=1e-8) @ flow_l_s
     residuals = np.sum((np.einsum("cij,cj->ci", bases, weights) - flow_l_s) ** 2, axis=1)
     best = int(np.argmin(residuals))
