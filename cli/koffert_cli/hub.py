@@ -8,25 +8,16 @@ from pathlib import Path
 
 import click
 
+from koffert_cli.hub_options import CONFIG, hub_settings, load_hub_settings
 from koffert_cli.output import CommandGroup, UserError, json_option, print_json
 from koffert_hub.database import open_database
 from koffert_hub.erasure import erase_patient
-from koffert_hub.keys import LOG_KEY_FILE
 from koffert_hub.quarantine import held
 from koffert_hub.quarantine import requeue as requeue_items
 from koffert_hub.registry import RegistryError
-from koffert_hub.settings import Settings, SettingsError, load_settings
 from koffert_hub.setup import initialise, wall_ms
 from koffert_hub.status import read_status
 from koffert_hub.time_series.opening import open_time_series
-
-_CONFIG = click.option(
-    "--config",
-    "config",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="The hub's settings (see config/hub.example.toml).",
-)
 
 
 @click.group(cls=CommandGroup)
@@ -35,7 +26,7 @@ def hub() -> None:
 
 
 @hub.command()
-@_CONFIG
+@CONFIG
 @click.option(
     "--root-passphrase-file",
     "passphrase_file",
@@ -47,7 +38,7 @@ def init(config: Path, passphrase_file: Path | None, *, as_json: bool) -> None:
     """Make the data folder: keys, tables, log, and the authority of boxes. Safe to repeat."""
     from koffert_cli.ceremony import hold_ceremony, show_ceremony  # noqa: PLC0415 - only this one makes keys
 
-    settings = _load(config)
+    settings = load_hub_settings(config)
     centre = initialise(settings)
     prepared = hold_ceremony(settings, passphrase_file)
     if as_json:
@@ -59,22 +50,22 @@ def init(config: Path, passphrase_file: Path | None, *, as_json: bool) -> None:
 
 
 @hub.command()
-@_CONFIG
+@CONFIG
 def run(config: Path) -> None:
     """Run ingest, projector and web pages until SIGTERM."""
     from koffert_hub.service import run_hub  # noqa: PLC0415 - only this one needs the web stack
 
-    settings = _initialised(config)
+    settings = hub_settings(config)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     asyncio.run(run_hub(settings))
 
 
 @hub.command()
-@_CONFIG
+@CONFIG
 @json_option
 def status(config: Path, *, as_json: bool) -> None:
     """Print counts, the log's head, gaps and open technical alerts."""
-    found = read_status(_initialised(config))
+    found = read_status(hub_settings(config))
     if as_json:
         print_json(found)
         return
@@ -92,11 +83,11 @@ def quarantine() -> None:
 
 
 @quarantine.command(name="list")
-@_CONFIG
+@CONFIG
 @json_option
 def list_quarantine(config: Path, *, as_json: bool) -> None:
     """Print one line for each payload in quarantine."""
-    for item in held(_initialised(config)):
+    for item in held(hub_settings(config)):
         if as_json:
             print_json(item)
         else:
@@ -104,12 +95,12 @@ def list_quarantine(config: Path, *, as_json: bool) -> None:
 
 
 @hub.command()
-@_CONFIG
+@CONFIG
 @click.argument("items", type=int, nargs=-1)
 @json_option
 def requeue(config: Path, items: tuple[int, ...], *, as_json: bool) -> None:
     """Take payloads out of quarantine through ingest again: ITEMS, or all."""
-    outcome = requeue_items(_initialised(config), items)
+    outcome = requeue_items(hub_settings(config), items)
     if as_json:
         print_json(outcome)
     else:
@@ -122,7 +113,7 @@ def patient() -> None:
 
 
 @patient.command()
-@_CONFIG
+@CONFIG
 @click.argument("key")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
@@ -131,11 +122,11 @@ def erase(config: Path, key: str, *, yes: bool, as_json: bool) -> None:
 
     Records must normally be retained: this is for what was registered by mistake or by order.
     """
-    settings = _initialised(config)
+    settings = hub_settings(config)
     if not yes:
         click.confirm(f"Erase everything of {key}?", abort=True)
     engine = open_database(settings.database_url)
-    time_series = open_time_series(settings)
+    time_series = open_time_series(settings, engine)
     try:
         erased = erase_patient(engine, time_series, key, now_ms=wall_ms())
     except RegistryError as error:
@@ -147,19 +138,3 @@ def erase(config: Path, key: str, *, yes: bool, as_json: bool) -> None:
         print_json(erased)
     else:
         click.echo(f"{erased.bodies} transmissions erased, recorded as {erased.log_sequence}")
-
-
-def _load(config: Path) -> Settings:
-    try:
-        return load_settings(config)
-    except SettingsError as error:
-        raise UserError(str(error), next_step="compare with config/hub.example.toml") from error
-
-
-def _initialised(config: Path) -> Settings:
-    settings = _load(config)
-    if not (settings.data_dir / LOG_KEY_FILE).exists():
-        raise UserError(
-            f"no hub in {settings.data_dir}", next_step=f"koffert hub init --config {config}"
-        )
-    return settings

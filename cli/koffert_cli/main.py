@@ -45,11 +45,15 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "The box", "agent", "koffert_cli.agent:agent", "Run the box, look into it, find its faults."
     ),
+    Entry(
+        "The centre",
+        "device",
+        "koffert_cli.device:device",
+        "Announce, lend, take back and revoke boxes.",
+    ),
     Entry("The centre", "hub", "koffert_cli.hub:hub", "Set up, run and look after the hub."),
     Entry("The centre", "amk", "koffert_cli.amk:amk", "Hold the register of each hub's log."),
-    Entry(
-        "The centre", "alert", "koffert_cli.alert:alert", "Alert rules: evaluate, check, score."
-    ),
+    Entry("The centre", "alert", "koffert_cli.alert:alert", "Alert rules: evaluate, check, score."),
     Entry("The centre", "log", "koffert_cli.log:log", "Read and verify the transmission log."),
 )
 

@@ -48,3 +48,17 @@ checklist = sa.Table(
     sa.Column("done_ms", sa.BigInteger, nullable=False),
     sa.Column("detail", sa.Text),
 )
+
+# What the hub wants a box to be, and how far the box has followed; `revision` grows with each change.
+desired_state = sa.Table(
+    "desired_state",
+    metadata,
+    sa.Column("device", sa.Text, sa.ForeignKey("box.device"), primary_key=True),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("loan", sa.Text),
+    sa.Column("ends_ms", sa.BigInteger),
+    sa.Column("locked", sa.Boolean, nullable=False),
+    sa.Column("changed_ms", sa.BigInteger, nullable=False),
+    sa.Column("applied_revision", sa.BigInteger, nullable=False),
+    sa.Column("applied_ms", sa.BigInteger),
+)

@@ -1,0 +1,309 @@
+"""`koffert device`: the boxes of a centre, from the first code to the last return."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from koffert_cli.device_report import (
+    box_lines,
+    box_table,
+    checklist_lines,
+    code_lines,
+    code_record,
+    write_png,
+)
+from koffert_cli.hub_options import CONFIG, hub_settings
+from koffert_cli.output import CommandGroup, UserError, json_option, print_json
+from koffert_hub import registry
+from koffert_hub.database import open_database, reading
+from koffert_hub.loans import EndReason
+from koffert_hub.provisioning import fleet, tokens
+from koffert_hub.provisioning.ceremony import pki_of
+from koffert_hub.provisioning.fleet import BoxInfo, Item
+from koffert_hub.registry import RegistryError
+from koffert_hub.times import to_ms
+from koffert_wire.enrolment import EnrolmentCode
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from koffert_hub.settings import ProvisioningSettings, Settings
+
+_T = TypeVar("_T")
+
+ALL_ITEMS = "all"
+_LOAN_DAYS = 14  # how long the centre follows a patient after discharge
+
+_DEVICE = click.argument("device")
+_DONE = click.option(
+    "--done",
+    type=click.Choice([*Item, ALL_ITEMS]),
+    multiple=True,
+    help="What has been done with the box; may be repeated.",
+)
+_PATIENT = click.option("--patient", help="The pseudonymous key of a registered patient.")
+_NEW_PATIENT = click.option(
+    "--new-patient",
+    is_flag=True,
+    help="Register a patient; the name is asked for, or read from stdin.",
+)
+_DAYS = click.option(
+    "--days", type=click.IntRange(1, 365), default=_LOAN_DAYS, show_default=True, help="Until when."
+)
+
+
+@click.group(cls=CommandGroup)
+def device() -> None:
+    """Announce, lend, take back and revoke the boxes of a centre."""
+
+
+@device.command()
+@CONFIG
+@_DEVICE
+@click.option("--label", default="", help="Words for people: a place, a colour.")
+@click.option(
+    "--valid-hours",
+    type=click.IntRange(1, 720),
+    default=24,
+    show_default=True,
+    help="For the code.",
+)
+@click.option(
+    "--again", is_flag=True, help="A new code for a box that is known: new card, lost code."
+)
+@click.option(
+    "--png", type=click.Path(dir_okay=False, path_type=Path), help="Write the QR there too."
+)
+@json_option
+def add(
+    config: Path,
+    device: str,
+    label: str,
+    valid_hours: int,
+    png: Path | None,
+    *,
+    again: bool,
+    as_json: bool,
+) -> None:
+    """Announce a box and show the one-time code that `koffert agent enrol` takes."""
+    settings = hub_settings(config)
+    provisioning = _provisioning(settings)
+    now = datetime.now(UTC)
+    lifetime = timedelta(hours=valid_hours)
+
+    def announce(connection: sa.Connection) -> str:
+        if again:
+            fleet.describe(connection, device)
+        else:
+            centre = fleet.home_centre(connection, settings.centre)
+            tokens.announce(connection, device, centre=centre, label=label, now=now)
+        return tokens.mint(connection, device, now=now, lifetime=lifetime)
+
+    token = _change(settings, announce)
+    fingerprint = pki_of(settings).root_fingerprint()
+    code = EnrolmentCode(provisioning.address, provisioning.port, token, fingerprint)
+    if png is not None:
+        write_png(png, code)
+    if as_json:
+        print_json(code_record(device, code, now + lifetime))
+    else:
+        click.echo("\n".join(code_lines(device, code, now + lifetime)))
+
+
+@device.command(name="list")
+@CONFIG
+@json_option
+def list_boxes(config: Path, *, as_json: bool) -> None:
+    """Show all boxes: where each is in its life, and who has it."""
+    found = _read(hub_settings(config), fleet.boxes)
+    if as_json:
+        for info in found:
+            print_json(info)
+    else:
+        click.echo(box_table(found), nl=False)
+
+
+@device.command()
+@CONFIG
+@_DEVICE
+@json_option
+def show(config: Path, device: str, *, as_json: bool) -> None:
+    """Show one box."""
+    info = _read(hub_settings(config), lambda connection: fleet.describe(connection, device))
+    if as_json:
+        print_json(info)
+    else:
+        click.echo("\n".join(box_lines(info)))
+
+
+@device.command()
+@CONFIG
+@_DEVICE
+@click.argument("words")
+@json_option
+def label(config: Path, device: str, words: str, *, as_json: bool) -> None:
+    """Change the WORDS on a box; never a person's name."""
+
+    def relabel(connection: sa.Connection) -> BoxInfo:
+        fleet.relabel(connection, device, words)
+        return fleet.describe(connection, device)
+
+    _show(_change(hub_settings(config), relabel), as_json=as_json)
+
+
+@device.command()
+@CONFIG
+@_DEVICE
+@_PATIENT
+@_NEW_PATIENT
+@_DAYS
+@json_option
+def lend(
+    config: Path, device: str, patient: str | None, days: int, *, new_patient: bool, as_json: bool
+) -> None:
+    """Lend a box that is ready to a patient."""
+    settings = hub_settings(config)
+    choose = _patient(settings, patient, new_patient=new_patient)
+
+    def lend_it(connection: sa.Connection) -> BoxInfo:
+        fleet.lend(connection, device, choose(connection), now=datetime.now(UTC), days=days)
+        return fleet.describe(connection, device)
+
+    _show(_change(settings, lend_it), as_json=as_json)
+
+
+@device.command(name="return")
+@CONFIG
+@_DEVICE
+@_DONE
+@click.option(
+    "--reason",
+    type=click.Choice([reason.value for reason in EndReason]),
+    default=EndReason.RETURNED.value,
+    show_default=True,
+    help="Why the loan ends.",
+)
+@json_option
+def give_back(
+    config: Path, device: str, done: tuple[str, ...], reason: str, *, as_json: bool
+) -> None:
+    """End the loan of a box, and tick off what is done before it may be lent again."""
+    info = _change(
+        hub_settings(config),
+        lambda connection: fleet.give_back(
+            connection, device, _items(done), now=datetime.now(UTC), reason=EndReason(reason)
+        ),
+    )
+    if as_json:
+        print_json(info)
+    else:
+        click.echo("\n".join(checklist_lines(info)))
+
+
+@device.command()
+@CONFIG
+@_DEVICE
+@_PATIENT
+@_NEW_PATIENT
+@_DAYS
+@_DONE
+@json_option
+def reissue(
+    config: Path,
+    device: str,
+    patient: str | None,
+    days: int,
+    done: tuple[str, ...],
+    *,
+    new_patient: bool,
+    as_json: bool,
+) -> None:
+    """Take a box back and lend it to the next patient, all or nothing."""
+    settings = hub_settings(config)
+    choose = _patient(settings, patient, new_patient=new_patient)
+    now = datetime.now(UTC)
+
+    def hand_over(connection: sa.Connection) -> BoxInfo:
+        fleet.give_back(connection, device, _items(done), now=now)
+        fleet.lend(connection, device, choose(connection), now=now, days=days)
+        return fleet.describe(connection, device)
+
+    _show(_change(settings, hand_over), as_json=as_json)
+
+
+def _show(info: BoxInfo, *, as_json: bool) -> None:
+    if as_json:
+        print_json(info)
+    else:
+        click.echo("\n".join(box_lines(info)))
+
+
+def _items(done: tuple[str, ...]) -> list[Item]:
+    return list(Item) if ALL_ITEMS in done else [Item(item) for item in done]
+
+
+def _patient(
+    settings: Settings, patient: str | None, *, new_patient: bool
+) -> Callable[[sa.Connection], str]:
+    """How to come to the patient's key; a new one's name is asked for before anything is locked."""
+    if new_patient == (patient is not None):
+        raise click.UsageError("say who: --patient KEY, or --new-patient")
+    if patient is not None:
+        return lambda _connection: patient
+    name = _name()
+
+    def create(connection: sa.Connection) -> str:
+        centre = fleet.home_centre(connection, settings.centre)
+        return registry.create_patient(connection, centre, name, now_ms=to_ms(datetime.now(UTC)))
+
+    return create
+
+
+def _name() -> str:
+    """Never from the command line: others can see it, and the shell keeps it."""
+    if sys.stdin.isatty():
+        asked: str = click.prompt("Patient's name")
+        return asked
+    name = sys.stdin.readline().strip()
+    if not name:
+        raise UserError("no name came on stdin", next_step="koffert device lend … --patient KEY")
+    return name
+
+
+def _provisioning(settings: Settings) -> ProvisioningSettings:
+    if settings.provisioning is None or not pki_of(settings).exists:
+        raise UserError(
+            "this hub enrols no boxes",
+            probable_cause="its settings have no [provisioning], or hub init has not run since",
+            next_step="add [provisioning] (see config/hub.example.toml), then koffert hub init",
+        )
+    return settings.provisioning
+
+
+def _change(settings: Settings, work: Callable[[sa.Connection], _T]) -> _T:
+    """Do `work` in one transaction, all or nothing."""
+    engine = open_database(settings.database_url)
+    try:
+        with engine.begin() as connection:
+            return work(connection)
+    except RegistryError as error:
+        raise UserError(str(error), next_step="koffert device list") from error
+    finally:
+        engine.dispose()
+
+
+def _read(settings: Settings, work: Callable[[sa.Connection], _T]) -> _T:
+    engine = open_database(settings.database_url)
+    try:
+        with reading(engine) as connection:
+            return work(connection)
+    except RegistryError as error:
+        raise UserError(str(error), next_step="koffert device list") from error
+    finally:
+        engine.dispose()

@@ -1,0 +1,83 @@
+"""What each box should be: changed by people at the hub, followed by the box, in the caller's transaction."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from msgspec import Struct
+
+from koffert_hub.provisioning.tables import desired_state
+from koffert_hub.times import to_ms
+
+
+class Desired(Struct, frozen=True):
+    """What one box should be, and how far it has followed."""
+
+    device: str
+    revision: int
+    loan: str | None
+    ends_ms: int | None
+    locked: bool
+    applied_revision: int
+
+    @property
+    def followed(self) -> bool:
+        """Whether the box is what it should be."""
+        return self.applied_revision >= self.revision
+
+
+_COLUMNS = [desired_state.c[name] for name in Desired.__struct_fields__]
+
+
+def desire(
+    connection: sa.Connection,
+    device: str,
+    *,
+    loan: str | None,
+    now: datetime,
+    ends_ms: int | None = None,
+    locked: bool = False,
+) -> int:
+    """Want this of a box from now on; returns the revision that the box will name when it has followed."""
+    table = desired_state
+    values = {"loan": loan, "ends_ms": ends_ms, "locked": locked, "changed_ms": to_ms(now)}
+    known: int | None = connection.execute(
+        table.update()
+        .where(table.c.device == device)
+        .values(revision=table.c.revision + 1, **values)
+        .returning(table.c.revision)
+    ).scalar_one_or_none()
+    if known is not None:
+        return known
+    connection.execute(
+        table.insert().values(device=device, revision=1, applied_revision=0, **values)
+    )
+    return 1
+
+
+def desired(connection: sa.Connection, device: str) -> Desired | None:
+    """What a box should be; None when nothing was ever wanted of it."""
+    row = connection.execute(sa.select(*_COLUMNS).where(desired_state.c.device == device)).first()
+    return None if row is None else Desired(*row)
+
+
+def unfollowed(connection: sa.Connection) -> list[Desired]:
+    """Every box that is not yet what it should be."""
+    table = desired_state
+    rows = connection.execute(
+        sa.select(*_COLUMNS).where(table.c.applied_revision < table.c.revision)
+    )
+    return [Desired(*row) for row in rows]
+
+
+def note_applied(connection: sa.Connection, device: str, revision: int, now: datetime) -> None:
+    """The box says that it has followed up to `revision`; an older word changes nothing."""
+    table = desired_state
+    connection.execute(
+        table.update()
+        .where(
+            table.c.device == device,
+            table.c.applied_revision < revision,
+            table.c.revision >= revision,
+        )
+        .values(applied_revision=revision, applied_ms=to_ms(now))
+    )
