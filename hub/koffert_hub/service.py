@@ -16,11 +16,13 @@ from koffert_hub.intake import Batch, Intake
 from koffert_hub.keys import HubKeys, load_keys
 from koffert_hub.live import LiveFeed
 from koffert_hub.projector import Projector
+from koffert_hub.provisioning.service import provisioning
 from koffert_hub.register_server import RegisterServer
 from koffert_hub.settings import Settings, WebSettings
 from koffert_hub.setup import wall_ms
 from koffert_hub.stopping import first_of, stop_signals
-from koffert_hub.time_series.sqlite import SqliteTimeSeries
+from koffert_hub.time_series import TimeSeries
+from koffert_hub.time_series.opening import open_time_series
 from koffert_hub.transmission_log import Epoch, current_epoch
 from koffert_hub.web.app import create_app
 from koffert_hub.web.services import LocalAccounts, WebServices
@@ -36,7 +38,7 @@ _LOG = logging.getLogger(__name__)
 async def run_hub(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT; what was received is then committed and answered. Raises on any fault."""
     engine = open_database(settings.database_url)
-    time_series = SqliteTimeSeries(settings.time_series_path)
+    time_series = open_time_series(settings, engine)
     try:
         await _run(settings, engine, time_series)
     finally:
@@ -44,7 +46,7 @@ async def run_hub(settings: Settings) -> None:
         engine.dispose()
 
 
-async def _run(settings: Settings, engine: sa.Engine, time_series: SqliteTimeSeries) -> None:
+async def _run(settings: Settings, engine: sa.Engine, time_series: TimeSeries) -> None:
     keys = load_keys(settings.data_dir)
     live = LiveFeed(wall_ms)
     projector = Projector(engine, time_series, live, keys.log, clock_ms=wall_ms)
@@ -65,7 +67,10 @@ async def _run(settings: Settings, engine: sa.Engine, time_series: SqliteTimeSer
     server = None
     if settings.web is not None:
         server = _web_server(settings.web, _services(settings, engine, live, time_series))
-    async with register.serving() if register else contextlib.nullcontext():
+    async with (
+        register.serving() if register else contextlib.nullcontext(),
+        provisioning(settings, engine),
+    ):
         await _until_stopped(worker, projector, server)
 
 
@@ -92,7 +97,7 @@ def _register(settings: Settings, engine: sa.Engine, keys: HubKeys) -> RegisterS
 
 
 def _services(
-    settings: Settings, engine: sa.Engine, live: LiveFeed, time_series: SqliteTimeSeries
+    settings: Settings, engine: sa.Engine, live: LiveFeed, time_series: TimeSeries
 ) -> WebServices:
     return WebServices(
         engine=engine,

@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 import uvicorn
 
+from koffert_hub.keys import SEALING_PUBLIC_FILE
 from koffert_hub.own_thread import OwnThread
 from koffert_hub.provisioning import crl
 from koffert_hub.provisioning.ceremony import broker_pid_file, pki_of, renew_list, server_names
@@ -22,6 +23,20 @@ UPKEEP_INTERVAL_S = 3600.0
 _STOP_S = 1
 
 _LOG = logging.getLogger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def provisioning(settings: Settings, engine: sa.Engine) -> AsyncIterator[None]:
+    """Provisioning runs inside this block; nothing does when the settings do not ask for it."""
+    if settings.provisioning is None:
+        yield
+        return
+    sealing_key = (settings.data_dir / SEALING_PUBLIC_FILE).read_bytes()
+    service = ProvisioningService(settings, settings.provisioning, engine, sealing_key)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(service.run(), name="provisioning")
+        yield
+        service.stop()
 
 
 class ProvisioningService:
