@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Self
@@ -100,11 +101,15 @@ async def eventually(
 class HubDouble:
     """Opens and keeps what boxes send and answers as it is told to; speaks the real wire.
 
-    `refuse` makes it answer `retry-later`, `silent` makes it store without a receipt.
+    `arrivals` gets the moment at which each reading came. `refuse` makes it answer `retry-later`, `silent` makes it store without a receipt.
     """
 
     def __init__(
-        self, where: Endpoint | int, epoch: bytes = b"e" * 16, log_sequence: int = 0
+        self,
+        where: Endpoint | int,
+        epoch: bytes = b"e" * 16,
+        log_sequence: int = 0,
+        arrivals: dict[bytes, float] | None = None,
     ) -> None:
         self.epoch = epoch
         self.log_sequence = log_sequence
@@ -113,6 +118,7 @@ class HubDouble:
         self.silent = False
         self.arrived: list[Payload] = []
         self.stored: dict[bytes, list[Message]] = {}
+        self._arrivals = {} if arrivals is None else arrivals
         self._endpoint = where if isinstance(where, Endpoint) else _plain(where)
         self._connection: MqttConnection | None = None
 
@@ -156,8 +162,14 @@ class HubDouble:
         if payload.header.id not in self.stored:
             self.stored[payload.header.id] = open_body(payload, SEALING_KEYS)
             self.log_sequence += 1
+            self._note_arrivals(self.stored[payload.header.id])
         if not self.silent:
             self._answer(payload, stored=(payload.header.id,))
+
+    def _note_arrivals(self, messages: list[Message]) -> None:
+        for message in messages:
+            if isinstance(message, Reading):
+                self._arrivals[message.id] = time.monotonic()
 
     def _answer(
         self,
