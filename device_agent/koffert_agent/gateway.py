@@ -133,7 +133,7 @@ def _start(gateway: Gateway, notifier: Notifier) -> None:
     start(Part("pipeline", gateway.pipeline.run))
     start(Part("uplink", gateway.uplink.run))
     start(Part("housekeeping", lambda pulse: _keep_house(gateway, pulse), patience_s=120.0))
-    start(Part("network", lambda pulse: network.watch(gateway.uplink.wake.set, pulse)))
+    start(Part("network", lambda pulse: _watch_network(gateway, pulse)))
     start(Part("status", lambda pulse: _answer(gateway, pulse)))
     start(Part("watchdog", lambda pulse: _feed_watchdog(gateway, notifier, pulse)))
     for sensor in gateway.sensors:
@@ -160,6 +160,11 @@ async def _keep_house(gateway: Gateway, pulse: Pulse) -> None:
         for outbox in gateway.outboxes:
             await outbox.tidy()
         await asyncio.sleep(_TIDY_INTERVAL_S)
+
+
+async def _watch_network(gateway: Gateway, pulse: Pulse) -> None:
+    with network.open_link() as link:
+        await network.watch(link, gateway.uplink.wake.set, pulse)
 
 
 async def _answer(gateway: Gateway, pulse: Pulse) -> None:

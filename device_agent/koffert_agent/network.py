@@ -1,6 +1,7 @@
 """Notices that the machine's network has changed, so that the uplink need not wait its back-off out."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable
 
@@ -20,18 +21,26 @@ _GROUPS = (
     | _RTMGRP_IPV6_ROUTE
 )
 # A modem that comes up changes a dozen things at once, and the last of them is what is needed.
-_SETTLE_S = 1.0
+SETTLE_S = 1.0
 _MESSAGE_BYTES = 65_536
 
 
-async def watch(changed: Callable[[], None], pulse: Pulse) -> None:
-    """Call `changed` once after each burst of changes to links, addresses or routes, for ever."""
+def open_link() -> socket.socket:
+    """The kernel's news about the network; needs no rights."""
+    link = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+    link.settimeout(0)
+    link.bind((0, _GROUPS))
+    return link
+
+
+async def watch(link: socket.socket, changed: Callable[[], None], pulse: Pulse) -> None:
+    """Call `changed` once after each burst of news on `link`, for ever."""
     loop = asyncio.get_running_loop()
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as link:
-        link.setblocking(False)  # noqa: FBT003 - the standard library's signature
-        link.bind((0, _GROUPS))
-        while True:
-            pulse.rest()
-            await loop.sock_recv(link, _MESSAGE_BYTES)
-            await asyncio.sleep(_SETTLE_S)
-            changed()
+    while True:
+        pulse.rest()
+        await loop.sock_recv(link, _MESSAGE_BYTES)
+        await asyncio.sleep(SETTLE_S)
+        with contextlib.suppress(BlockingIOError):
+            while link.recv(_MESSAGE_BYTES):
+                pulse.beat()
+        changed()

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from tests.device_agent.support import ManualClock, eventually
 
-from koffert_agent import disk
+from koffert_agent import disk, network
 from koffert_agent.accounting import Account
 from koffert_agent.clock import NS_PER_S, SystemClock
 from koffert_agent.notify import Notifier, watchdog_period_s
+from koffert_agent.supervisor import Pulse
 from koffert_agent.worker import Worker
 from koffert_wire.topics import Lane
 
@@ -83,3 +84,27 @@ def test_no_service_manager_is_no_error(tmp_path: Path) -> None:
     Notifier({"NOTIFY_SOCKET": str(tmp_path / "nobody")}).tell("READY=1")
     assert watchdog_period_s({}) is None
     assert watchdog_period_s({"WATCHDOG_USEC": "30000000"}) == 15
+
+
+def test_a_burst_of_network_changes_wakes_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "SETTLE_S", 0.05)
+
+    async def scenario(kernel: socket.socket, link: socket.socket) -> None:
+        wakes: list[bool] = []
+        pulse = Pulse(asyncio.get_running_loop().time)
+        watching = asyncio.create_task(network.watch(link, lambda: wakes.append(True), pulse))
+        for burst in range(1, 3):
+            for _ in range(5):
+                kernel.send(b"a route changed")
+            await eventually(lambda: len(wakes) == burst)  # noqa: B023 - awaited here
+        watching.cancel()
+
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with near, far:
+        far.settimeout(0)
+        asyncio.run(scenario(near, far))
+
+
+def test_the_kernels_news_can_be_had_without_rights() -> None:
+    with network.open_link() as link:
+        assert link.getsockname()[1] != 0
