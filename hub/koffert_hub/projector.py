@@ -5,6 +5,7 @@ another process is seen at the next tick.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from koffert_hub.live import LiveEvent, LiveFeed, LiveRow
 from koffert_hub.log_record import SignedHead, log_key_id
 from koffert_hub.own_thread import OwnThread
 from koffert_hub.projection import Opened, StoredBody, live_row, open_stored, stored_readings
-from koffert_hub.time_series.records import TimeSeries
+from koffert_hub.time_series.records import TimeSeries, TimeSeriesUnavailable
 from koffert_hub.transmission_log import last_signed_head, position, sign_due_head
 
 # Log records per step: some 10 ms of work, so a long catch-up still lets live data in between.
@@ -27,6 +28,7 @@ STEP_RECORDS = 500
 REBUILD_RECORDS = 10_000
 # How soon a commit of another process, or a changed ward, is noticed.
 _TICK_MS = 1_000
+_LOG = logging.getLogger(__name__)
 # How far back a restarted hub looks for a patient's newest live value.
 _LIVE_LOOKBACK_BODIES = 100
 
@@ -57,7 +59,7 @@ class Step(NamedTuple):
 
 
 class Projector:
-    """Runs the projections on one thread of its own; `run` until cancelled or stopped."""
+    """Runs the projections, each on a thread of its own; `run` until cancelled or stopped."""
 
     def __init__(
         self,
@@ -73,7 +75,8 @@ class Projector:
         self._live = live
         self._log_key = log_key
         self._clock_ms = clock_ms
-        self._wake = asyncio.Event()
+        self._live_wake = asyncio.Event()
+        self._series_wake = asyncio.Event()
         self._stopping = False
         self._cursor = 0
         self._ward: list[registry.WardPlace] = []
@@ -81,40 +84,73 @@ class Projector:
 
     def wake(self) -> None:
         """Something was committed."""
-        self._wake.set()
+        self._live_wake.set()
+        self._series_wake.set()
 
     def stop(self) -> None:
         """Project what is there, then end."""
         self._stopping = True
-        self._wake.set()
+        self.wake()
 
     async def run(self) -> None:
-        """Catch up and follow the log until `stop`."""
-        with OwnThread("projector") as thread:
-            self._cursor = await thread(self._time_series.cursor)
+        """Catch up and follow the log until `stop`; a slow or absent time series never delays the ward."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow_live(), name="projector-live")
+            tasks.create_task(self._follow_series(), name="projector-time-series")
+
+    async def _follow_live(self) -> None:
+        with OwnThread("projector-live") as thread:
+            self._cursor = await thread(partial(_last_sequence, self._engine))
             self._signed = await thread(partial(_last_signed, self._engine, self._log_key))
             ticked_ms = -_TICK_MS
             while True:
-                self._wake.clear()
+                self._live_wake.clear()
                 stopping = self._stopping
                 if stopping or self._clock_ms() - ticked_ms >= _TICK_MS:
                     ticked_ms = self._clock_ms()
                     await self._refresh_ward(thread)
                     self._signed = await thread(self._sign)
-                await self._catch_up(thread)
+                await self._show_new(thread)
                 if stopping:
                     return
-                await _wait(self._wake, _TICK_MS / 1_000)
+                await _wait(self._live_wake, _TICK_MS / 1_000)
 
-    async def _catch_up(self, thread: OwnThread) -> None:
+    async def _show_new(self, thread: OwnThread) -> None:
         while True:
             step = await thread(partial(read_step, self._engine, self._cursor, STEP_RECORDS))
             if step.cursor == self._cursor:
                 return
             self._show(step.bodies)
-            readings = [r for opened in step.bodies for r in stored_readings(opened)]
-            await thread(partial(self._time_series.write, readings, step.cursor))
             self._cursor = step.cursor
+
+    async def _follow_series(self) -> None:
+        """A store that is down is tried again at each tick; meanwhile the values wait in the log."""
+        down = False
+        with OwnThread("projector-time-series") as thread:
+            while True:
+                self._series_wake.clear()
+                stopping = self._stopping
+                try:
+                    await thread(self._write_new)
+                except TimeSeriesUnavailable as error:
+                    level = logging.DEBUG if down else logging.WARNING
+                    _LOG.log(level, "time series: %s; values wait in the log", error)
+                    down = True
+                    await asyncio.sleep(0 if stopping else _TICK_MS / 1_000)
+                else:
+                    if down:
+                        _LOG.info("time series: recovered")
+                    down = False
+                if stopping:
+                    return
+                await _wait(self._series_wake, _TICK_MS / 1_000)
+
+    def _write_new(self) -> None:
+        cursor = self._time_series.cursor()
+        while (step := read_step(self._engine, cursor, STEP_RECORDS)).cursor > cursor:
+            readings = [r for opened in step.bodies for r in stored_readings(opened)]
+            self._time_series.write(readings, step.cursor)
+            cursor = step.cursor
 
     def _show(self, bodies: list[Opened]) -> None:
         for opened in bodies:
@@ -190,6 +226,11 @@ def _read_ward(engine: sa.Engine) -> list[registry.WardPlace]:
 def _last_signed(engine: sa.Engine, key: Ed25519PrivateKey) -> SignedHead | None:
     with open_reading(engine) as connection:
         return last_signed_head(connection, log_key_id(key.public_key()))
+
+
+def _last_sequence(engine: sa.Engine) -> int:
+    with open_reading(engine) as connection:
+        return position(connection).sequence
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:

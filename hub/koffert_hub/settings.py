@@ -63,6 +63,15 @@ class ProvisioningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_o
     broker_pid_file: Path | None = None
 
 
+class InfluxSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An InfluxDB for the time series; the token stands in a file of its own."""
+
+    url: str
+    organisation: str
+    bucket: str
+    token_file: Path
+
+
 class RegisterSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where the emergency centre's replica connects, and the public key that it countersigns with."""
 
@@ -91,6 +100,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     register: RegisterSettings | None = None
     provisioning: ProvisioningSettings | None = None
     database: str | None = None
+    time_series: InfluxSettings | None = None
 
     @property
     def database_url(self) -> str:

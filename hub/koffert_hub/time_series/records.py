@@ -15,6 +15,10 @@ class TimeQuality(StrEnum):
     BOUNDED = "bounded"
 
 
+class TimeSeriesUnavailable(Exception):
+    """The store cannot take or give data now (down, overloaded, or refuses us): keep it, try later."""
+
+
 class StoredReading(Struct, frozen=True):
     """One reading as the projections see it; `values` holds only what counts as a value."""
 
