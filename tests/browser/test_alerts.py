@@ -100,6 +100,9 @@ def test_a_red_alert_is_acknowledged_without_a_mouse(hub: Hub, visit: Visit) -> 
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Escape")
     expect(page.locator("body")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{hub.url}/patients/p-8")
 
 
 def test_the_keys_are_told_and_letters_can_be_turned_off(

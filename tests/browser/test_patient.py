@@ -80,7 +80,7 @@ def test_the_period_moves_zooms_and_comes_back(hub: Hub, visit: Visit) -> None:
     plot = page.locator("figure .u-over").first.bounding_box()
     assert plot is not None
     middle = plot["y"] + plot["height"] / 2
-    page.mouse.move(plot["x"] + plot["width"] * 0.25, middle)
+    page.mouse.move(plot["x"] + plot["width"] * 0.26, middle)
     page.mouse.down()
     page.mouse.move(plot["x"] + plot["width"] * 0.5, middle, steps=5)
     page.mouse.up()

@@ -10,6 +10,8 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import Visit
 from tests.web.hub import Hub
 
+from koffert_hub.web.alerts import Priority
+
 # Issue limits, in ms: a change within two seconds of the measurement, staleness within five of silence.
 CHANGE_WITHIN_MS = 2000
 STALE_WITHIN_MS = 5000
@@ -195,3 +197,22 @@ def test_a_session_that_ended_leads_to_the_login(hub: Hub, visit: Visit) -> None
     hub.offset_ms += 13 * 3_600_000
     with hub.serve(hub.port):
         page.wait_for_url(f"{hub.url}/login?to=*", timeout=10_000)
+
+
+@pytest.mark.parametrize(
+    "name", ["<img src=x onerror=window.harm=1>", "</script><script>window.harm=1</script>"]
+)
+def test_a_name_that_is_markup_is_shown_as_it_is_written(hub: Hub, visit: Visit, name: str) -> None:
+    hub.admit(f"{name} 1")
+    hub.board.raise_alert(
+        "a1", "p-1", Priority.RED, raised_ms=hub.now_ms(), reason={"nb": f"Grunn {name}"}
+    )
+    hub.publish(f"{name} 1", suitcase=name, mode="spot")
+    page = visit()
+    expect(_row(page, "p-1").locator(".name")).to_have_text(f"{name} 1")
+    expect(_row(page, "p-1").locator(".suitcase")).to_have_text(name)
+    expect(_row(page, "p-1").locator(".cause")).to_have_text(f"Grunn {name}")
+    page.goto(f"{hub.url}/patients/p-1")
+    expect(page.locator("h1")).to_have_text(f"{name} 1")
+    expect(page.locator("#alerts .cause")).to_have_text(f"Grunn {name}")
+    assert page.evaluate("window.harm") is None

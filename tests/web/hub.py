@@ -14,8 +14,9 @@ import httpx
 import uvicorn
 from tests.web.board import Board
 
-from koffert_hub.database import create_tables, open_database
+from koffert_hub.database import open_database
 from koffert_hub.live import Link, LiveEvent, LiveFeed, LiveRow
+from koffert_hub.migrations import migrate
 from koffert_hub.registry import Role, create_user
 from koffert_hub.time_series import StoredReading, TimeQuality
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
@@ -182,7 +183,7 @@ class Hub:
 def prepare_database(path: Path) -> Path:
     """A database with one user of each role; hashing their passwords is slow on purpose."""
     engine = open_database(f"sqlite:///{path}")
-    create_tables(engine)
+    migrate(engine)
     with engine.begin() as connection:
         for role, name in DISPLAY_NAMES.items():
             create_user(connection, role, PASSWORD, role, name)

@@ -11,7 +11,6 @@ from koffert_hub.web.context import WebContext, build_context
 from koffert_hub.web.guard import NotLoggedIn, Refused, guard
 from koffert_hub.web.headers import SecurityHeaders
 from koffert_hub.web.services import WebServices
-from koffert_hub.web.tables import create_web_tables
 
 # A route that is not here does not exist; one without a permission says so with None.
 ROUTES = (*login.ROUTES, *pages.ROUTES, *live_api.ROUTES, *trend_api.ROUTES, *alert_api.ROUTES)
@@ -21,7 +20,6 @@ _API = "/api/"
 
 def create_app(services: WebServices) -> FastAPI:
     """The ASGI app over `services`; RuntimeError when the front end is not built."""
-    create_web_tables(services.engine)
     # The description of the API is for tests and client types; it is not served.
     app = FastAPI(title="Koffert", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.context = build_context(services)

@@ -1,4 +1,4 @@
-"""The web app's own tables, in the hub's database."""
+"""The web app's own tables, in the hub's database; its migrations create them."""
 
 import sqlalchemy as sa
 
@@ -31,9 +31,3 @@ access_log = sa.Table(
     sa.Column("action", sa.Text, nullable=False),
     sa.Column("patient", sa.Text, index=True),
 )
-
-
-def create_web_tables(engine: sa.Engine) -> None:
-    """Create what is missing."""
-    with engine.begin() as connection:
-        metadata.create_all(connection, tables=[web_session, access_log])

@@ -8,16 +8,28 @@ export interface Moment {
 }
 
 /**
- * How long nothing has been heard since `last`.
+ * Whether the hub has been silent for so long that every value must be greyed out.
  *
- * Some machines stop the monotonic clock while they sleep. The wall clock goes on, so the larger of the two
- * is taken: a laptop that wakes shows nothing as live, and a wall clock set forward costs one grey second.
+ * Some machines stop the monotonic clock while they sleep. The wall clock goes on, so from look to look the
+ * larger step counts: a laptop that wakes shows nothing as live, a wall clock set forward costs one grey
+ * second, and one set back hides nothing. Only a heartbeat ends a silence.
  */
-export function silentForMs(last: Moment, now: Moment): number {
-  return Math.max(now.monotonicMs - last.monotonicMs, now.wallMs - last.wallMs);
+export class HeartbeatWatch {
+  #looked: Moment | null = null;
+  #silentMs = Infinity;
+
+  beat(now: Moment): void {
+    this.#looked = now;
+    this.#silentMs = 0;
+  }
+
+  isSilent(now: Moment): boolean {
+    if (this.#looked !== null) this.#silentMs += stepMs(this.#looked, now);
+    this.#looked = now;
+    return this.#silentMs > SILENCE_LIMIT_MS;
+  }
 }
 
-/** Whether the hub has been silent for so long that every value must be greyed out. */
-export function isSilent(last: Moment | null, now: Moment): boolean {
-  return last === null || silentForMs(last, now) > SILENCE_LIMIT_MS;
+function stepMs(from: Moment, to: Moment): number {
+  return Math.max(to.monotonicMs - from.monotonicMs, to.wallMs - from.wallMs);
 }

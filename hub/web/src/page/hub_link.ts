@@ -4,7 +4,7 @@ import { LiveStream } from "../live/stream.ts";
 import type { WardAlert } from "../model/alert.ts";
 import { ServerClock } from "../model/clock.ts";
 import type { LiveRow } from "../model/row.ts";
-import { type Moment, isSilent } from "../model/watch.ts";
+import { HeartbeatWatch, type Moment } from "../model/watch.ts";
 import { element, setState, setText, within } from "./data.ts";
 import { leaveIfLoggedOut } from "./session.ts";
 
@@ -26,7 +26,7 @@ export class HubLink {
   readonly #formats: Formats;
   readonly #listener: Listener;
   readonly #clock = new ServerClock();
-  #lastBeat: Moment | null = null;
+  readonly #watch = new HeartbeatWatch();
   #lastBeatServerMs: number | null = null;
 
   constructor(texts: Texts, formats: Formats, listener: Listener) {
@@ -60,7 +60,7 @@ export class HubLink {
   }
 
   get connected(): boolean {
-    return !isSilent(this.#lastBeat, now());
+    return !this.#watch.isSilent(now());
   }
 
   /** The hub's time, or null before its first word. */
@@ -76,9 +76,10 @@ export class HubLink {
   }
 
   #takeHeartbeat(serverMs: number): void {
-    this.#lastBeat = now();
+    const moment = now();
+    this.#watch.beat(moment);
     this.#lastBeatServerMs = serverMs;
-    this.#clock.observe(serverMs, this.#lastBeat.monotonicMs);
+    this.#clock.observe(serverMs, moment.monotonicMs);
     this.tick();
   }
 

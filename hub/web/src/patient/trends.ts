@@ -78,6 +78,8 @@ export class PatientTrends {
   }
 
   #choose(period: Period): void {
+    // Charts that share a cursor all report the same mark.
+    if (periodQuery(period) === periodQuery(this.#period)) return;
     this.#period = period;
     window.history.pushState(null, "", window.location.pathname + periodQuery(period));
     void this.#load();

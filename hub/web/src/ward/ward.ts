@@ -71,11 +71,10 @@ export class Ward {
   }
 
   #takeReading(row: LiveRow): void {
-    const isNew = !this.#state.rows.has(row.patient);
+    // Painted at the next tick: hundreds of patients are then one layout, not one each.
     this.#trends.feed(row);
-    if (!this.#state.takeReading(row)) return;
-    if (isNew) this.#arrange();
-    this.#show(row, this.#link.nowMs, this.#link.connected);
+    const isNew = !this.#state.rows.has(row.patient);
+    if (this.#state.takeReading(row) && isNew) this.#arrange();
   }
 
   #takeAlerts(alerts: readonly WardAlert[]): void {
