@@ -37,8 +37,14 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # its port. Where the system has it already, that one is used (koffert_cli.daemons).
 DAEMONS = {
     "mosquitto": "mosquitto",
+    "initdb": "postgresql-15",  # the hub's stores are tested on the real ones
+    "influxd": "influxdb",
+    "nginx": "nginx",
     "systemd-analyze": "systemd",  # checks our units; nothing of it is ever started
 }
+
+# Debian keeps PostgreSQL's programs off the PATH.
+POSTGRES = "usr/lib/postgresql/15/bin"
 
 # What the browser tests need: the browser, and a font that has ₂, å, ▲ and ●.
 BROWSER_PACKAGES = ("chromium", "fonts-dejavu-core")
@@ -136,7 +142,7 @@ def install_project() -> None:
 
 def daemons_to_fetch() -> dict[str, str]:
     """Return those of the table that the system does not have itself."""
-    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
+    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin", f"/{POSTGRES}"))
     return {name: package for name, package in DAEMONS.items() if not shutil.which(name, path=path)}
 
 
@@ -149,7 +155,7 @@ def fetch_daemons() -> None:
 
 def daemon_binaries() -> list[Path]:
     """Return where each fetched one lies, or where it would be looked for first."""
-    folders = [DEBIAN / "root" / "usr" / folder for folder in ("sbin", "bin")]
+    folders = [DEBIAN / "root" / folder for folder in ("usr/sbin", "usr/bin", POSTGRES)]
     return [
         next((found for folder in folders if (found := folder / name).exists()), folders[0] / name)
         for name in daemons_to_fetch()
