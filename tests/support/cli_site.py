@@ -1,0 +1,137 @@
+"""A centre and its boxes made through the command line alone, on real processes and loopback."""
+
+import asyncio
+import json
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.support.mosquitto import Mosquitto, free_port
+
+from koffert_cli.demonstration.children import Child, koffert
+
+PASSPHRASE = "correct horse battery"
+STARTS_WITHIN_S = 20.0
+
+
+class Outcome(NamedTuple):
+    """How a command ended. `printed` and `error` are its JSON, each the last line of it."""
+
+    exit_code: int
+    printed: Any
+    error: Any
+
+
+def run_koffert(*arguments: str, stdin: str = "") -> Outcome:
+    """Run `koffert …` as a person's script would."""
+    done = subprocess.run(
+        koffert(*arguments), input=stdin, capture_output=True, text=True, check=False, timeout=40
+    )
+    return Outcome(done.returncode, _last_json(done.stdout), _last_json(done.stderr))
+
+
+class CliSite:
+    """One centre. `init`, then `running`; boxes are folders with an agent.toml."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "hub.toml"
+        self.hub_port, self.enrolment_port, self.device_port = (free_port() for _ in range(3))
+        self.config.write_text(
+            f"""data_dir = "hub"
+centre = "Dalane DMS"
+
+[broker]
+port = {self.hub_port}
+ca = "hub/pki/root.crt"
+certificate = "hub/pki/hub.crt"
+key = "hub/pki/hub.key"
+
+[provisioning]
+address = "127.0.0.1"
+port = {self.enrolment_port}
+device_port = {self.device_port}
+"""
+        )
+
+    def hub(self, *arguments: str, stdin: str = "") -> Outcome:
+        """`koffert hub|device …` on this centre."""
+        return run_koffert(*arguments, "--config", str(self.config), "--json", stdin=stdin)
+
+    def init(self) -> Outcome:
+        """Hold the key ceremony."""
+        passphrase = self.folder / "passphrase"
+        passphrase.write_text(f"{PASSPHRASE}\n")
+        return self.hub("hub", "init", "--root-passphrase-file", str(passphrase))
+
+    def code(self, device: str, *more: str) -> str:
+        """A code for a box."""
+        added = self.hub("device", "add", device, *more)
+        assert added.exit_code == 0, added.error
+        code: str = added.printed["code"]
+        return code
+
+    def box(self, name: str, sensor_port: str | None = None) -> "CliBox":
+        """An empty box."""
+        return CliBox(self.folder / "boxes" / name, sensor_port)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Broker and hub, as init configured them."""
+        conf = (self.folder / "hub" / "broker" / "broker.conf").read_text()
+        broker = Mosquitto(self.folder, conf.removeprefix("user root\n"), self.device_port)
+        hub = Child("hub", koffert("hub", "run", "--config", str(self.config)), self.hub_log)
+        broker.start()
+        try:
+            await hub.start()
+            await hub.wait_for_port(self.enrolment_port, STARTS_WITHIN_S)
+            yield
+        finally:
+            await hub.stop()
+            broker.kill()
+
+    @property
+    def hub_log(self) -> Path:
+        """What the hub has said."""
+        return self.folder / "hub.log"
+
+    async def stored(self, at_least: int, within_s: float = 20.0) -> int:
+        """Wait until the hub has stored so many transmissions; returns how many."""
+        deadline_s = time.monotonic() + within_s
+        while True:
+            status = await asyncio.to_thread(self.hub, "hub", "status")
+            if status.printed["transmissions"] >= at_least:
+                count: int = status.printed["transmissions"]
+                return count
+            assert time.monotonic() < deadline_s, status
+
+
+class CliBox:
+    """One box."""
+
+    def __init__(self, folder: Path, sensor_port: str | None) -> None:
+        folder.mkdir(parents=True)
+        self.folder = folder
+        self.config = folder / "agent.toml"
+        self.data = folder / "data"
+        sensors = (
+            f'[[sensors]]\ndriver = "contec-v7"\nport = "{sensor_port}"\n' if sensor_port else ""
+        )
+        self.config.write_text(f'data_dir = "data"\n{sensors}')
+        self.agent = Child(
+            "box",
+            koffert("agent", "run", "--config", str(self.config)),
+            folder / "agent.log",
+        )
+
+    def run(self, *arguments: str) -> Outcome:
+        """`koffert agent …` on this box."""
+        return run_koffert("agent", *arguments, "--config", str(self.config), "--json")
+
+
+def _last_json(text: str) -> Any:
+    lines = [line for line in text.splitlines() if line.startswith("{")]
+    return json.loads(lines[-1]) if lines else text or None
