@@ -137,13 +137,15 @@ class SendWindow:
 
     def overdue(self, now_s: float, most: int) -> list[tuple[int, int]]:
         """The (source, number) of rows to send again now; they count as sent again."""
-        due = [flight for flight in self._flights.values() if flight.due_s <= now_s][:most]
-        for flight in due:
-            self._weigh(flight, -1)
-            flight.deferred = False
-            self._weigh(flight, 1)
-            flight.attempts += 1
-            flight.due_s = now_s + self._timeout_s(flight.attempts)
+        due: list[_Flight] = []
+        for flight in self._flights.values():
+            if flight.due_s <= now_s and len(due) < most and self._may_go_again(flight):
+                self._weigh(flight, -1)
+                flight.deferred = False
+                self._weigh(flight, 1)
+                flight.attempts += 1
+                flight.due_s = now_s + self._timeout_s(flight.attempts)
+                due.append(flight)
         return [(flight.source, flight.number) for flight in due]
 
     def vanished(self, source: int, number: int) -> None:
@@ -160,9 +162,17 @@ class SendWindow:
         for flight in self._flights.values():
             flight.due_s = min(flight.due_s, now_s + within_s * self._random())
 
-    def next_due_s(self) -> float:
-        """When `overdue` will next have something; infinity when nothing is in flight."""
-        return min((flight.due_s for flight in self._flights.values()), default=float("inf"))
+    def next_due_s(self, now_s: float) -> float:
+        """When `overdue` will next have something; infinity when only a receipt can change that."""
+        flights = self._flights.values()
+        return min(
+            (each.due_s for each in flights if each.due_s > now_s or self._may_go_again(each)),
+            default=float("inf"),
+        )
+
+    def _may_go_again(self, flight: _Flight) -> bool:
+        """What was put off has given up its place on the link, and needs one like any other."""
+        return not flight.deferred or self.fits(flight.stream, flight.size_bytes)
 
     def _timeout_s(self, attempts: int) -> float:
         return _RECEIPT_TIMEOUT.delay_s(attempts, 1.0)

@@ -35,6 +35,8 @@ _SUBSCRIBE_TIMEOUT_S = 10.0
 # The longest sleep: live rows turn into backlog, the pulse beats, the account is written.
 _TICK_S = 1.0
 _ACCOUNT_INTERVAL_S = 10.0
+# A clean stop has 5 s in all, 3 of them for delivering.
+_GOODBYE_S = 1.0
 # Rows read from the disk at once.
 _READ_ROWS = 32
 # Messages of the hub not yet looked at; what falls out, the hub says again when it is sent again.
@@ -119,7 +121,7 @@ class Session:
 
     async def close(self) -> None:
         """Say goodbye, and write down what was sent."""
-        await self._connection.close()
+        await self._connection.close(_GOODBYE_S)
         await self._write_account()
 
     # -- one turn ---------------------------------------------------------------------------------
@@ -140,7 +142,9 @@ class Session:
             raise MqttError(MqttReason.LOST, f"the broker has not answered for {STALLED_S:g} s")
 
     async def _sleep(self) -> None:
-        wait_s = min(_TICK_S, max(self._window.next_due_s() - self._loop.time(), 0.0))
+        wait_s = min(
+            _TICK_S, max(self._window.next_due_s(self._loop.time()) - self._loop.time(), 0.0)
+        )
         try:
             async with asyncio.timeout(wait_s):
                 await self._changed.wait()

@@ -12,8 +12,10 @@ import pytest
 from tests.device_agent.process import AgentProcess
 from tests.device_agent.support import DEVICE, HubDouble, eventually
 from tests.hub.broker import TestBroker
+from tests.support.chaos import GOOD, ChaosProxy, Conditions
 
 from koffert_drivers.simulated.oximeter import SimulatedOximeter
+from koffert_wire.mqtt import Endpoint
 
 KILLS = 6
 HEAVY = {"bleak", "matplotlib", "numpy", "scipy", "sqlalchemy"}
@@ -74,6 +76,35 @@ def test_it_starts_and_keeps_readings_with_no_network_and_stops_in_time(
             assert await agent.stop() == 0
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("while_connecting", [True, False])
+def test_it_stops_in_time_on_a_link_that_swallows_everything(
+    tmp_path: Path, broker: TestBroker, *, while_connecting: bool
+) -> None:
+    swallowing = Conditions(black_hole=True)
+
+    async def scenario() -> None:
+        async with (
+            ChaosProxy(broker.device_port) as proxy,
+            HubDouble(broker.hub_endpoint()) as hub,
+            SimulatedOximeter("contec-v7") as oximeter,
+        ):
+            proxy.conditions = swallowing if while_connecting else GOOD
+            direct = broker.endpoint(DEVICE)
+            through = Endpoint(direct.host, proxy.port, DEVICE, direct.tls)
+            agent = AgentProcess(tmp_path, through, oximeter.path)
+            await start_and_measure(agent)
+            await eventually(lambda: while_connecting or bool(hub.readings))
+            proxy.conditions = swallowing
+            async with asyncio.timeout(5):
+                assert await agent.stop() == 0
+
+    broker.mosquitto.start()
+    try:
+        asyncio.run(scenario())
+    finally:
+        broker.mosquitto.kill()
 
 
 def test_systemd_hears_that_it_is_ready_and_stopping(tmp_path: Path, broker: TestBroker) -> None:

@@ -74,7 +74,7 @@ def test_no_receipt_means_again_later_and_later() -> None:
     link.send(LIVE, 0)
     waits, now_s = [], 0.0
     for _ in range(8):
-        due_s = link.window.next_due_s()
+        due_s = link.window.next_due_s(now_s)
         waits.append(due_s - now_s)
         now_s = due_s
         assert link.window.overdue(now_s, 10) == [(0, 1)]
@@ -89,9 +89,18 @@ def test_retry_later_backs_off_to_hourly_and_frees_the_window() -> None:
     for _ in range(10):
         link.window.put_off(row.id, now_s)
         assert link.window.room_rows(BACKLOG) > 0
-        wait_s, now_s = link.window.next_due_s() - now_s, link.window.next_due_s()
+        wait_s, now_s = link.window.next_due_s(now_s) - now_s, link.window.next_due_s(now_s)
         link.window.overdue(now_s, 10)
     assert 1800 <= wait_s <= 3600
+
+
+def test_what_was_put_off_comes_back_at_the_pace_of_the_link() -> None:
+    link = Link()
+    for _ in range(100):
+        link.window.put_off(link.send(BACKLOG, 0).id, 0)
+    link.window.hurry(1.0, within_s=1.0)
+    assert len(link.window.overdue(5.0, 100)) == FLOOR_BYTES // 400
+    assert link.window.next_due_s(5.0) > 5.0
 
 
 def test_a_hub_that_wants_nothing_is_not_sent_everything() -> None:

@@ -6,9 +6,12 @@ half-reset state and paho's own queue, which it sends again on reconnect regardl
 """
 
 import asyncio
+import contextlib
 import ssl
+import threading
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -116,7 +119,7 @@ class MqttConnection:
         self._client.connect_timeout = timeout_s
         if self._endpoint.tls is not None:
             self._client.tls_set_context(self._endpoint.tls.context())
-        connecting = self._loop.run_in_executor(None, self._connect)
+        connecting = _in_daemon_thread(self._loop, self._connect)
         try:
             async with asyncio.timeout(timeout_s):
                 await asyncio.shield(connecting)
@@ -323,6 +326,26 @@ class MqttConnection:
     def _forget_writes(self, _client: paho.Client, _data: Any, sock: Any) -> None:
         if sock.fileno() >= 0:
             self._loop.remove_writer(sock)
+
+
+def _in_daemon_thread(
+    loop: asyncio.AbstractEventLoop, function: Callable[[], None]
+) -> "asyncio.Future[None]":
+    """Run a blocking call. An executor's thread would keep a process that stops waiting for a dead link."""
+    done: asyncio.Future[None] = loop.create_future()
+
+    def run() -> None:
+        try:
+            function()
+        except Exception as error:  # noqa: BLE001 - it is raised again where it was asked for
+            tell = partial(done.set_exception, error)
+        else:
+            tell = partial(done.set_result, None)
+        with contextlib.suppress(RuntimeError):  # the loop has closed: nobody waits any more
+            loop.call_soon_threadsafe(lambda: None if done.done() else tell())
+
+    threading.Thread(target=run, name="mqtt connect", daemon=True).start()
+    return done
 
 
 def _retrieve(future: "asyncio.Future[None]") -> None:
