@@ -51,13 +51,33 @@ def init(config: Path, passphrase_file: Path | None, *, as_json: bool) -> None:
 
 @hub.command()
 @CONFIG
-def run(config: Path) -> None:
+@click.option("--without-ingest", is_flag=True, help="Leave the taking in to `koffert hub worker`.")
+def run(config: Path, *, without_ingest: bool) -> None:
     """Run ingest, projector and web pages until SIGTERM."""
-    from koffert_hub.service import run_hub  # noqa: PLC0415 - only this one needs the web stack
+    from koffert_hub.service import run_hub  # noqa: PLC0415 - only these two need the web stack
 
     settings = hub_settings(config)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    asyncio.run(run_hub(settings))
+    asyncio.run(run_hub(settings, ingest=not without_ingest))
+
+
+@hub.command()
+@CONFIG
+def worker(config: Path) -> None:
+    """Take in beside other workers until SIGTERM; needs PostgreSQL.
+
+    The broker deals the boxes' messages out among all workers; run the pages and the projector with
+    `koffert hub run --without-ingest`.
+    """
+    from koffert_hub.service import run_worker  # noqa: PLC0415
+
+    settings = hub_settings(config)
+    if settings.database_url.startswith("sqlite"):
+        raise UserError(
+            "several workers need PostgreSQL", next_step="set `database` in the settings"
+        )
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    asyncio.run(run_worker(settings))
 
 
 @hub.command()

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from koffert_hub import registry, tables
 from koffert_hub.database import reading as open_reading
+from koffert_hub.leadership import Leadership
 from koffert_hub.live import LiveEvent, LiveFeed, LiveRow
 from koffert_hub.log_record import SignedHead, log_key_id
 from koffert_hub.own_thread import OwnThread
@@ -26,8 +27,8 @@ from koffert_hub.transmission_log import last_signed_head, position, sign_due_he
 STEP_RECORDS = 500
 # Rebuilding has nobody waiting for each step.
 REBUILD_RECORDS = 10_000
-# How soon a commit of another process, or a changed ward, is noticed.
-_TICK_MS = 1_000
+# How soon a commit of another process is noticed, unless told otherwise; and how often the ward is read.
+POLL_MS = 1_000
 _LOG = logging.getLogger(__name__)
 # How far back a restarted hub looks for a patient's newest live value.
 _LIVE_LOOKBACK_BODIES = 100
@@ -69,16 +70,19 @@ class Projector:
         log_key: Ed25519PrivateKey,
         *,
         clock_ms: Callable[[], int],
+        poll_ms: int = POLL_MS,
     ) -> None:
         self._engine = engine
         self._time_series = time_series
         self._live = live
         self._log_key = log_key
         self._clock_ms = clock_ms
+        self._poll_s = poll_ms / 1_000
         self._live_wake = asyncio.Event()
         self._series_wake = asyncio.Event()
         self._stopping = False
         self._cursor = 0
+        self._leadership = Leadership(engine)
         self._ward: list[registry.WardPlace] = []
         self._signed: SignedHead | None = None
 
@@ -101,19 +105,17 @@ class Projector:
     async def _follow_live(self) -> None:
         with OwnThread("projector-live") as thread:
             self._cursor = await thread(partial(_last_sequence, self._engine))
-            self._signed = await thread(partial(_last_signed, self._engine, self._log_key))
-            ticked_ms = -_TICK_MS
+            ticked_ms = -POLL_MS
             while True:
                 self._live_wake.clear()
                 stopping = self._stopping
-                if stopping or self._clock_ms() - ticked_ms >= _TICK_MS:
+                if stopping or self._clock_ms() - ticked_ms >= POLL_MS:
                     ticked_ms = self._clock_ms()
                     await self._refresh_ward(thread)
-                    self._signed = await thread(self._sign)
                 await self._show_new(thread)
                 if stopping:
                     return
-                await _wait(self._live_wake, _TICK_MS / 1_000)
+                await _wait(self._live_wake, self._poll_s)
 
     async def _show_new(self, thread: OwnThread) -> None:
         while True:
@@ -136,21 +138,29 @@ class Projector:
                     level = logging.DEBUG if down else logging.WARNING
                     _LOG.log(level, "time series: %s; values wait in the log", error)
                     down = True
-                    await asyncio.sleep(0 if stopping else _TICK_MS / 1_000)
+                    await asyncio.sleep(0 if stopping else self._poll_s)
                 else:
                     if down:
                         _LOG.info("time series: recovered")
                     down = False
                 if stopping:
+                    await thread(self._leadership.release)
                     return
-                await _wait(self._series_wake, _TICK_MS / 1_000)
+                await _wait(self._series_wake, self._poll_s)
 
     def _write_new(self) -> None:
+        """What one process alone may do: the time series and the signed heads."""
+        if not self._leadership.held():
+            return
         cursor = self._time_series.cursor()
         while (step := read_step(self._engine, cursor, STEP_RECORDS)).cursor > cursor:
             readings = [r for opened in step.bodies for r in stored_readings(opened)]
             self._time_series.write(readings, step.cursor)
             cursor = step.cursor
+        last = self._signed or _last_signed(self._engine, self._log_key)
+        self._signed = sign_due_head(
+            self._engine, self._log_key, now_ms=self._clock_ms(), last=last
+        )
 
     def _show(self, bodies: list[Opened]) -> None:
         for opened in bodies:
@@ -169,11 +179,6 @@ class Projector:
         rows = [await thread(partial(newest_row, self._engine, place)) for place in ward]
         self._live.set_patients(rows, self._cursor)
         self._ward = ward
-
-    def _sign(self) -> SignedHead | None:
-        return sign_due_head(
-            self._engine, self._log_key, now_ms=self._clock_ms(), last=self._signed
-        )
 
 
 def read_step(engine: sa.Engine, cursor: int, limit: int) -> Step:

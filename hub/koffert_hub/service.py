@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import logging
 import os
+import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import sqlalchemy as sa
 import uvicorn
@@ -15,7 +16,7 @@ from koffert_hub.database import reading as open_reading
 from koffert_hub.intake import Batch, Intake
 from koffert_hub.keys import HubKeys, load_keys
 from koffert_hub.live import LiveFeed
-from koffert_hub.projector import Projector
+from koffert_hub.projector import POLL_MS, Projector
 from koffert_hub.provisioning.service import provisioning
 from koffert_hub.register_server import RegisterServer
 from koffert_hub.settings import Settings, WebSettings
@@ -27,29 +28,53 @@ from koffert_hub.transmission_log import Epoch, current_epoch
 from koffert_hub.web.app import create_app
 from koffert_hub.web.services import LocalAccounts, WebServices
 from koffert_hub.worker import Worker
-from koffert_wire.topics import Lane
 
 # Browsers hold their event streams open for ever; they reconnect by themselves.
 WEB_STOP_S = 1
+# Nobody wakes the projector when other processes take in: it looks this often, which the ward hardly sees.
+POLL_WITHOUT_INGEST_MS = 200
 
 _LOG = logging.getLogger(__name__)
 
 
-async def run_hub(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT; what was received is then committed and answered. Raises on any fault."""
+async def run_hub(settings: Settings, *, ingest: bool = True) -> None:
+    """Run until SIGTERM or SIGINT; what was received is then committed and answered. Raises on any fault.
+
+    Without `ingest` the taking in is left to processes of `run_worker`.
+    """
     engine = open_database(settings.database_url)
     time_series = open_time_series(settings, engine)
     try:
-        await _run(settings, engine, time_series)
+        await _run(settings, engine, time_series, ingest=ingest)
     finally:
         time_series.close()
         engine.dispose()
 
 
-async def _run(settings: Settings, engine: sa.Engine, time_series: TimeSeries) -> None:
+async def run_worker(settings: Settings) -> None:
+    """Take in until SIGTERM or SIGINT, one of many: the broker deals the messages out among them."""
+    engine = open_database(settings.database_url)
+    instance = secrets.token_hex(4)
+    try:
+        worker = _worker(
+            settings, engine, load_keys(settings.data_dir), lambda _batch: None, instance
+        )
+        async with asyncio.TaskGroup() as tasks:
+            ingest = tasks.create_task(worker.run(), name="ingest")
+            with stop_signals() as stop:
+                await first_of(stop.wait(), ingest)
+            worker.stop()
+    finally:
+        engine.dispose()
+
+
+async def _run(
+    settings: Settings, engine: sa.Engine, time_series: TimeSeries, *, ingest: bool
+) -> None:
     keys = load_keys(settings.data_dir)
     live = LiveFeed(wall_ms)
-    projector = Projector(engine, time_series, live, keys.log, clock_ms=wall_ms)
+    poll_ms = POLL_MS if ingest else POLL_WITHOUT_INGEST_MS
+    projector = Projector(engine, time_series, live, keys.log, clock_ms=wall_ms, poll_ms=poll_ms)
     register = _register(settings, engine, keys)
 
     def committed(_batch: Batch) -> None:
@@ -57,13 +82,7 @@ async def _run(settings: Settings, engine: sa.Engine, time_series: TimeSeries) -
         if register is not None:
             register.wake()
 
-    worker = Worker(
-        {lane: settings.broker.endpoint(lane) for lane in Lane},
-        Intake(engine, keys.sealing, random=os.urandom),
-        epoch=_epoch(engine),
-        wall_ns=time.time_ns,
-        on_commit=committed,
-    )
+    worker = _worker(settings, engine, keys, committed) if ingest else None
     server = None
     if settings.web is not None:
         server = _web_server(settings.web, _services(settings, engine, live, time_series))
@@ -74,20 +93,41 @@ async def _run(settings: Settings, engine: sa.Engine, time_series: TimeSeries) -
         await _until_stopped(worker, projector, server)
 
 
-async def _until_stopped(worker: Worker, projector: Projector, server: "_Server | None") -> None:
+async def _until_stopped(
+    worker: Worker | None, projector: Projector, server: "_Server | None"
+) -> None:
     async with asyncio.TaskGroup() as tasks:
-        ingest = tasks.create_task(worker.run(), name="ingest")
-        projecting = tasks.create_task(projector.run(), name="projector")
+        running = [tasks.create_task(projector.run(), name="projector")]
+        if worker is not None:
+            running.append(tasks.create_task(worker.run(), name="ingest"))
         if server is not None:
             tasks.create_task(server.serve(), name="web")
         with stop_signals() as stop:
-            await first_of(stop.wait(), ingest, projecting)
+            await first_of(stop.wait(), *running)
         _LOG.info("stopping")
         if server is not None:
             server.should_exit = True
-        worker.stop()
-        await asyncio.wait((ingest,))
+        if worker is not None:
+            worker.stop()
+            await asyncio.wait((running[1],))
         projector.stop()
+
+
+def _worker(
+    settings: Settings,
+    engine: sa.Engine,
+    keys: HubKeys,
+    on_commit: Callable[[Batch], None],
+    instance: str = "",
+) -> Worker:
+    return Worker(
+        settings.broker.endpoints(instance),
+        Intake(engine, keys.sealing, random=os.urandom),
+        epoch=_epoch(engine),
+        wall_ns=time.time_ns,
+        on_commit=on_commit,
+        shared=bool(instance),
+    )
 
 
 def _register(settings: Settings, engine: sa.Engine, keys: HubKeys) -> RegisterServer | None:

@@ -31,9 +31,14 @@ class BrokerSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     certificate: Path | None = None
     key: Path | None = None
 
-    def endpoint(self, lane: Lane) -> Endpoint:
-        """The connection for one lane, so that bulk never queues in front of an alarm."""
-        return Endpoint(self.host, self.port, f"{self.client_id_prefix}-{lane.value}", self._tls())
+    def endpoints(self, instance: str = "") -> dict[Lane, Endpoint]:
+        """A connection for each lane, so that bulk never queues in front of an alarm.
+
+        `instance` tells the processes of one hub apart.
+        """
+        name = f"{self.client_id_prefix}-{instance}" if instance else self.client_id_prefix
+        tls = self._tls()
+        return {lane: Endpoint(self.host, self.port, f"{name}-{lane.value}", tls) for lane in Lane}
 
     def _tls(self) -> TlsFiles | None:
         if self.ca is None or self.certificate is None or self.key is None:

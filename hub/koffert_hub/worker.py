@@ -32,6 +32,8 @@ GATHER_S: dict[Lane, float] = {Lane.ALARM: 0.002, Lane.VITALS: 0.020, Lane.BULK:
 # The broker is on this machine or beside it: come back at once, with jitter, never slower than this.
 RECONNECT = Backoff(first_s=0.2, cap_s=5.0)
 
+SHARE_GROUP = "koffert-hub"
+
 _UUID7_RANDOM_BYTES = 10
 _LOG = logging.getLogger(__name__)
 
@@ -54,12 +56,15 @@ class Worker:
         epoch: Epoch,
         wall_ns: Callable[[], int],
         on_commit: Callable[[Batch], None],
+        shared: bool = False,
     ) -> None:
         self._endpoints = endpoints
         self._intake = intake
         self._epoch = epoch
         self._wall_ns = wall_ns
         self._on_commit = on_commit
+        # With a shared subscription the broker deals the messages out among all workers.
+        self._subscription = f"$share/{SHARE_GROUP}/" if shared else ""
         self._stopping = asyncio.Event()
         self._listening: set[Lane] = set()
 
@@ -97,7 +102,7 @@ class Worker:
         )
         try:
             await connection.open()
-            await connection.subscribe(topics.up_any_device(lane))
+            await connection.subscribe(self._subscription + topics.up_any_device(lane))
             self._listening.add(lane)
             if self._listening == set(Lane):
                 await self._announce(connection)

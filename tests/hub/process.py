@@ -34,12 +34,16 @@ class HubProcess:
         self._broker = broker
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         """Start it; it announces itself at the broker when it is ready."""
+        self._process = self.spawn("run", *options)
+
+    def spawn(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        """A process of `koffert hub` on this hub's settings, which the caller ends."""
         program = "from koffert_cli.main import main; main()"
         with (self._folder / "hub.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", program, "hub", "run", "--config", str(self.config)],
+            return subprocess.Popen(
+                [sys.executable, "-c", program, "hub", *arguments, "--config", str(self.config)],
                 stdout=log,
                 stderr=log,
             )

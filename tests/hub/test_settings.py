@@ -17,7 +17,7 @@ def write(folder: Path, text: str) -> Path:
 def test_the_example_is_a_settings_file(root: Path) -> None:
     settings = load_settings(root / "config" / "hub.example.toml")
     assert settings.database_url == "sqlite:////var/lib/koffert/hub/hub.sqlite"
-    endpoint = settings.broker.endpoint(Lane.ALARM)
+    endpoint = settings.broker.endpoints()[Lane.ALARM]
     assert (endpoint.client_id, endpoint.port) == ("hub-alarm", 8884)
     assert endpoint.tls is not None
 
@@ -26,7 +26,7 @@ def test_relative_paths_start_at_the_file(tmp_path: Path) -> None:
     path = write(tmp_path, 'data_dir = "d"\ncentre = "c"\n[broker]\nport = 1883\n')
     settings = load_settings(path)
     assert settings.data_dir == tmp_path / "d"
-    assert settings.broker.endpoint(Lane.BULK).tls is None
+    assert settings.broker.endpoints()[Lane.BULK].tls is None
 
 
 @pytest.mark.parametrize(
