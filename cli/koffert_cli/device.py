@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from koffert_cli.device_report import (
+    ENFORCEMENT,
     box_lines,
     box_table,
     checklist_lines,
@@ -19,13 +21,14 @@ from koffert_cli.device_report import (
     write_png,
 )
 from koffert_cli.hub_options import CONFIG, hub_settings
-from koffert_cli.output import CommandGroup, UserError, json_option, print_json
+from koffert_cli.output import EXIT_FAILED, CommandGroup, UserError, json_option, print_json
 from koffert_hub import registry
 from koffert_hub.database import open_database, reading
 from koffert_hub.loans import EndReason
 from koffert_hub.provisioning import fleet, tokens
-from koffert_hub.provisioning.ceremony import pki_of
+from koffert_hub.provisioning.ceremony import broker_pid_file, pki_of
 from koffert_hub.provisioning.fleet import BoxInfo, Item
+from koffert_hub.provisioning.revocation import BrokerGate, Enforcement, revoke_device
 from koffert_hub.registry import RegistryError
 from koffert_hub.times import to_ms
 from koffert_wire.enrolment import EnrolmentCode
@@ -235,6 +238,41 @@ def reissue(
         return fleet.describe(connection, device)
 
     _show(_change(settings, hand_over), as_json=as_json)
+
+
+@device.command()
+@CONFIG
+@_DEVICE
+@click.option("--lost", is_flag=True, help="It was lost or stolen: its loan ends as well.")
+@json_option
+def revoke(config: Path, device: str, *, lost: bool, as_json: bool) -> None:
+    """Shut a box out, at once and also while it is connected; its screen is locked when it hears of it."""
+    settings = hub_settings(config)
+    provisioning = _provisioning(settings)
+    now = datetime.now(UTC)
+
+    def shut_out(connection: sa.Connection) -> None:
+        if lost:
+            fleet.end_current_loan(connection, device, EndReason.LOST, now=now)
+        reason = "lost" if lost else "revoked"
+        revoke_device(connection, device, reason=reason, now=now)
+
+    _change(settings, shut_out)
+    engine = open_database(settings.database_url)
+    gate = BrokerGate(engine, pki_of(settings), provisioning, broker_pid_file(settings))
+    broker = asyncio.run(gate.shut(device, now))
+    engine.dispose()
+    if as_json:
+        print_json({"device": device, "state": "revoked", "broker": broker})
+    else:
+        click.echo(f"{device} is revoked. {ENFORCEMENT[broker]}")
+    if broker is Enforcement.NOT_CONFIRMED:
+        raise UserError(
+            "the broker was not seen to refuse the box",
+            probable_cause="it is stopping, or another process has its port",
+            next_step=f"koffert device revoke {device} --config {config}   (safe to repeat)",
+            exit_code=EXIT_FAILED,
+        )
 
 
 def _show(info: BoxInfo, *, as_json: bool) -> None:

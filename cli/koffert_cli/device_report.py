@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from koffert_hub.provisioning.fleet import BoxInfo, BoxState, Item
+from koffert_hub.provisioning.revocation import Enforcement
 from koffert_hub.times import from_ms
 from koffert_wire.enrolment import EnrolmentCode, in_groups
 from koffert_wire.private_files import replace_private
@@ -29,6 +30,13 @@ INSTRUCTIONS: dict[Item, str] = {
     Item.BATTERIES: "new batteries in the meters, the box charged",
     Item.METER_MEMORIES: "the meters' own memories are cleared",
     Item.WIPED: "koffert agent wipe has run on the box and found nothing",
+}
+
+# What a revocation has come to at the broker.
+ENFORCEMENT: dict[Enforcement, str] = {
+    Enforcement.IN_FORCE: "The broker refuses it, and its link has been ended.",
+    Enforcement.BROKER_DOWN: "The broker is not running; it will refuse the box from its start on.",
+    Enforcement.NOT_CONFIRMED: "The hub takes nothing of it any more.",
 }
 
 

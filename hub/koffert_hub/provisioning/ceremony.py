@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from koffert_hub.broker_config import BrokerConfig, broker_acl, broker_conf
 from koffert_hub.database import open_database
-from koffert_hub.database import reading as open_reading
 from koffert_hub.provisioning import crl
 from koffert_hub.provisioning.pki import Pki, create_authority, renew_certificates
 from koffert_hub.settings import ProvisioningSettings, Settings
@@ -70,11 +69,9 @@ def renew_list(settings: Settings, now: datetime) -> bool:
         return False
     engine = open_database(settings.database_url)
     try:
-        with open_reading(engine) as connection:
-            revoked = crl.revoked_certificates(connection, now)
+        crl.publish(engine, pki, now)
     finally:
         engine.dispose()
-    crl.write_list(pki, revoked, now)
     return True
 
 

@@ -5,9 +5,11 @@ When mosquitto reads a list anew it keeps the old one too, and OpenSSL takes whi
 later, to the second: two lists of the same second would leave the older one in force.
 """
 
+import fcntl
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import sqlalchemy as sa
 from cryptography import x509
 
 from koffert_hub.authority import Revoked
+from koffert_hub.database import reading
 from koffert_hub.provisioning.pki import Pki
 from koffert_hub.provisioning.tables import device_certificate
 from koffert_hub.times import from_ms, to_ms
@@ -27,6 +30,18 @@ RENEW_AFTER = timedelta(days=1)
 _BACKDATED = timedelta(hours=1)
 _SECOND = timedelta(seconds=1)
 _BROKER_PROGRAM = "mosquitto"
+
+
+def publish(engine: sa.Engine, pki: Pki, now: datetime, *, also: Iterable[Revoked] = ()) -> None:
+    """Write the list as the database has it, with `also` on top; call it after the commit.
+
+    Reading and writing happen under one lock, so that of two processes the later one never takes back
+    what the other has just published.
+    """
+    with _lock(pki.folder / "crl.lock"):
+        with reading(engine) as connection:
+            revoked = revoked_certificates(connection, now)
+        write_list(pki, [*revoked, *also], now)
 
 
 def write_list(pki: Pki, revoked: Iterable[Revoked], now: datetime) -> None:
@@ -75,6 +90,16 @@ def tell_broker(pid_file: Path) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _read(path: Path) -> x509.CertificateRevocationList | None:

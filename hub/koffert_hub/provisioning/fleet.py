@@ -52,7 +52,9 @@ class BoxInfo(Struct, frozen=True):
     state_followed: bool | None
 
 
-class _LastLoan(Struct, frozen=True):
+class LastLoan(Struct, frozen=True):
+    """The loan of a box that goes on, else its newest; and what is open of its check list."""
+
     id: str
     patient: str
     state: LoanState
@@ -81,7 +83,7 @@ def describe(connection: sa.Connection, device: str) -> BoxInfo:
     if announced is None:
         raise RegistryError(f"no box {device}")
     registered = registry.devices(connection, [device]).get(device)
-    loan = _last_loan(connection, device)
+    loan = last_loan(connection, device)
     return BoxInfo(
         device=device,
         label=announced.label,
@@ -124,18 +126,26 @@ def give_back(
     reason: EndReason = EndReason.RETURNED,
 ) -> BoxInfo:
     """End the loan of a box if it goes on, and note what has been done with it; raises RegistryError."""
-    loan = _last_loan(connection, device)
+    loan = end_current_loan(connection, device, reason, now=now)
     if loan is None:
         raise RegistryError(f"{device} was never lent")
-    if loan.state is not LoanState.ENDED:
-        registry.end_loan(connection, loan.id, reason, now_ms=to_ms(now))
-        desire(connection, device, loan=None, now=now)
     for item in set(done) & set(loan.open_items):
         connection.execute(checklist.insert().values(loan=loan.id, item=item, done_ms=to_ms(now)))
     return describe(connection, device)
 
 
-def _last_loan(connection: sa.Connection, device: str) -> _LastLoan | None:
+def end_current_loan(
+    connection: sa.Connection, device: str, reason: EndReason, *, now: datetime
+) -> LastLoan | None:
+    """End the loan of a box if one goes on; returns its last loan."""
+    loan = last_loan(connection, device)
+    if loan is not None and loan.state is not LoanState.ENDED:
+        registry.end_loan(connection, loan.id, reason, now_ms=to_ms(now))
+        desire(connection, device, loan=None, now=now)
+    return loan
+
+
+def last_loan(connection: sa.Connection, device: str) -> LastLoan | None:
     """The loan that goes on, else the newest one."""
     loan = tables.loan
     row = connection.execute(
@@ -149,12 +159,12 @@ def _last_loan(connection: sa.Connection, device: str) -> _LastLoan | None:
     done = set(
         connection.execute(sa.select(checklist.c.item).where(checklist.c.loan == row.id)).scalars()
     )
-    return _LastLoan(
+    return LastLoan(
         row.id, row.patient, LoanState(row.state), [item for item in Item if item not in done]
     )
 
 
-def _state(registered: registry.Device | None, loan: _LastLoan | None) -> BoxState:
+def _state(registered: registry.Device | None, loan: LastLoan | None) -> BoxState:
     if registered is None:
         return BoxState.ANNOUNCED
     if registered.state is DeviceState.REVOKED:

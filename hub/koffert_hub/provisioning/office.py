@@ -59,11 +59,10 @@ class Office(Struct, frozen=True):
         now = self.now()
         with self.engine.begin() as connection:
             outcome = redeem(connection, self.authority, request.token, key, now)
-            revoked = crl.revoked_certificates(connection, now)
         if isinstance(outcome, Refusal):
             return Refused(outcome)
         if outcome.superseded:
-            crl.write_list(self.pki, revoked, now)
+            crl.publish(self.engine, self.pki, now)
             crl.tell_broker(self.broker_pid_file)
         return self._reply(outcome, exchange_key)
 
