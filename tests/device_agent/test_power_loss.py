@@ -19,7 +19,7 @@ from koffert_wire.envelope import Sealed
 from koffert_wire.topics import Lane
 
 QUOTA = Quota(8 * 1024 * 1024, 512 * 1024)
-CUTS = 110  # per fate; the full form in tests/faults runs thousands
+CUTS, MANY_CUTS = 110, 600  # per fate
 COMMITS = 60
 EPOCH = b"e" * 16
 
@@ -68,6 +68,8 @@ class Cut:
             self.undecided = set(self.random.sample(sorted(self.promised), 1))
             store.release(self.undecided, EPOCH, 1)
             self.released |= self.undecided
+        if self.random.random() < 0.1:
+            store.tidy(2, keep_released_ns=1)
 
     def after(self) -> OutboxStore:
         """The outbox as the next start finds it."""
@@ -86,6 +88,12 @@ class Cut:
         return self._folder / state / "o.sqlite3"
 
 
+@pytest.fixture(autouse=True)
+def checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the power go during checkpoints too, every few commits."""
+    monkeypatch.setattr("koffert_agent.outbox.database._CHECKPOINT_PAGES", 40)
+
+
 @pytest.fixture
 def normal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Open outboxes as other gateways do."""
@@ -99,14 +107,17 @@ def normal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("fate", Fate)
-def test_no_promised_row_is_lost(tmp_path: Path, fate: Fate) -> None:
+@pytest.mark.parametrize(
+    "cuts", [CUTS, pytest.param(MANY_CUTS, marks=[pytest.mark.slow, pytest.mark.timeout(300)])]
+)
+def test_no_promised_row_is_lost(tmp_path: Path, fate: Fate, cuts: int) -> None:
     promised = 0
-    for seed in range(CUTS):
+    for seed in range(cuts):
         cut = Cut(tmp_path, seed, fate)
         cut.run()
         assert not cut.lost(), f"seed {seed}"
         promised += len(cut.promised)
-    assert promised > CUTS * 10
+    assert promised > cuts * 10
 
 
 @pytest.mark.usefixtures("normal")
