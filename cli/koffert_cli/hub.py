@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from pathlib import Path
 
 import click
 
 from koffert_cli.hub_options import CONFIG, hub_settings, load_hub_settings
 from koffert_cli.output import CommandGroup, UserError, json_option, print_json
+from koffert_hub.backup import BackupError, back_up, restore
 from koffert_hub.database import open_database
 from koffert_hub.erasure import erase_patient
+from koffert_hub.projector import rebuild as rebuild_time_series
 from koffert_hub.quarantine import held
 from koffert_hub.quarantine import requeue as requeue_items
 from koffert_hub.registry import RegistryError
-from koffert_hub.setup import initialise, wall_ms
+from koffert_hub.setup import initialise, new_epoch, wall_ms
 from koffert_hub.status import read_status
 from koffert_hub.time_series.opening import open_time_series
 
@@ -125,6 +128,74 @@ def requeue(config: Path, items: tuple[int, ...], *, as_json: bool) -> None:
         print_json(outcome)
     else:
         click.echo(f"{outcome.stored} stored, {outcome.still_held} still held")
+
+
+@hub.command()
+@CONFIG
+@click.argument("folder", type=click.Path(path_type=Path))
+@json_option
+def backup(config: Path, folder: Path, *, as_json: bool) -> None:
+    """Copy database and keys to the new FOLDER; the hub may run. Keep it as safe as the hub."""
+    try:
+        sequence = back_up(hub_settings(config), folder)
+    except BackupError as error:
+        raise UserError(str(error)) from error
+    if as_json:
+        print_json({"log_records": sequence})
+    else:
+        click.echo(f"Everything up to record {sequence} is in {folder}")
+
+
+@hub.command(name="restore")
+@CONFIG
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--replica",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The emergency centre's copy of this hub's log: the records after the backup come from it.",
+)
+@json_option
+def restore_command(config: Path, folder: Path, replica: Path | None, *, as_json: bool) -> None:
+    """Put the backup in FOLDER in place of a hub that is gone, under a new epoch."""
+    try:
+        restored = restore(
+            load_hub_settings(config), folder, new_epoch(), replica=replica, now_ms=wall_ms()
+        )
+    except BackupError as error:
+        raise UserError(str(error)) from error
+    if as_json:
+        print_json(restored)
+    else:
+        click.echo(
+            f"Bodies up to record {restored.complete_to}; the boxes send the later ones again"
+        )
+
+
+@hub.command()
+@CONFIG
+@click.argument("projection", type=click.Choice(["time-series"]))
+@json_option
+def rebuild(config: Path, projection: str, *, as_json: bool) -> None:
+    """Drop a PROJECTION and make it again from the log; stop the hub first."""
+    settings = hub_settings(config)
+    engine = open_database(settings.database_url)
+    time_series = open_time_series(settings, engine)
+    total = read_status(settings).log_records
+    with click.progressbar(length=total, label=projection, file=sys.stderr) as bar:
+        done = 0
+
+        def progress(sequence: int) -> None:
+            nonlocal done
+            bar.update(sequence - done)
+            done = sequence
+
+        readings = rebuild_time_series(engine, time_series, progress)
+    time_series.close()
+    engine.dispose()
+    if as_json:
+        print_json({"readings": readings, "log_records": total})
+    else:
+        click.echo(f"{readings} readings")
 
 
 @hub.group()

@@ -1,0 +1,139 @@
+"""Backup of a running hub, and restoring one: the log goes on under a new epoch.
+
+A backup holds the registry, log and bodies up to a record m. What the log had after m comes back from the
+emergency centre's replica, so no record is ever lost or numbered twice; the bodies after m come back from the
+boxes, which keep released transmissions for a week and send again what was receipted after m.
+"""
+
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import sqlalchemy as sa
+from msgspec import Struct
+
+from koffert_hub.database import open_database
+from koffert_hub.database import reading as open_reading
+from koffert_hub.log_record import SignedHead
+from koffert_hub.log_verify import LogPosition, LogRow, check_row
+from koffert_hub.migrations import migrate
+from koffert_hub.settings import Settings
+from koffert_hub.transmission_log import (
+    copy_rows,
+    keep_signed_head,
+    open_epoch,
+    position,
+    rows_after,
+    signed_heads,
+)
+
+DATABASE_FILE = "hub.sqlite"
+# All else in the data folder is keys and certificates, which keep their modes.
+_NOT_DATABASES = shutil.ignore_patterns("*.sqlite*")
+_ROWS_PER_TRANSACTION = 10_000
+
+
+class BackupError(Exception):
+    """The backup cannot be made or restored here; nothing was changed."""
+
+
+class Restored(Struct, frozen=True):
+    """Where a restored hub stands: bodies up to `complete_to`, records up to `log_records`."""
+
+    complete_to: int
+    log_records: int
+    cites: str | None
+
+
+def back_up(settings: Settings, folder: Path) -> int:
+    """Copy the embedded database and the keys to a new folder while the hub runs; returns the last record."""
+    source = _database_file(settings)
+    if folder.exists():
+        raise BackupError(f"{folder} is there already")
+    folder.mkdir(mode=0o700)
+    shutil.copytree(settings.data_dir, folder, ignore=_NOT_DATABASES, dirs_exist_ok=True)
+    target = folder / DATABASE_FILE
+    with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(target)) as copy:
+        live.backup(copy)
+        (sequence,) = copy.execute("SELECT sequence FROM log_state").fetchone()
+    target.chmod(0o600)
+    return int(sequence)
+
+
+def restore(
+    settings: Settings, folder: Path, epoch: bytes, *, replica: Path | None, now_ms: int
+) -> Restored:
+    """Put a backup in place of a hub that is gone and start a new epoch; raises BackupError."""
+    target = _database_file(settings)
+    if target.exists():
+        raise BackupError(f"{target} is there: move it away first")
+    if not (folder / DATABASE_FILE).is_file():
+        raise BackupError(f"no backup in {folder}")
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.copytree(folder, settings.data_dir, ignore=_NOT_DATABASES, dirs_exist_ok=True)
+    shutil.copyfile(folder / DATABASE_FILE, target)
+    for stale in settings.data_dir.glob(f"{settings.time_series_path.name}*"):
+        stale.unlink()  # it may know records that are gone; it is made again from the bodies
+    engine = open_database(settings.database_url)
+    try:
+        return _go_on(engine, epoch, replica, now_ms)
+    except BackupError:
+        target.unlink()
+        raise
+    finally:
+        engine.dispose()
+
+
+def _go_on(engine: sa.Engine, epoch: bytes, replica: Path | None, now_ms: int) -> Restored:
+    migrate(engine)
+    with open_reading(engine) as connection:
+        complete_to = position(connection).sequence
+    if replica is not None:
+        _fetch_records(engine, replica)
+    with engine.begin() as connection:
+        newest = signed_heads(connection)[-1:]
+        cites = f"{newest[0].sequence}:{newest[0].head.hex()}" if newest else None
+        open_epoch(connection, epoch, now_ms=now_ms, cites=cites, complete_to=complete_to)
+        return Restored(complete_to, position(connection).sequence, cites)
+
+
+def _fetch_records(engine: sa.Engine, replica: Path) -> None:
+    """Append what the replica holds after our last record; it must continue our chain."""
+    source = open_database(f"sqlite:///{replica}")
+    try:
+        while True:
+            with open_reading(engine) as connection:
+                here = position(connection)
+            with open_reading(source) as connection:
+                rows = list(rows_after(connection, here.sequence, _ROWS_PER_TRANSACTION))
+                heads = signed_heads(connection)
+            if not rows:
+                _keep(engine, heads)
+                return
+            _check(here, rows)
+            with engine.begin() as connection:
+                copy_rows(connection, rows)
+    finally:
+        source.dispose()
+
+
+def _check(here: LogPosition, rows: Sequence[LogRow]) -> None:
+    for row in rows:
+        fault = check_row(here, row)
+        if fault is not None:
+            raise BackupError(f"the replica does not continue this log: record {row.sequence}")
+        here = LogPosition(row.sequence, row.head)
+
+
+def _keep(engine: sa.Engine, heads: Sequence[SignedHead]) -> None:
+    with engine.begin() as connection:
+        for head in heads:
+            keep_signed_head(connection, head)
+
+
+def _database_file(settings: Settings) -> Path:
+    if settings.database is not None:
+        raise BackupError("this hub's database is not embedded: use pg_dump and pg_restore")
+    return settings.data_dir / DATABASE_FILE
