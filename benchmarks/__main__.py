@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 # In the order of `docs/benchmarks.md`; a module of the same name (with _ for -) holds each.
-NAMES = ("ingest", "latency", "decode")
+NAMES = ("ingest", "latency", "decode", "outbox", "footprint")
 
 
 def main() -> int:

@@ -63,10 +63,15 @@ class AgentProcess:
             await self._process.wait()
 
     @property
+    def pid(self) -> int:
+        """The running process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def peak_memory_mb(self) -> float:
         """The most that the process has held (VmHWM)."""
-        assert self._process is not None
-        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
     async def stop(self) -> int:

@@ -20,7 +20,7 @@ from koffert_wire.envelope import Payload, authenticate, open_body, parse_payloa
 from koffert_wire.errors import Reason
 from koffert_wire.identifiers import uuid7
 from koffert_wire.messages import Message, Mode, Reading
-from koffert_wire.mqtt import Endpoint, Incoming, MqttConnection
+from koffert_wire.mqtt import Endpoint, Incoming, MqttConnection, MqttError
 from koffert_wire.topics import DownKind, Lane
 
 DEVICE = "box-1"
@@ -133,9 +133,9 @@ class HubDouble:
         return [payload.header.kind for payload in self.arrived]
 
     async def start(self) -> None:
-        """Connect, listen to all lanes, and say that the hub is here."""
-        self._connection = MqttConnection(self._endpoint, on_message=self._take)
-        await self._connection.open()
+        """Connect as soon as the broker lets us, listen to all lanes, and say that the hub is here."""
+        async with asyncio.timeout(DEADLINE_S):
+            self._connection = await self._connect()
         await self._connection.subscribe(*(topics.up_any_device(lane) for lane in Lane))
         state = downlink.encode_hub_state(HubState(self.epoch, 1, self.began_at))
         await self._connection.publish(topics.HUB_STATE, state, retain=True)
@@ -151,6 +151,14 @@ class HubDouble:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    async def _connect(self) -> MqttConnection:
+        while True:
+            connection = MqttConnection(self._endpoint, on_message=self._take)
+            with contextlib.suppress(MqttError):
+                await connection.open()
+                return connection
+            await asyncio.sleep(0.05)
 
     def _take(self, incoming: Incoming) -> None:
         payload = parse_payload(incoming.payload)

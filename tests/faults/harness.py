@@ -90,7 +90,7 @@ class BoxUnderFaults:
             self._proxy = await stack.enter_async_context(ChaosProxy(self._broker.device_port))
             oximeter = await stack.enter_async_context(SimulatedOximeter("contec-v7"))
             self._hub = HubDouble(self._broker.hub_endpoint())
-            await self._start_hub()
+            await self._hub.start()
             stack.push_async_callback(self._hub.stop)
             direct = self._broker.endpoint(DEVICE)
             through = Endpoint(direct.host, self._proxy.port, DEVICE, direct.tls)
@@ -151,13 +151,13 @@ class BoxUnderFaults:
         self._broker.mosquitto.kill()
         yield
         self._broker.mosquitto.start()
-        await self._start_hub()
+        await self._hub.start()
 
     @contextlib.asynccontextmanager
     async def _hub_killed(self) -> AsyncIterator[None]:
         await self._hub.stop()
         yield
-        await self._start_hub()
+        await self._hub.start()
 
     @contextlib.asynccontextmanager
     async def _link(self, conditions: Conditions) -> AsyncIterator[None]:
@@ -187,13 +187,6 @@ class BoxUnderFaults:
         await clone.close()
 
     # -- the parts --------------------------------------------------------------------------------
-
-    async def _start_hub(self) -> None:
-        """As the real one does: again and again until the broker lets it in."""
-        while True:
-            with contextlib.suppress(MqttError):
-                return await self._hub.start()
-            await asyncio.sleep(0.05)
 
     def _command(self, settings: Path, acknowledgements: Path) -> list[str]:
         script = agent_under_test.__file__
