@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
-from tests.web.hub import PASSWORD, Hub, prepare_database
+from tests.web.hub import Hub, prepare_database
 
 from koffert_hub.registry import Role
 
@@ -74,17 +74,14 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def visit(context: BrowserContext, hub: Hub) -> Iterator[Visit]:
-    """Log in and open a page; what the page's scripts complain of fails the test."""
+    """Open a page in a session; what the page's scripts complain of fails the test."""
     complaints: list[str] = []
 
     def open_page(path: str = "/", role: Role = Role.NURSE) -> Page:
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(f"{hub.url}/login?to={path}")
-        page.fill("#username", role)
-        page.fill("#password", PASSWORD)
-        page.click(".primary")
-        page.wait_for_url(f"{hub.url}{path}*")
+        context.add_cookies([{"name": "koffert", "value": hub.session_token(role), "url": hub.url}])
+        page.goto(hub.url + path)
         return page
 
     yield open_page

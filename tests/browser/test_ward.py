@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from threading import Event, Thread
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 from tests.browser.conftest import Visit
-from tests.web.hub import Hub
+from tests.web.hub import PASSWORD, Hub
 
+from koffert_hub.registry import Role
 from koffert_hub.web.alerts import Priority
 
 # Issue limits, in ms: a change within two seconds of the measurement, staleness within five of silence.
@@ -216,3 +217,38 @@ def test_a_name_that_is_markup_is_shown_as_it_is_written(hub: Hub, visit: Visit,
     expect(page.locator("h1")).to_have_text(f"{name} 1")
     expect(page.locator("#alerts .cause")).to_have_text(f"Grunn {name}")
     assert page.evaluate("window.harm") is None
+
+
+def test_a_nurse_logs_in_and_out(
+    hub: Hub, context: BrowserContext, keep: Callable[..., None]
+) -> None:
+    page = context.new_page()
+    page.goto(hub.url)
+    keep(page)
+    page.fill("#username", Role.NURSE)
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("#connection")).to_have_attribute("data-state", "connected")
+    page.click(".person")
+    page.click("text=Logg ut")
+    page.go_back()
+    page.reload()
+    expect(page.locator("#password")).to_be_visible()
+
+
+def test_more_tabs_than_the_browser_has_connections_are_all_live(
+    hub: Hub, visit: Visit, context: BrowserContext
+) -> None:
+    hub.admit("Testpasient 1")
+    pages = [visit()]
+    for _ in range(7):
+        pages.append(context.new_page())
+        pages[-1].goto(f"{hub.url}/patients/p-1")
+    with _measuring(hub, "Testpasient 1"):
+        for page in pages[1:]:
+            expect(page.locator("#now")).to_have_attribute("data-state", "live")
+        expect(_row(pages[0], "p-1")).to_have_attribute("data-state", "live")
+        # The tab that opened the stream may go; the others stay live.
+        pages[0].close()
+        pages[1].wait_for_timeout(5000)
+        expect(pages[7].locator("#now")).to_have_attribute("data-state", "live", timeout=1)

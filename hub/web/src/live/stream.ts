@@ -1,16 +1,20 @@
 import type { WardAlert } from "../model/alert.ts";
 import type { LiveRow } from "../model/row.ts";
 
-/** What the page hears from the hub. */
-export interface StreamHandlers {
-  readonly onSnapshot: (rows: readonly LiveRow[], serverMs: number) => void;
-  readonly onReading: (row: LiveRow) => void;
+/** One thing that the hub says, or that is said of the stream itself. */
+export type StreamMessage =
+  | { readonly kind: "snapshot"; readonly rows: readonly LiveRow[] }
+  | { readonly kind: "reading"; readonly row: LiveRow }
   /** Every open alert, whenever one changes. */
-  readonly onAlerts: (alerts: readonly WardAlert[]) => void;
-  readonly onHeartbeat: (serverMs: number) => void;
+  | { readonly kind: "alerts"; readonly alerts: readonly WardAlert[] }
+  | { readonly kind: "heartbeat"; readonly serverMs: number }
   /** The hub refused the stream; perhaps the session has ended. */
-  readonly onRefused: () => void;
-}
+  | { readonly kind: "refused" };
+
+export type OnMessage = (message: StreamMessage) => void;
+
+/** Where the hub speaks. */
+export const LIVE_URL = "/api/v1/live";
 
 /** Wait between a refused or dead stream and the next try; jitter keeps a ward's screens apart. */
 const RETRY_FLOOR_MS = 1000;
@@ -21,15 +25,15 @@ const DEAD_AFTER_MS = 10_000;
 /** The live stream of the ward; opens itself again, and takes up after the last event that it has. */
 export class LiveStream {
   readonly #url: string;
-  readonly #handlers: StreamHandlers;
+  readonly #onMessage: OnMessage;
   #source: EventSource | null = null;
   #lastId = "";
-  #retry: number | undefined;
-  #deadline: number | undefined;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #deadline: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(url: string, handlers: StreamHandlers) {
+  constructor(url: string, onMessage: OnMessage) {
     this.#url = url;
-    this.#handlers = handlers;
+    this.#onMessage = onMessage;
   }
 
   open(): void {
@@ -38,29 +42,30 @@ export class LiveStream {
     const source = new EventSource(this.#url + after);
     this.#source = source;
     source.addEventListener("snapshot", (event) => {
-      const { rows, server_ms } = this.#take(event) as { rows: LiveRow[]; server_ms: number };
-      this.#handlers.onSnapshot(rows, server_ms);
+      const { rows } = this.#take(event) as { rows: LiveRow[] };
+      this.#onMessage({ kind: "snapshot", rows });
     });
     source.addEventListener("reading", (event) => {
-      this.#handlers.onReading(this.#take(event) as LiveRow);
+      this.#onMessage({ kind: "reading", row: this.#take(event) as LiveRow });
     });
     source.addEventListener("alerts", (event) => {
-      this.#handlers.onAlerts(this.#take(event) as WardAlert[]);
+      this.#onMessage({ kind: "alerts", alerts: this.#take(event) as WardAlert[] });
     });
     source.addEventListener("heartbeat", (event) => {
-      this.#handlers.onHeartbeat((this.#take(event) as { server_ms: number }).server_ms);
+      const { server_ms: serverMs } = this.#take(event) as { server_ms: number };
+      this.#onMessage({ kind: "heartbeat", serverMs });
     });
     source.addEventListener("error", () => {
       if (source.readyState !== EventSource.CLOSED) return;
-      this.#handlers.onRefused();
+      this.#onMessage({ kind: "refused" });
       this.#openLater();
     });
     this.#expectLife();
   }
 
   close(): void {
-    window.clearTimeout(this.#retry);
-    window.clearTimeout(this.#deadline);
+    clearTimeout(this.#retry);
+    clearTimeout(this.#deadline);
     this.#source?.close();
     this.#source = null;
   }
@@ -72,13 +77,13 @@ export class LiveStream {
   }
 
   #expectLife(): void {
-    window.clearTimeout(this.#deadline);
-    this.#deadline = window.setTimeout(() => this.open(), DEAD_AFTER_MS);
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => this.open(), DEAD_AFTER_MS);
   }
 
   #openLater(): void {
     this.close();
     const waitMs = RETRY_FLOOR_MS + Math.random() * RETRY_SPREAD_MS;
-    this.#retry = window.setTimeout(() => this.open(), waitMs);
+    this.#retry = setTimeout(() => this.open(), waitMs);
   }
 }

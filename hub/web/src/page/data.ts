@@ -4,6 +4,8 @@ import type { Texts } from "../format/text.ts";
 export interface PageData {
   readonly locale: string;
   readonly texts: Texts;
+  /** The address of the worker that holds the stream. */
+  readonly worker: string;
   /** Must come back with every request that changes something. */
   readonly csrf: string;
 }

@@ -1,11 +1,12 @@
 import { Formats } from "../format/moment.ts";
 import { type Texts, text } from "../format/text.ts";
-import { LiveStream } from "../live/stream.ts";
+import { connect } from "../live/connect.ts";
+import type { StreamMessage } from "../live/stream.ts";
 import type { WardAlert } from "../model/alert.ts";
 import { ServerClock } from "../model/clock.ts";
 import type { LiveRow } from "../model/row.ts";
 import { HeartbeatWatch, type Moment } from "../model/watch.ts";
-import { element, setState, setText, within } from "./data.ts";
+import { type PageData, element, setState, setText, within } from "./data.ts";
 import { leaveIfLoggedOut } from "./session.ts";
 
 /** How often ages and silence are looked at: a quarter of the second in which they change. */
@@ -23,33 +24,22 @@ export interface Listener {
 /** The page's link with the hub: the stream, the hub's time, and the bar that says when either is gone. */
 export class HubLink {
   readonly #texts: Texts;
+  readonly #workerUrl: string;
   readonly #formats: Formats;
   readonly #listener: Listener;
   readonly #clock = new ServerClock();
   readonly #watch = new HeartbeatWatch();
   #lastBeatServerMs: number | null = null;
 
-  constructor(texts: Texts, formats: Formats, listener: Listener) {
-    this.#texts = texts;
+  constructor(data: PageData, formats: Formats, listener: Listener) {
+    this.#texts = data.texts;
+    this.#workerUrl = data.worker;
     this.#formats = formats;
     this.#listener = listener;
   }
 
   open(): void {
-    new LiveStream("/api/v1/live", {
-      onSnapshot: (rows, serverMs) => {
-        this.#clock.observe(serverMs, performance.now());
-        this.#listener.onSnapshot(rows);
-        this.tick();
-      },
-      onReading: (row) => this.#listener.onReading(row),
-      onAlerts: (alerts) => {
-        this.#listener.onAlerts(alerts);
-        this.tick();
-      },
-      onHeartbeat: (serverMs) => this.#takeHeartbeat(serverMs),
-      onRefused: () => void leaveIfLoggedOut(),
-    }).open();
+    connect(this.#workerUrl, (message) => this.#take(message));
     window.setInterval(() => this.tick(), TICK_MS);
     // A page that was hidden, asleep or kept for "back" must be right in its first frame.
     for (const event of ["visibilitychange", "resume"]) {
@@ -75,12 +65,23 @@ export class HubLink {
     this.#listener.onTick(nowMs, connected);
   }
 
+  #take(message: StreamMessage): void {
+    if (message.kind === "reading") {
+      this.#listener.onReading(message.row);
+      return;
+    }
+    if (message.kind === "snapshot") this.#listener.onSnapshot(message.rows);
+    if (message.kind === "alerts") this.#listener.onAlerts(message.alerts);
+    if (message.kind === "heartbeat") this.#takeHeartbeat(message.serverMs);
+    if (message.kind === "refused") void leaveIfLoggedOut();
+    this.tick();
+  }
+
   #takeHeartbeat(serverMs: number): void {
     const moment = now();
     this.#watch.beat(moment);
     this.#lastBeatServerMs = serverMs;
     this.#clock.observe(serverMs, moment.monotonicMs);
-    this.tick();
   }
 
   #show(connected: boolean): void {

@@ -27,7 +27,7 @@ export class PatientPage {
     this.#data = data;
     this.#formats = new Formats(data.locale);
     this.#alerts = new AlertList(data.texts, this.#formats, (alert) => void acknowledge(alert, data));
-    this.#link = new HubLink(data.texts, this.#formats, {
+    this.#link = new HubLink(data, this.#formats, {
       onSnapshot: (rows) => this.#takeSnapshot(rows),
       onReading: (row) => this.#takeReading(row),
       onAlerts: (alerts) => this.#alerts.take(byPatient(alerts).get(data.patient) ?? []),

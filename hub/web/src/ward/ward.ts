@@ -42,7 +42,7 @@ export class Ward {
       onReleased: () => this.#arrange(),
     });
     this.#filters = new FilterBar(data.texts, () => this.#link.tick());
-    this.#link = new HubLink(data.texts, this.#formats, {
+    this.#link = new HubLink(data, this.#formats, {
       onSnapshot: (rows) => this.#takeSnapshot(rows),
       onReading: (row) => this.#takeReading(row),
       onAlerts: (alerts) => this.#takeAlerts(alerts),
