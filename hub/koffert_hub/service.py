@@ -6,20 +6,22 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import sqlalchemy as sa
 import uvicorn
+from fastapi import FastAPI
 
 from koffert_hub.database import open_database
 from koffert_hub.database import reading as open_reading
 from koffert_hub.intake import Batch, Intake
 from koffert_hub.keys import HubKeys, load_keys
 from koffert_hub.live import LiveFeed
+from koffert_hub.metrics import Counts, MetricsApp
 from koffert_hub.projector import POLL_MS, Projector
 from koffert_hub.provisioning.service import provisioning
 from koffert_hub.register_server import RegisterServer
-from koffert_hub.settings import Settings, WebSettings
+from koffert_hub.settings import MetricsSettings, Settings, WebSettings
 from koffert_hub.setup import wall_ms
 from koffert_hub.stopping import first_of, stop_signals
 from koffert_hub.time_series import TimeSeries
@@ -77,35 +79,44 @@ async def _run(
     projector = Projector(engine, time_series, live, keys.log, clock_ms=wall_ms, poll_ms=poll_ms)
     register = _register(settings, engine, keys)
 
-    def committed(_batch: Batch) -> None:
+    counts = Counts()
+
+    def committed(batch: Batch) -> None:
+        counts.add(batch)
         projector.wake()
         if register is not None:
             register.wake()
 
     worker = _worker(settings, engine, keys, committed) if ingest else None
-    server = None
+    servers: list[_Server] = []
     if settings.web is not None:
-        server = _web_server(settings.web, _services(settings, engine, live, time_series))
+        app = create_app(_services(settings, engine, live, time_series))
+        servers.append(_server(app, settings.web))
+    if settings.metrics is not None:
+        listening = (lambda: worker.is_listening) if worker else (lambda: True)
+        servers.append(
+            _server(MetricsApp(counts, engine, time_series, listening), settings.metrics)
+        )
     async with (
         register.serving() if register else contextlib.nullcontext(),
         provisioning(settings, engine),
     ):
-        await _until_stopped(worker, projector, server)
+        await _until_stopped(worker, projector, servers)
 
 
 async def _until_stopped(
-    worker: Worker | None, projector: Projector, server: "_Server | None"
+    worker: Worker | None, projector: Projector, servers: "Sequence[_Server]"
 ) -> None:
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(projector.run(), name="projector")]
         if worker is not None:
             running.append(tasks.create_task(worker.run(), name="ingest"))
-        if server is not None:
+        for server in servers:
             tasks.create_task(server.serve(), name="web")
         with stop_signals() as stop:
             await first_of(stop.wait(), *running)
         _LOG.info("stopping")
-        if server is not None:
+        for server in servers:
             server.should_exit = True
         if worker is not None:
             worker.stop()
@@ -158,11 +169,11 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _web_server(web: WebSettings, services: WebServices) -> _Server:
+def _server(app: FastAPI | MetricsApp, where: WebSettings | MetricsSettings) -> _Server:
     config = uvicorn.Config(
-        create_app(services),
-        host=web.host,
-        port=web.port,
+        app,
+        host=where.host,
+        port=where.port,
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -68,6 +68,13 @@ class ProvisioningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_o
     broker_pid_file: Path | None = None
 
 
+class MetricsSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where /metrics and /healthz are served."""
+
+    host: str = "127.0.0.1"
+    port: Port
+
+
 class InfluxSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An InfluxDB for the time series; the token stands in a file of its own."""
 
@@ -106,6 +113,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     provisioning: ProvisioningSettings | None = None
     database: str | None = None
     time_series: InfluxSettings | None = None
+    metrics: MetricsSettings | None = None
 
     @property
     def database_url(self) -> str:

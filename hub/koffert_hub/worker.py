@@ -75,6 +75,11 @@ class Worker:
                 for lane in Lane:
                     tasks.create_task(self._serve(lane, writer), name=f"ingest-{lane.value}")
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether every lane is connected."""
+        return self._listening == set(Lane)
+
     def stop(self) -> None:
         """Commit and answer what has arrived, then end."""
         self._stopping.set()
@@ -104,7 +109,7 @@ class Worker:
             await connection.open()
             await connection.subscribe(self._subscription + topics.up_any_device(lane))
             self._listening.add(lane)
-            if self._listening == set(Lane):
+            if self.is_listening:
                 await self._announce(connection)
             link.established()
             await self._until_stopped_or_lost(connection, inbox, lane, writer)
