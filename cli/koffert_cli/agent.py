@@ -10,6 +10,7 @@ import click
 
 from koffert_cli.agent_identity import enrol, set_loan
 from koffert_cli.agent_options import CONFIG, settings_of
+from koffert_cli.agent_wipe import wipe
 from koffert_cli.output import EXIT_FAILED, CommandGroup, UserError, json_option, print_json
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def agent() -> None:
 
 agent.add_command(enrol)
 agent.add_command(set_loan)
+agent.add_command(wipe)
 
 
 @agent.command()

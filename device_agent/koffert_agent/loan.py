@@ -38,5 +38,9 @@ def read_loan(data_dir: Path) -> CurrentLoan:
 
 def change_loan(data_dir: Path, loan: str | None) -> None:
     """Measure under this loan from the next start on; raises UnreadableLoan."""
-    revision = read_loan(data_dir).revision
-    replace_private(loan_file(data_dir), msgspec.json.encode(CurrentLoan(loan, revision)))
+    write_loan(data_dir, CurrentLoan(loan, read_loan(data_dir).revision))
+
+
+def write_loan(data_dir: Path, current: CurrentLoan) -> None:
+    """Keep what the hub has said, or what nobody may go back behind."""
+    replace_private(loan_file(data_dir), msgspec.json.encode(current))
