@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,35 +18,41 @@ from koffert_cli.device_report import (
     code_record,
     write_png,
 )
+from koffert_cli.device_work import (
+    ALL_ITEMS,
+    change,
+    look,
+    patient_choice,
+    provisioning_of,
+    reception,
+)
 from koffert_cli.hub_options import CONFIG, hub_settings
 from koffert_cli.output import EXIT_FAILED, CommandGroup, UserError, json_option, print_json
-from koffert_hub import registry
-from koffert_hub.database import open_database, reading
+from koffert_hub.database import open_database
 from koffert_hub.loans import EndReason
 from koffert_hub.provisioning import fleet, tokens
 from koffert_hub.provisioning.ceremony import broker_pid_file, pki_of
 from koffert_hub.provisioning.fleet import BoxInfo, Item
 from koffert_hub.provisioning.revocation import BrokerGate, Enforcement, revoke_device
-from koffert_hub.registry import RegistryError
-from koffert_hub.times import to_ms
 from koffert_wire.enrolment import EnrolmentCode
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from koffert_hub.settings import ProvisioningSettings, Settings
 
-_T = TypeVar("_T")
-
-ALL_ITEMS = "all"
 _LOAN_DAYS = 14  # how long the centre follows a patient after discharge
 
 _DEVICE = click.argument("device")
 _DONE = click.option(
     "--done",
-    type=click.Choice([*Item, ALL_ITEMS]),
+    type=click.Choice([*(item.value for item in Item if item is not Item.WIPED), ALL_ITEMS]),
     multiple=True,
     help="What has been done with the box; may be repeated.",
+)
+_WIPE_REPORT = click.option(
+    "--wipe-report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What `koffert agent wipe --report` has written: the box's proof that it is clean.",
 )
 _PATIENT = click.option("--patient", help="The pseudonymous key of a registered patient.")
 _NEW_PATIENT = click.option(
@@ -96,7 +100,7 @@ def add(
 ) -> None:
     """Announce a box and show the one-time code that `koffert agent enrol` takes."""
     settings = hub_settings(config)
-    provisioning = _provisioning(settings)
+    provisioning = provisioning_of(settings)
     now = datetime.now(UTC)
     lifetime = timedelta(hours=valid_hours)
 
@@ -108,7 +112,7 @@ def add(
             tokens.announce(connection, device, centre=centre, label=label, now=now)
         return tokens.mint(connection, device, now=now, lifetime=lifetime)
 
-    token = _change(settings, announce)
+    token = change(settings, announce)
     fingerprint = pki_of(settings).root_fingerprint()
     code = EnrolmentCode(provisioning.address, provisioning.port, token, fingerprint)
     if png is not None:
@@ -124,7 +128,7 @@ def add(
 @json_option
 def list_boxes(config: Path, *, as_json: bool) -> None:
     """Show all boxes: where each is in its life, and who has it."""
-    found = _read(hub_settings(config), fleet.boxes)
+    found = look(hub_settings(config), fleet.boxes)
     if as_json:
         for info in found:
             print_json(info)
@@ -138,7 +142,7 @@ def list_boxes(config: Path, *, as_json: bool) -> None:
 @json_option
 def show(config: Path, device: str, *, as_json: bool) -> None:
     """Show one box."""
-    info = _read(hub_settings(config), lambda connection: fleet.describe(connection, device))
+    info = look(hub_settings(config), lambda connection: fleet.describe(connection, device))
     if as_json:
         print_json(info)
     else:
@@ -157,7 +161,7 @@ def label(config: Path, device: str, words: str, *, as_json: bool) -> None:
         fleet.relabel(connection, device, words)
         return fleet.describe(connection, device)
 
-    _show(_change(hub_settings(config), relabel), as_json=as_json)
+    _show(change(hub_settings(config), relabel), as_json=as_json)
 
 
 @device.command()
@@ -172,19 +176,20 @@ def lend(
 ) -> None:
     """Lend a box that is ready to a patient."""
     settings = hub_settings(config)
-    choose = _patient(settings, patient, new_patient=new_patient)
+    choose = patient_choice(settings, patient, new_patient=new_patient)
 
     def lend_it(connection: sa.Connection) -> BoxInfo:
         fleet.lend(connection, device, choose(connection), now=datetime.now(UTC), days=days)
         return fleet.describe(connection, device)
 
-    _show(_change(settings, lend_it), as_json=as_json)
+    _show(change(settings, lend_it), as_json=as_json)
 
 
 @device.command(name="return")
 @CONFIG
 @_DEVICE
 @_DONE
+@_WIPE_REPORT
 @click.option(
     "--reason",
     type=click.Choice([reason.value for reason in EndReason]),
@@ -194,15 +199,17 @@ def lend(
 )
 @json_option
 def give_back(
-    config: Path, device: str, done: tuple[str, ...], reason: str, *, as_json: bool
+    config: Path,
+    device: str,
+    done: tuple[str, ...],
+    wipe_report: Path | None,
+    reason: str,
+    *,
+    as_json: bool,
 ) -> None:
     """End the loan of a box, and tick off what is done before it may be lent again."""
-    info = _change(
-        hub_settings(config),
-        lambda connection: fleet.give_back(
-            connection, device, _items(done), now=datetime.now(UTC), reason=EndReason(reason)
-        ),
-    )
+    receive = reception(device, done, wipe_report, EndReason(reason))
+    info = change(hub_settings(config), receive)
     if as_json:
         print_json(info)
     else:
@@ -216,28 +223,30 @@ def give_back(
 @_NEW_PATIENT
 @_DAYS
 @_DONE
+@_WIPE_REPORT
 @json_option
 def reissue(
     config: Path,
     device: str,
+    *,
     patient: str | None,
     days: int,
     done: tuple[str, ...],
-    *,
+    wipe_report: Path | None,
     new_patient: bool,
     as_json: bool,
 ) -> None:
     """Take a box back and lend it to the next patient, all or nothing."""
     settings = hub_settings(config)
-    choose = _patient(settings, patient, new_patient=new_patient)
-    now = datetime.now(UTC)
+    choose = patient_choice(settings, patient, new_patient=new_patient)
+    receive = reception(device, done, wipe_report)
 
     def hand_over(connection: sa.Connection) -> BoxInfo:
-        fleet.give_back(connection, device, _items(done), now=now)
-        fleet.lend(connection, device, choose(connection), now=now, days=days)
+        receive(connection)
+        fleet.lend(connection, device, choose(connection), now=datetime.now(UTC), days=days)
         return fleet.describe(connection, device)
 
-    _show(_change(settings, hand_over), as_json=as_json)
+    _show(change(settings, hand_over), as_json=as_json)
 
 
 @device.command()
@@ -248,7 +257,7 @@ def reissue(
 def revoke(config: Path, device: str, *, lost: bool, as_json: bool) -> None:
     """Shut a box out, at once and also while it is connected; its screen is locked when it hears of it."""
     settings = hub_settings(config)
-    provisioning = _provisioning(settings)
+    provisioning = provisioning_of(settings)
     now = datetime.now(UTC)
 
     def shut_out(connection: sa.Connection) -> None:
@@ -257,7 +266,7 @@ def revoke(config: Path, device: str, *, lost: bool, as_json: bool) -> None:
         reason = "lost" if lost else "revoked"
         revoke_device(connection, device, reason=reason, now=now)
 
-    _change(settings, shut_out)
+    change(settings, shut_out)
     engine = open_database(settings.database_url)
     gate = BrokerGate(engine, pki_of(settings), provisioning, broker_pid_file(settings))
     broker = asyncio.run(gate.shut(device, now))
@@ -280,68 +289,3 @@ def _show(info: BoxInfo, *, as_json: bool) -> None:
         print_json(info)
     else:
         click.echo("\n".join(box_lines(info)))
-
-
-def _items(done: tuple[str, ...]) -> list[Item]:
-    return list(Item) if ALL_ITEMS in done else [Item(item) for item in done]
-
-
-def _patient(
-    settings: Settings, patient: str | None, *, new_patient: bool
-) -> Callable[[sa.Connection], str]:
-    """How to come to the patient's key; a new one's name is asked for before anything is locked."""
-    if new_patient == (patient is not None):
-        raise click.UsageError("say who: --patient KEY, or --new-patient")
-    if patient is not None:
-        return lambda _connection: patient
-    name = _name()
-
-    def create(connection: sa.Connection) -> str:
-        centre = fleet.home_centre(connection, settings.centre)
-        return registry.create_patient(connection, centre, name, now_ms=to_ms(datetime.now(UTC)))
-
-    return create
-
-
-def _name() -> str:
-    """Never from the command line: others can see it, and the shell keeps it."""
-    if sys.stdin.isatty():
-        asked: str = click.prompt("Patient's name")
-        return asked
-    name = sys.stdin.readline().strip()
-    if not name:
-        raise UserError("no name came on stdin", next_step="koffert device lend … --patient KEY")
-    return name
-
-
-def _provisioning(settings: Settings) -> ProvisioningSettings:
-    if settings.provisioning is None or not pki_of(settings).exists:
-        raise UserError(
-            "this hub enrols no boxes",
-            probable_cause="its settings have no [provisioning], or hub init has not run since",
-            next_step="add [provisioning] (see config/hub.example.toml), then koffert hub init",
-        )
-    return settings.provisioning
-
-
-def _change(settings: Settings, work: Callable[[sa.Connection], _T]) -> _T:
-    """Do `work` in one transaction, all or nothing."""
-    engine = open_database(settings.database_url)
-    try:
-        with engine.begin() as connection:
-            return work(connection)
-    except RegistryError as error:
-        raise UserError(str(error), next_step="koffert device list") from error
-    finally:
-        engine.dispose()
-
-
-def _read(settings: Settings, work: Callable[[sa.Connection], _T]) -> _T:
-    engine = open_database(settings.database_url)
-    try:
-        with reading(engine) as connection:
-            return work(connection)
-    except RegistryError as error:
-        raise UserError(str(error), next_step="koffert device list") from error
-    finally:
-        engine.dispose()

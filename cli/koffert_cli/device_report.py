@@ -29,7 +29,7 @@ INSTRUCTIONS: dict[Item, str] = {
     Item.CALIBRATION: "spirometer checked with the 3 L syringe, oximeter on yourself",
     Item.BATTERIES: "new batteries in the meters, the box charged",
     Item.METER_MEMORIES: "the meters' own memories are cleared",
-    Item.WIPED: "koffert agent wipe has run on the box and found nothing",
+    Item.WIPED: "on the box: koffert agent wipe --report FILE",
 }
 
 # What a revocation has come to at the broker.
@@ -118,11 +118,15 @@ def checklist_lines(info: BoxInfo) -> list[str]:
     for item in Item:
         mark = " " if item in info.open_items else "x"
         lines.append(f"  [{mark}] {item.value:15} {INSTRUCTIONS[item]}")
-    if info.open_items:
-        lines.append(f"Next: koffert device return {info.device} --done {info.open_items[0].value}")
-    else:
-        lines.append(f"Ready. Next: koffert device lend {info.device} --patient KEY")
-    return lines
+    return [*lines, _next_step(info)]
+
+
+def _next_step(info: BoxInfo) -> str:
+    if not info.open_items:
+        return f"Ready. Next: koffert device lend {info.device} --patient KEY"
+    item = info.open_items[0]
+    option = "--wipe-report FILE" if item is Item.WIPED else f"--done {item.value}"
+    return f"Next: koffert device return {info.device} {option}"
 
 
 def _qr(code: EnrolmentCode) -> segno.QRCode:

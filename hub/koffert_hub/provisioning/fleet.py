@@ -111,6 +111,11 @@ def lend(connection: sa.Connection, device: str, patient: str, *, now: datetime,
     info = describe(connection, device)
     if info.state is not BoxState.READY:
         raise RegistryError(_why_not_ready(info))
+    known = sa.select(tables.patient.c.key).where(
+        tables.patient.c.key == patient, tables.patient.c.erased_ms.is_(None)
+    )
+    if connection.execute(known).first() is None:
+        raise RegistryError(f"no patient {patient}")
     loan = registry.start_loan(connection, patient, device, now_ms=to_ms(now))
     ends_ms = to_ms(now + timedelta(days=days))
     desire(connection, device, loan=loan, ends_ms=ends_ms, now=now)
@@ -125,11 +130,14 @@ def give_back(
     now: datetime,
     reason: EndReason = EndReason.RETURNED,
 ) -> BoxInfo:
-    """End the loan of a box if it goes on, and note what has been done with it; raises RegistryError."""
+    """End the loan of a box if it goes on, and note what has been done with it; raises RegistryError.
+
+    That it was wiped is not a person's to say (`wiping.accept_wipe`).
+    """
     loan = end_current_loan(connection, device, reason, now=now)
     if loan is None:
         raise RegistryError(f"{device} was never lent")
-    for item in set(done) & set(loan.open_items):
+    for item in (set(done) & set(loan.open_items)) - {Item.WIPED}:
         connection.execute(checklist.insert().values(loan=loan.id, item=item, done_ms=to_ms(now)))
     return describe(connection, device)
 
