@@ -4,7 +4,16 @@ import subprocess
 import sys
 
 # In the order of `docs/benchmarks.md`; a module of the same name (with _ for -) holds each.
-NAMES = ("ingest", "latency", "decode", "outbox", "footprint")
+NAMES = (
+    "ingest",
+    "latency",
+    "decode",
+    "outbox",
+    "footprint",
+    "log",
+    "trend-query",
+    "rebuild",
+)
 
 
 def main() -> int:
