@@ -24,7 +24,7 @@ class Limits(Struct, frozen=True):
 
 
 class Case(Struct, frozen=True):
-    """Rules, patient, and what follows from both."""
+    """Rules, patient, and what follows from both; `from_ms` is since when these settings hold."""
 
     rules: RuleSet
     patient: Patient
@@ -35,9 +35,10 @@ class Case(Struct, frozen=True):
     wait_ms: int
     repeat_apart_ms: int
     late_after_ms: int
+    from_ms: int
 
 
-def case_of(rules: RuleSet, patient: Patient) -> Case:
+def case_of(rules: RuleSet, patient: Patient, from_ms: int = 0) -> Case:
     """The case of a patient under `rules`."""
     discharged_ms = patient.discharged_ms
     return Case(
@@ -50,6 +51,7 @@ def case_of(rules: RuleSet, patient: Patient) -> Case:
         wait_ms=int(rules.confirmation.wait_at_most_min * _MS_PER_MIN),
         repeat_apart_ms=int(rules.confirmation.repeat_apart_s * _MS_PER_S),
         late_after_ms=int(rules.quality.late_after_min * _MS_PER_MIN),
+        from_ms=from_ms,
     )
 
 

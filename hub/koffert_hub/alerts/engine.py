@@ -53,6 +53,8 @@ def advance(case: Case, state: State, reading: Reading) -> list[Event]:
     state.at_ms, state.at_id = reading.measured_ms, reading.id
     if reading.measured_ms >= state.day_end_ms:
         _begin_day(case, state, reading.measured_ms)
+    elif case.from_ms != state.case_from_ms:
+        _estimate(case, state)  # a doctor's new settings hold from their first reading on
     late = reading.arrived_ms - reading.measured_ms > case.late_after_ms
     turn = Turn(case, state, reading.measured_ms, late=late)
     if reading.kind in _UNGATED or _is_value(case, reading):
@@ -128,10 +130,15 @@ def _begin_day(case: Case, state: State, at_ms: int) -> None:
     if state.unwell():
         state.frozen_until_day = max(state.frozen_until_day, number - 1 + rules.freeze_after_days)
     for day in state.days[-1:]:
-        day.teaches = day.number > state.frozen_until_day
+        day.teaches = day.number > state.frozen_until_day and not day.foreign
     state.days = [day for day in state.days if day.number >= number - rules.days]
-    state.baseline = estimate(case.rules, case.patient, state.days)
     state.days.append(Day(number))
+    _estimate(case, state)
+
+
+def _estimate(case: Case, state: State) -> None:
+    state.case_from_ms = case.from_ms
+    state.baseline = estimate(case.rules, case.patient, state.days[:-1])
 
 
 def _is_value(case: Case, reading: Reading) -> bool:
@@ -139,33 +146,42 @@ def _is_value(case: Case, reading: Reading) -> bool:
 
 
 def _take_spo2(turn: Turn, reading: Reading) -> None:
-    value, today = _number(turn, reading), turn.state.today
+    value = _number(turn, reading)
     note_success(turn)
     judge_vital(turn, reading, value)
     if reading.at_rest is not False:
+        today = _today(turn, reading)
         today.spo2_count += 1
         today.spo2_sum += value
         judge_trend(turn)
 
 
 def _take_pulse(turn: Turn, reading: Reading) -> None:
-    value, today = _number(turn, reading), turn.state.today
+    value = _number(turn, reading)
     note_success(turn)
     judge_vital(turn, reading, value)
     if reading.at_rest is not False:
+        today = _today(turn, reading)
         today.pulse_count += 1
         today.pulse_sum += value
         judge_trend(turn)
 
 
 def _take_respiratory_rate(turn: Turn, reading: Reading) -> None:
-    value, today = _number(turn, reading), turn.state.today
+    value = _number(turn, reading)
     judge_vital(turn, reading, value)
     if reading.at_rest is not False:
+        today = _today(turn, reading)
         today.respiratory_rate_count += 1
         today.respiratory_rate_sum += value
         judge_breathing(turn)
         judge_trend(turn)
+
+
+def _today(turn: Turn, reading: Reading) -> Day:
+    today = turn.state.today
+    today.foreign = today.foreign or not reading.trains
+    return today
 
 
 def _take_number(turn: Turn, reading: Reading) -> None:

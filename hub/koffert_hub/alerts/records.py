@@ -68,7 +68,7 @@ class Kind(StrEnum):
     CORRECTION = "correction"
 
 
-class Symptoms(Struct, frozen=True):
+class Symptoms(Struct, frozen=True, tag=True):
     """One diary: what is worse than usual. The first three are Anthonisen's majors."""
 
     breathlessness_worse: bool = False
@@ -80,7 +80,7 @@ class Symptoms(Struct, frozen=True):
     fever: bool = False
 
 
-class Session(Struct, frozen=True):
+class Session(Struct, frozen=True, tag=True):
     """A graded spirometry session: litres, and the grade of its FEV1."""
 
     fev1_l: float
@@ -88,13 +88,13 @@ class Session(Struct, frozen=True):
     fvc_l: float | None = None
 
 
-class DeviceProblem(Struct, frozen=True):
+class DeviceProblem(Struct, frozen=True, tag=True):
     """A fault of the case, its meters or its link; None: all is well again."""
 
     problem: str | None
 
 
-class Correction(Struct, frozen=True):
+class Correction(Struct, frozen=True, tag=True):
     """A nurse's *not this patient* or *invalid*: the reading `of` counts no more."""
 
     of: str
@@ -108,7 +108,8 @@ class Reading(Struct, frozen=True):
     """One thing that was measured, answered, pressed or corrected.
 
     `value` is None when the meter gave none; `quality` is 0 to 1 and 0 means that it is no value.
-    `oxygen_l_min` is 0 on air and None when unknown.
+    `oxygen_l_min` is 0 on air and None when unknown. What is not known to be the patient's own does not
+    train the baseline (`trains`), but it may alert.
     """
 
     measured_ms: int
@@ -120,6 +121,7 @@ class Reading(Struct, frozen=True):
     oxygen_l_min: float | None = None
     at_rest: bool | None = None
     reliever_before: bool | None = None
+    trains: bool = True
 
 
 class PatientLimits(Struct, frozen=True):

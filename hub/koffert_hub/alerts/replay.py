@@ -7,7 +7,9 @@ support are kept and marked revised. So what stands at the end does not depend o
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from copy import copy
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -117,15 +119,32 @@ class Ledger:
 
     def _reconcile(self, raised: list[Alert]) -> None:
         """Keep what was raised and stands no more; forget revisions that stand again."""
-        standing = list(self._standing)
-        for alert in [*self.revised, *raised]:
-            wrong = not self._corrected.isdisjoint(alert.readings)
-            same = next((one for one in standing if not wrong and _same_episode(alert, one)), None)
-            if same is not None:
-                standing.remove(same)
-                self.revised = [kept for kept in self.revised if kept is not alert]
-            elif not alert.revised:
-                self.revised.append(_revise(alert, self._now_ms))
+        compared = compare([*self.revised, *raised], self._standing, self._corrected)
+        self.revised = [
+            alert if alert.revised else _revise(alert, self._now_ms) for alert in compared.gone
+        ]
+
+
+class Compared(NamedTuple):
+    """Alerts raised before, against those that the readings support now."""
+
+    same: list[tuple[Alert, Alert]]
+    gone: list[Alert]
+    new: list[Alert]
+
+
+def compare(raised: list[Alert], standing: list[Alert], corrected: AbstractSet[str]) -> Compared:
+    """Pair them by episode; what rests on a corrected reading is gone, whatever stands in its place."""
+    new, same, gone = list(standing), list[tuple[Alert, Alert]](), list[Alert]()
+    for alert in raised:
+        wrong = not corrected.isdisjoint(alert.readings)
+        match = next((one for one in new if not wrong and _same_episode(alert, one)), None)
+        if match is None:
+            gone.append(alert)
+        else:
+            new.remove(match)
+            same.append((alert, match))
+    return Compared(same, gone, new)
 
 
 def evaluate_arrivals(case: Case, readings: Iterable[Reading]) -> list[Alert]:

@@ -23,6 +23,7 @@ class Day(Struct, array_like=True):
     answered: bool = False
     bad: bool = False
     composite_z: float | None = None
+    foreign: bool = False
     teaches: bool = True
 
     @property
@@ -88,6 +89,7 @@ class State(Struct):
     day_start_ms: int = 0
     day_end_ms: int = 0
     frozen_until_day: int = 0
+    case_from_ms: int = 0
     ever_answered: bool = False
     baseline: Baseline | None = None
     days: list[Day] = field(default_factory=list)

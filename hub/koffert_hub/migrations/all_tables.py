@@ -1,7 +1,8 @@
 """Every table of the hub's database, wherever it is declared: what the migrations must lead to."""
 
+import koffert_hub.alerts.tables
 import koffert_hub.provisioning.tables
-import koffert_hub.web.tables  # noqa: F401 - both add their tables to the metadata
+import koffert_hub.web.tables  # noqa: F401 - all add their tables to the metadata
 from koffert_hub.tables import metadata
 
 __all__ = ["metadata"]

@@ -1,0 +1,415 @@
+"""The alerts of all loans, kept in the hub's database: the one writer of their tables.
+
+Everything happens inside the caller's transaction, together with the projection's cursor: a hub that is
+killed between a reading and its alert finds both undone, and does them again exactly once.
+"""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from koffert_hub import registry
+from koffert_hub.alerts import tables
+from koffert_hub.alerts.absence import deadline_ms, no_data
+from koffert_hub.alerts.case import Case, case_of
+from koffert_hub.alerts.engine import END_MS, advance, elapse, order, record
+from koffert_hub.alerts.life import Action, Life
+from koffert_hub.alerts.records import (
+    NO_DATA,
+    PRIORITIES,
+    Alert,
+    Correction,
+    Kind,
+    Level,
+    Patient,
+    Raised,
+    Reading,
+)
+from koffert_hub.alerts.records import (
+    Event as AlertEvent,
+)
+from koffert_hub.alerts.register import (
+    change,
+    open_row,
+    put_content,
+    rows_of_loan,
+)
+from koffert_hub.alerts.replay import compare
+from koffert_hub.alerts.rules import RuleSet
+from koffert_hub.alerts.state import State, decode_state, encode_state
+from koffert_hub.database import upserts
+from koffert_hub.loans import RULES
+from koffert_hub.log_record import Event, Result
+from koffert_hub.registry import Loan
+from koffert_hub.tables import loan as loan_table
+from koffert_hub.transmission_log import LogWriter, draft
+
+_READING = msgspec.msgpack.Decoder(Reading)
+_ENCODE = msgspec.msgpack.Encoder().encode
+_PATIENT = msgspec.msgpack.Decoder(Patient)
+_KEEP_STATE = upserts(tables.alert_state, ("state", "elapsed_ms", "next_due_ms", "last_arrival_ms"))
+_NEVER_MS = -END_MS
+_ALERTING = [state for state, rules in RULES.items() if rules.alerts]
+
+
+class Reason(StrEnum):
+    """Why a reading counts no more."""
+
+    NOT_THIS_PATIENT = "not-this-patient"
+    INVALID = "invalid"
+
+
+class _Stand(NamedTuple):
+    """Where the engine is with a loan."""
+
+    state: State
+    elapsed_ms: int
+    last_arrival_ms: int
+
+
+class Book:
+    """Takes readings in and lets time pass, under one rule set."""
+
+    def __init__(self, rules: RuleSet) -> None:
+        self._rules = rules
+
+    def take(
+        self, connection: sa.Connection, loan: Loan, readings: Iterable[Reading], *, now_ms: int
+    ) -> bool:
+        """Judge what is new of one loan; returns whether anything was."""
+        fresh = _fresh(connection, loan, readings)
+        if not fresh:
+            return False
+        _keep(connection, loan, fresh)
+        cases, stand = self._cases(connection, loan.patient), _stand(connection, loan.id)
+        if _in_place(stand, fresh):
+            events = [
+                event
+                for one in fresh
+                for event in advance(_in_force(cases, one.measured_ms), stand.state, one)
+            ]
+            self._apply(connection, loan, events, now_ms=now_ms)
+        else:
+            stand = self._judge_again(connection, loan, cases, stand, now_ms=now_ms)
+        heard = any(one.kind is not Kind.CORRECTION for one in fresh)
+        if heard:
+            _end_silence(connection, loan, now_ms=now_ms)
+        arrived_ms = max(stand.last_arrival_ms, now_ms) if heard else stand.last_arrival_ms
+        self._elapse(
+            connection, loan, cases, stand._replace(last_arrival_ms=arrived_ms), now_ms=now_ms
+        )
+        return True
+
+    def tick(self, connection: sa.Connection, *, now_ms: int) -> bool:
+        """Fire what is due at `now_ms`; returns whether anything changed."""
+        due = sa.select(tables.alert_state.c.loan).where(tables.alert_state.c.next_due_ms < now_ms)
+        changed = False
+        for loan_id in connection.execute(due).scalars().all():
+            loan = _loan(connection, loan_id)
+            stand = _stand(connection, loan_id)
+            cases = self._cases(connection, loan.patient)
+            self._elapse(connection, loan, cases, stand, now_ms=now_ms)
+            changed = True
+        return self._note_silence(connection, now_ms=now_ms) or changed
+
+    def silence(self, connection: sa.Connection, *, now_ms: int) -> None:
+        """A loan that has ended or is paused alerts no more."""
+        alert = tables.alert
+        silent = connection.execute(
+            sa.select(alert.c.id)
+            .join(loan_table, loan_table.c.id == alert.c.loan)
+            .where(alert.c.resolved_ms.is_(None), loan_table.c.state.not_in(_ALERTING))
+        ).scalars()
+        for identifier in silent.all():
+            change(connection, identifier, Action.SILENCE, at_ms=now_ms)
+
+    def correct(
+        self,
+        connection: sa.Connection,
+        loan: Loan,
+        reading: str,
+        reason: Reason,
+        *,
+        now_ms: int,
+    ) -> bool:
+        """A nurse's *not this patient* or *invalid* for one reading (its id in hex); False when unknown.
+
+        It is logged, and everything that rests on the reading is judged again; nothing is deleted.
+        """
+        table = tables.alert_reading
+        wrong = connection.execute(
+            sa.select(table.c.id).where(
+                table.c.loan == loan.id,
+                sa.or_(table.c.id == reading, table.c.id.startswith(f"{reading}:")),
+            )
+        ).scalars()
+        corrections = [
+            Reading(now_ms, f"correction:{one}", now_ms, Kind.CORRECTION, Correction(one, reason))
+            for one in wrong
+        ]
+        if not corrections:
+            return False
+        writer = LogWriter(connection)
+        writer.add(
+            draft(
+                Event.CORRECTION,
+                Result.DONE,
+                at_ms=now_ms,
+                patient=loan.patient,
+                loan=loan.id,
+                detail=reason,
+            )
+        )
+        writer.flush()
+        return self.take(connection, loan, corrections, now_ms=now_ms)
+
+    def settle(
+        self,
+        connection: sa.Connection,
+        patient: str,
+        settings: Patient,
+        doctor: str,
+        *,
+        now_ms: int,
+    ) -> None:
+        """A doctor's settings hold from now on; raises ValueError on scale 2 without a doctor's name."""
+        if not doctor.strip():
+            raise ValueError("a patient's settings need a doctor's name")
+        connection.execute(
+            tables.alert_setting.insert().values(
+                patient=patient, from_ms=now_ms, doctor=doctor, settings=_ENCODE(settings)
+            )
+        )
+
+    def _cases(self, connection: sa.Connection, patient: str) -> list[Case]:
+        """What held for this patient, oldest first."""
+        table = tables.alert_setting
+        rows = connection.execute(
+            sa.select(table.c.from_ms, table.c.settings)
+            .where(table.c.patient == patient)
+            .order_by(table.c.from_ms, table.c.id)
+        )
+        settled = [case_of(self._rules, _PATIENT.decode(row.settings), row.from_ms) for row in rows]
+        return [case_of(self._rules, Patient(), _NEVER_MS), *settled]
+
+    def _judge_again(
+        self,
+        connection: sa.Connection,
+        loan: Loan,
+        cases: list[Case],
+        before: _Stand,
+        *,
+        now_ms: int,
+    ) -> _Stand:
+        """Fold all readings of a loan again, and bring the rows in line with what stands now."""
+        readings, corrected = _history(connection, loan.id)
+        state, alerts = State(), list[Alert]()
+        for one in readings:
+            record(alerts, advance(_in_force(cases, one.measured_ms), state, one))
+        events = elapse(cases[-1], state, now_ms)
+        record(alerts, events)
+        rows = {
+            id(row.alert): row
+            for row in rows_of_loan(connection, loan.id)
+            if row.alert.cause != NO_DATA and not row.alert.revised
+        }
+        compared = compare([row.alert for row in rows.values()], alerts, corrected)
+        for alert in compared.gone:
+            row = rows[id(alert)]
+            revised = msgspec.structs.replace(alert, revised=True)
+            put_content(connection, row, revised, revised_ms=now_ms)
+            change(connection, row.id, Action.CLEAR, at_ms=now_ms)
+        for old, new in compared.same:
+            row = rows[id(old)]
+            if _differ(old, new):
+                put_content(connection, row, new, revised_ms=now_ms)
+            if new.cleared_ms is not None:
+                change(connection, row.id, Action.CLEAR, at_ms=new.cleared_ms)
+        for alert in compared.new:
+            self._open(connection, loan, alert, now_ms=now_ms)
+        return _Stand(state, max(before.elapsed_ms, _last_ms(events)), before.last_arrival_ms)
+
+    def _elapse(
+        self,
+        connection: sa.Connection,
+        loan: Loan,
+        cases: list[Case],
+        stand: _Stand,
+        *,
+        now_ms: int,
+    ) -> None:
+        events = elapse(_in_force(cases, now_ms), stand.state, now_ms)
+        self._apply(connection, loan, events, now_ms=now_ms)
+        values = {
+            "loan": loan.id,
+            "patient": loan.patient,
+            "state": encode_state(stand.state),
+            "elapsed_ms": max(stand.elapsed_ms, _last_ms(events)),
+            "next_due_ms": stand.state.next_due_ms,
+            "last_arrival_ms": stand.last_arrival_ms,
+        }
+        connection.execute(_KEEP_STATE[connection.dialect.name], values)
+
+    def _apply(
+        self, connection: sa.Connection, loan: Loan, events: Iterable[AlertEvent], *, now_ms: int
+    ) -> None:
+        for event in events:
+            if isinstance(event, Raised):
+                self._open(connection, loan, event.alert, now_ms=now_ms)
+                continue
+            row = open_row(connection, loan.id, event.cause)
+            if row is None:
+                continue
+            if event.level is Level.NONE:
+                change(connection, row.id, Action.CLEAR, at_ms=event.at_ms)
+            elif row.life is Life.ACKNOWLEDGED:  # a red that nobody took stays red
+                priority = PRIORITIES[event.level]
+                change(connection, row.id, Action.EASE, at_ms=event.at_ms, priority=priority)
+
+    def _open(self, connection: sa.Connection, loan: Loan, alert: Alert, *, now_ms: int) -> None:
+        """Open an alert in place of an older one of the same cause; silent while the loan is paused."""
+        if not RULES[loan.state].alerts:
+            return
+        older = open_row(connection, loan.id, alert.cause)
+        if older is not None:
+            change(connection, older.id, Action.SUPERSEDE, at_ms=now_ms)
+        identifier = f"a-{secrets.token_hex(10)}"
+        connection.execute(
+            tables.alert.insert().values(
+                id=identifier,
+                loan=loan.id,
+                patient=loan.patient,
+                centre=loan.centre,
+                cause=alert.cause,
+                priority=alert.priority,
+                life=Life.OPEN,
+                opened_ms=now_ms,
+                content=_ENCODE(alert),
+                cleared_ms=alert.cleared_ms,
+                step=0,
+            )
+        )
+        connection.execute(
+            tables.alert_change.insert().values(alert=identifier, at_ms=now_ms, action=Action.RAISE)
+        )
+
+    def _note_silence(self, connection: sa.Connection, *, now_ms: int) -> bool:
+        """Open "no data" where a lent case has been silent for too long."""
+        state, alert = tables.alert_state, tables.alert
+        heard_ms = sa.func.coalesce(state.c.last_arrival_ms, loan_table.c.started_ms)
+        told = (
+            sa.select(alert.c.id)
+            .where(
+                alert.c.loan == loan_table.c.id,
+                alert.c.cause == NO_DATA,
+                alert.c.resolved_ms.is_(None),
+            )
+            .exists()
+        )
+        silent = connection.execute(
+            sa.select(loan_table.c.id, heard_ms.label("heard_ms"))
+            .outerjoin(state, state.c.loan == loan_table.c.id)
+            .where(
+                loan_table.c.state.in_(_ALERTING),
+                heard_ms < now_ms - (deadline_ms(self._rules, 0)),
+                ~told,
+            )
+        ).all()
+        for row in silent:
+            self._open(
+                connection,
+                _loan(connection, row.id),
+                no_data(self._rules, row.heard_ms),
+                now_ms=now_ms,
+            )
+        return bool(silent)
+
+
+def _fresh(connection: sa.Connection, loan: Loan, readings: Iterable[Reading]) -> list[Reading]:
+    """Those that are not known, in order; of two with one id the first that came."""
+    by_id: dict[str, Reading] = {}
+    for one in readings:
+        by_id.setdefault(one.id, one)
+    table = tables.alert_reading
+    known = connection.execute(
+        sa.select(table.c.id).where(table.c.loan == loan.id, table.c.id.in_(list(by_id)))
+    ).scalars()
+    for identity in known:
+        del by_id[identity]
+    return sorted(by_id.values(), key=order)
+
+
+def _keep(connection: sa.Connection, loan: Loan, fresh: Sequence[Reading]) -> None:
+    rows = [
+        {
+            "loan": loan.id,
+            "id": one.id,
+            "patient": loan.patient,
+            "measured_ms": one.measured_ms,
+            "data": _ENCODE(one),
+        }
+        for one in fresh
+    ]
+    connection.execute(tables.alert_reading.insert(), rows)
+
+
+def _history(connection: sa.Connection, loan: str) -> tuple[list[Reading], set[str]]:
+    """The readings of a loan that count, in order, and the ids of those that were corrected."""
+    table = tables.alert_reading
+    rows = connection.execute(sa.select(table.c.data).where(table.c.loan == loan)).scalars()
+    readings = [_READING.decode(data) for data in rows]
+    corrected = {one.value.of for one in readings if isinstance(one.value, Correction)}
+    counting = [
+        one for one in readings if one.id not in corrected and one.kind is not Kind.CORRECTION
+    ]
+    return sorted(counting, key=order), corrected
+
+
+def _stand(connection: sa.Connection, loan: str) -> _Stand:
+    row = connection.execute(
+        sa.select(tables.alert_state).where(tables.alert_state.c.loan == loan)
+    ).first()
+    if row is None:
+        return _Stand(State(), _NEVER_MS, _NEVER_MS)
+    return _Stand(decode_state(row.state), row.elapsed_ms, row.last_arrival_ms)
+
+
+def _in_place(stand: _Stand, fresh: Sequence[Reading]) -> bool:
+    """Whether these come after all that was judged: no correction, nothing late."""
+    first = fresh[0]
+    after = order(first) > (stand.state.at_ms, stand.state.at_id)
+    corrects = any(one.kind is Kind.CORRECTION for one in fresh)
+    return after and first.measured_ms > stand.elapsed_ms and not corrects
+
+
+def _in_force(cases: Sequence[Case], at_ms: int) -> Case:
+    """The settings that held at a moment."""
+    return next(case for case in reversed(cases) if case.from_ms <= at_ms)
+
+
+def _end_silence(connection: sa.Connection, loan: Loan, *, now_ms: int) -> None:
+    row = open_row(connection, loan.id, NO_DATA)
+    if row is not None:
+        change(connection, row.id, Action.CLEAR, at_ms=now_ms)
+
+
+def _differ(one: Alert, other: Alert) -> bool:
+    """Whether two alerts of the same episode say different things."""
+    return (one.raised_ms, one.text_nb, one.readings) != (
+        other.raised_ms,
+        other.text_nb,
+        other.readings,
+    )
+
+
+def _loan(connection: sa.Connection, loan_id: str) -> Loan:
+    return registry.loans(connection, [loan_id])[loan_id]
+
+
+def _last_ms(events: Iterable[AlertEvent]) -> int:
+    moments = (one.alert.raised_ms if isinstance(one, Raised) else one.at_ms for one in events)
+    return max(moments, default=_NEVER_MS)

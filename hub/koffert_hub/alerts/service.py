@@ -1,0 +1,197 @@
+"""The alert projection at work: follows the log, lets time pass, sends what is due."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from itertools import groupby
+
+import sqlalchemy as sa
+
+from koffert_hub import registry, tables
+from koffert_hub.alerts import tables as alert_tables
+from koffert_hub.alerts.book import Book
+from koffert_hub.alerts.desk import AlertDesk
+from koffert_hub.alerts.escalation import Watch, after_failure, plan
+from koffert_hub.alerts.from_wire import readings_of
+from koffert_hub.alerts.life import Action
+from koffert_hub.alerts.notify import NotDelivered, Notifier, send
+from koffert_hub.alerts.register import change, find, rows_to_wake
+from koffert_hub.alerts.rules import RuleSet
+from koffert_hub.database import upserts
+from koffert_hub.own_thread import OwnThread
+from koffert_hub.projection import StoredBody
+from koffert_hub.transmission_log import position
+
+NAME = "alerts"
+STEP_RECORDS = 500
+# Timers are asked this often: finer than any of them, coarse enough to cost nothing.
+TICK_S = 1.0
+_KEEP_CURSOR = upserts(tables.cursor, ("sequence",))
+_LOG = logging.getLogger(__name__)
+
+
+class AlertService:
+    """Runs on a thread of its own; `run` until stopped."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        rules: RuleSet,
+        *,
+        watch: Watch,
+        notifiers: Mapping[str, Notifier],
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self._engine = engine
+        self._rules = rules
+        self._watch = watch
+        self._notifiers = notifiers
+        self._clock_ms = clock_ms
+        self._book = Book(rules)
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self.desk = AlertDesk(engine, rules.escalation, on_change=lambda: None)
+
+    def wake(self) -> None:
+        """Something was committed."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Judge what is there, then end."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Follow the log, and look at the clock each second, until `stop`."""
+        with OwnThread("alerts") as thread, OwnThread("notices") as sender:
+            async with asyncio.TaskGroup() as tasks:
+                sending = tasks.create_task(self._deliver(sender), name="alert-notices")
+                while not self._stopping:
+                    self._wake.clear()
+                    await thread(self.work)
+                    await _wait(self._wake, TICK_S)
+                await thread(self.work)
+                sending.cancel()
+
+    def work(self) -> None:
+        """Judge all that is new, then let time pass: what one turn of the service does."""
+        while self.follow():
+            pass
+        self.tick()
+
+    def follow(self) -> bool:
+        """Judge the next stretch of the log with its cursor in one transaction; whether there was one."""
+        now_ms = self._clock_ms()
+        with self._engine.begin() as connection:
+            cursor = _cursor(connection)
+            end = min(position(connection).sequence, cursor + STEP_RECORDS)
+            if end <= cursor:
+                return False
+            changed = self._judge(connection, cursor, end, now_ms=now_ms)
+            values = {"projection": NAME, "sequence": end}
+            connection.execute(_KEEP_CURSOR[connection.dialect.name], values)
+        if changed:
+            self.desk.refresh()
+        return True
+
+    def tick(self) -> None:
+        """Fire what is due, wake what was snoozed, silence ended loans, plan what must be sent."""
+        now_ms = self._clock_ms()
+        with self._engine.begin() as connection:
+            self._book.tick(connection, now_ms=now_ms)
+            for row in rows_to_wake(connection, now_ms):
+                change(connection, row.id, Action.WAKE, at_ms=now_ms)
+            self._book.silence(connection, now_ms=now_ms)
+            plan(connection, self._rules.escalation, self._watch, now_ms=now_ms)
+        self.desk.refresh()
+
+    def deliver(self) -> None:
+        """Send what is planned and not sent; a failure goes to the next on the list at once."""
+        for identifier in self._planned():
+            self._send(identifier)
+
+    def _judge(self, connection: sa.Connection, after: int, until: int, *, now_ms: int) -> bool:
+        body = tables.body
+        rows = connection.execute(
+            sa.select(*_BODY_COLUMNS, body.c.loan)
+            .where(
+                body.c.log_sequence > after,
+                body.c.log_sequence <= until,
+                body.c.loan.is_not(None),
+                body.c.patient.is_not(None),
+            )
+            .order_by(body.c.loan, body.c.log_sequence)
+        ).all()
+        loans = registry.loans(connection, {row.loan for row in rows})
+        minimum, changed = self._rules.quality.minimum, False
+        for loan, bodies in groupby(rows, key=lambda row: row.loan):
+            readings = [
+                one for row in bodies for one in readings_of(StoredBody(*row[:-1]), minimum)
+            ]
+            changed |= self._book.take(connection, loans[loan], readings, now_ms=now_ms)
+        return changed
+
+    async def _deliver(self, sender: OwnThread) -> None:
+        while True:
+            await sender(self.deliver)
+            await asyncio.sleep(TICK_S)
+
+    def _planned(self) -> list[str]:
+        table = alert_tables.alert_notice
+        with self._engine.begin() as connection:
+            return list(
+                connection.execute(
+                    sa.select(table.c.id)
+                    .where(table.c.sent_ms.is_(None), table.c.failed_ms.is_(None))
+                    .order_by(table.c.queued_ms, table.c.id)
+                ).scalars()
+            )
+
+    def _send(self, identifier: str) -> None:
+        table = alert_tables.alert_notice
+        with self._engine.begin() as connection:
+            notice = connection.execute(sa.select(table).where(table.c.id == identifier)).one()
+            alert = find(connection, notice.alert)
+            suitcase = registry.loans(connection, [alert.loan])[alert.loan].device
+        try:
+            send(self._notifiers, notice.contact, identifier, _text(suitcase))
+        except NotDelivered as error:
+            _LOG.warning("notice %s was not delivered: %s", identifier, error)
+            self._mark(identifier, failed_ms=self._clock_ms(), reason=str(error))
+            with self._engine.begin() as connection:
+                row = find(connection, notice.alert)
+                after_failure(connection, self._watch, row, now_ms=self._clock_ms())
+        else:
+            self._mark(identifier, sent_ms=self._clock_ms())
+
+    def _mark(self, identifier: str, **values: object) -> None:
+        table = alert_tables.alert_notice
+        with self._engine.begin() as connection:
+            connection.execute(table.update().where(table.c.id == identifier).values(**values))
+
+
+_BODY_COLUMNS = (
+    tables.body.c.log_sequence,
+    tables.body.c.patient,
+    tables.body.c.header,
+    tables.body.c.messages,
+    tables.body.c.time_basis,
+)
+
+
+def _text(suitcase: str) -> str:
+    return f"Koffert {suitcase}: rød varsling er ikke kvittert. Åpne Koffert."
+
+
+def _cursor(connection: sa.Connection) -> int:
+    table = tables.cursor
+    row = connection.execute(sa.select(table.c.sequence).where(table.c.projection == NAME)).first()
+    return 0 if row is None else int(row.sequence)
+
+
+async def _wait(event: asyncio.Event, timeout_s: float) -> None:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        return
