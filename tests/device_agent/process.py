@@ -58,9 +58,14 @@ class AgentProcess:
 
     async def kill(self) -> None:
         """Pull the plug."""
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None and self.running:
             self._process.kill()
             await self._process.wait()
+
+    @property
+    def running(self) -> bool:
+        """Whether it has been started and has not ended."""
+        return self._process is not None and self._process.returncode is None
 
     @property
     def pid(self) -> int:

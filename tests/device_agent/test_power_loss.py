@@ -156,3 +156,16 @@ def test_a_disk_fuller_than_the_quota_gives_up_waveforms_for_an_alarm(tmp_path: 
     assert counts[Lane.VITALS].queued >= vitals
     assert store.append([draft(Lane.ALARM)])
     store.close()
+
+
+def test_a_box_starts_on_a_full_disk(tmp_path: Path) -> None:
+    """Killed while the disk is full: what is there is still found, and sent."""
+    path = tmp_path / "o.sqlite3"
+    OutboxStore(path, QUOTA, report).close()
+    disk = Disk()
+    layer = DiskLayer(f"start-{id(disk)}", disk)
+    disk.space_bytes = 0
+    store = OutboxStore(path, QUOTA, report, vfs=layer.name)
+    assert store.lowest_queued()[Lane.VITALS] == 0
+    disk.space_bytes = None
+    store.close()

@@ -91,7 +91,7 @@ def test_a_meter_that_falls_silent_is_lost_and_asked_again(monkeypatch: pytest.M
             bench = Bench("contec-v7", oximeter.path)
             supervisor.start(Part(bench.sensor.name, bench.sensor.run))
             await eventually(lambda: bool(bench.values))
-            await oximeter.replay(bytes(40_000))
+            await oximeter.replay(bytes(12_000))
             assert SensorLink.LOST in bench.links
             await eventually(lambda: bench.links[-1] is SensorLink.CONNECTED)
             assert bench.sensor.status.frame_errors > 0

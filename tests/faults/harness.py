@@ -38,6 +38,7 @@ class Outcome(Struct, frozen=True):
     """What a run came to."""
 
     faults: int
+    exits: int  # of the agent by itself
     acknowledged: int
     stored: int
     lost: int
@@ -52,7 +53,7 @@ class Outcome(Struct, frozen=True):
     @property
     def good(self) -> bool:
         """Whether the invariants held."""
-        wrong = self.lost, self.duplicates, self.unnamed_gaps, self.still_queued
+        wrong = self.exits, self.lost, self.duplicates, self.unnamed_gaps, self.still_queued
         return not any((*wrong, self.released_unstored))
 
 
@@ -80,6 +81,7 @@ class BoxUnderFaults:
             Fault.DUPLICATE_CLIENT: self._cloned,
         }
         self._count = 0
+        self._exits = 0
         self._peak_memory_mb = 0.0
 
     async def __aenter__(self) -> Self:
@@ -110,6 +112,9 @@ class BoxUnderFaults:
         async with self._faults[step.fault]():
             await asyncio.sleep(step.lasts_s)
         await asyncio.sleep(step.calm_s)
+        if not self._agent.running:  # as systemd would
+            self._exits += 1
+            await self._agent.start()
 
     async def outcome(self) -> Outcome:
         """Wait until everything has healed, stop the box, and look at both ends."""
@@ -125,6 +130,7 @@ class BoxUnderFaults:
         readings = [reading.id for reading in self._hub.readings]
         return Outcome(
             faults=self._count,
+            exits=self._exits,
             acknowledged=len(acknowledged),
             stored=len(readings),
             lost=len(set(acknowledged) - set(readings)),

@@ -88,7 +88,8 @@ def open_database(path: Path, vfs: str = "") -> apsw.Connection:
             _configure(database)
             _migrate(database)
     except OutboxError:
-        database.close(force=True)
+        with contextlib.suppress(apsw.Error):
+            database.close(force=True)
         raise
     return database
 
@@ -123,7 +124,9 @@ def _make_folder(folder: Path) -> None:
 
 def _configure(database: apsw.Connection) -> None:
     database.pragma("locking_mode", "EXCLUSIVE")
-    database.pragma("auto_vacuum", "INCREMENTAL")
+    if not database.pragma("page_count"):
+        # Only while the file is new: it writes each time, and a full disk must not keep the box from starting.
+        database.pragma("auto_vacuum", "INCREMENTAL")
     database.pragma("journal_mode", "WAL")
     database.pragma("synchronous", "FULL")
     database.pragma("journal_size_limit", _JOURNAL_LIMIT_BYTES)
