@@ -86,6 +86,25 @@ def test_rows_wait_while_someone_points_at_them(
     expect(waiting).to_be_hidden()
 
 
+def test_nothing_that_appears_moves_a_row_under_the_pointer(hub: Hub, visit: Visit) -> None:
+    page = visit()
+    expect(page.locator("#connection")).to_have_attribute("data-state", "connected")
+    row = page.locator("[data-patient=p-2]")
+    row.hover()
+    before = row.bounding_box()
+    _raise(hub, "r", 8, Priority.RED)
+    expect(page.locator("#waiting")).to_be_visible()
+    assert row.bounding_box() == before
+    page.evaluate("document.querySelector('#notice').hidden = false")
+    page.evaluate(
+        "document.querySelector('#notice').textContent = 'Lege Test har allerede kvittert.'"
+    )
+    assert row.bounding_box() == before
+    hub.cut()
+    expect(page.locator("#disconnected")).to_be_visible(timeout=6000)
+    assert row.bounding_box() == before
+
+
 def test_a_red_alert_is_acknowledged_without_a_mouse(hub: Hub, visit: Visit) -> None:
     _raise(hub, "r", 8, Priority.RED, 5)
     page = visit()
