@@ -53,7 +53,9 @@ def instant(text: str | None) -> datetime | None:
         zoned = datetime.strptime(zone, "%z").tzinfo if zone else None
     except (KeyError, ValueError):
         return None
-    microsecond = int(fraction[:6].ljust(6, "0")) if fraction.isascii() and fraction.isdigit() else 0
+    microsecond = (
+        int(fraction[:6].ljust(6, "0")) if fraction.isascii() and fraction.isdigit() else 0
+    )
     return found.replace(microsecond=microsecond, tzinfo=zoned)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from koffert_drivers.stills.errors import DamagedStill
+from koffert_drivers.stills.leads import Wide
 
 # A code is n ones and a zero, then a sign bit, for ±n up to 8; nothing for 0. Nine and ten ones announce
 # a number of 8 and 16 bits.
@@ -31,7 +31,7 @@ def _code_table() -> tuple[list[int], list[int]]:
 _USED, _VALUES = _code_table()
 
 
-def decode(data: bytes, count: int) -> npt.NDArray[np.int64]:
+def decode(data: bytes, count: int) -> Wide:
     """Return up to `count` numbers; fewer where the bits end first, with padding not told from data."""
     bits = np.unpackbits(np.frombuffer(data, dtype=np.uint8)).astype(np.int64)
     padded = np.concatenate([bits, np.zeros(PREFIX_BITS + max(ESCAPES.values()), dtype=np.int64)])
@@ -56,12 +56,12 @@ def decode(data: bytes, count: int) -> npt.NDArray[np.int64]:
     return np.array(found, dtype=np.int64)
 
 
-def _signed(bits: npt.NDArray[np.int64], length: int) -> int:
+def _signed(bits: Wide, length: int) -> int:
     value = int("".join(map(str, bits.tolist())) or "0", 2)
     return value - (1 << length) if value >> (length - 1) else value
 
 
-def undo_differences(values: npt.NDArray[np.int64], order: int) -> npt.NDArray[np.int64]:
+def undo_differences(values: Wide, order: int) -> Wide:
     """Return the samples of plain values (0), first (1) or second differences (2)."""
     if order not in {0, 1, 2}:
         raise DamagedStill(f"difference order {order} is not defined")

@@ -10,6 +10,9 @@ import numpy.typing as npt
 from koffert_drivers.stills.errors import DamagedStill, TooLarge
 from koffert_drivers.stills.records import NO_SAMPLE, Lead, Samples
 
+# Samples while they are worked on: room for sums and differences.
+Wide = npt.NDArray[np.int64]
+
 STANDARD_ORDER = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 _BY_FOLDED = {name.casefold(): name for name in STANDARD_ORDER}
 # Each limb lead as (of I, of II, half): half means that one stored unit is half as large.

@@ -101,7 +101,7 @@ class Lead(Struct, frozen=True, eq=False):
 
     def microvolts(self) -> npt.NDArray[np.float64]:
         """Return the samples in microvolts, NaN where there is none."""
-        values = self.samples * self.gain_uv
+        values = self.samples.astype(np.float64) * self.gain_uv
         values[self.samples == NO_SAMPLE] = np.nan
         return values
 

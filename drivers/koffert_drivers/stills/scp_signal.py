@@ -10,15 +10,12 @@ from math import gcd
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from koffert_drivers.stills import huffman
 from koffert_drivers.stills.cursor import Cursor
 from koffert_drivers.stills.errors import DamagedStill, TooLarge, UnsupportedStill
-from koffert_drivers.stills.leads import MOST_SAMPLES, canonical, frozen
+from koffert_drivers.stills.leads import MOST_SAMPLES, Wide, canonical, frozen
 from koffert_drivers.stills.records import Lead
-
-Wide = npt.NDArray[np.int64]
 
 DEFAULT_TABLE = 19_999
 SUBTRACTED = 0b1
@@ -38,11 +35,11 @@ class Signal(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """One entry of section 3: samples are numbered from 1, and `count` of them promised."""
+    """One entry of section 3: samples are numbered from 1, and so many are `promised`."""
 
     name: str
     start: int
-    count: int
+    promised: int
 
 
 class _Block(NamedTuple):
@@ -70,13 +67,13 @@ def read_signal(sections: dict[int, bytes], *, smooth_between_beats: bool) -> Si
     """
     packed = _is_huffman(sections.get(2, b""))
     flags, places = _places(sections.get(3, b""))
-    rhythm = _block(sections.get(6, b""), 6, [place.count for place in places], packed=packed)
+    rhythm = _block(sections.get(6, b""), 6, [place.promised for place in places], packed=packed)
     if rhythm.unit_nv == 0 or rhythm.interval_us == 0:
         raise DamagedStill("section 6 gives no unit or no rate")
     notes = _shortened(rhythm, places)
     unit_nv, values = rhythm.unit_nv, rhythm.values
     if flags & SUBTRACTED and 5 in sections:
-        unit_nv, values = _with_beats(sections, rhythm, packed, smooth_between_beats)
+        unit_nv, values = _with_beats(sections, rhythm, packed=packed, smooth=smooth_between_beats)
         notes += ("reference beats were added to the residual",)
     leads = tuple(
         Lead(place.name, frozen(samples), unit_nv / NV_PER_UV)
@@ -101,7 +98,9 @@ def _places(section: bytes) -> tuple[int, list[_Place]]:
     places = []
     for _ in range(count):
         start, end, number = cursor.numbers("IIB")
-        if end < start or end - start >= MOST_SAMPLES // count:
+        if end < start:
+            raise DamagedStill("a lead of section 3 ends before it starts")
+        if end - start >= MOST_SAMPLES // count:
             raise TooLarge(f"samples {start} to {end} of one lead")
         name = LEAD_NAMES.get(number, f"SCP {number}")
         # Counted from 1; a writer that counts from 0 has one sample less than it seems.
@@ -133,9 +132,9 @@ def _values(data: bytes, count: int, order: int, *, packed: bool) -> Wide:
 def _shortened(rhythm: _Block, places: Sequence[_Place]) -> tuple[str, ...]:
     """Return notes on leads that hold less than promised; the others keep what they hold."""
     short = [
-        f"lead {place.name} holds {values.size} of {place.count} samples"
+        f"lead {place.name} holds {values.size} of {place.promised} samples"
         for place, values in zip(places, rhythm.values, strict=True)
-        if values.size < place.count
+        if values.size < place.promised
     ]
     if all(values.size == 0 for values in rhythm.values):
         raise DamagedStill("section 6 holds no samples")
@@ -143,7 +142,7 @@ def _shortened(rhythm: _Block, places: Sequence[_Place]) -> tuple[str, ...]:
 
 
 def _with_beats(
-    sections: dict[int, bytes], rhythm: _Block, packed: bool, smooth: bool
+    sections: dict[int, bytes], rhythm: _Block, *, packed: bool, smooth: bool
 ) -> tuple[int, list[Wide]]:
     """Return the unit in nV and the samples, reference beats added back."""
     fiducial, length_ms, beats = _beats(sections.get(4, b""))

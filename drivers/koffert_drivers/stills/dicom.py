@@ -1,0 +1,210 @@
+"""DICOM ECG waveforms (12-lead, general and ambulatory ECG storage), through pydicom."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+
+from koffert_drivers.stills import fields
+from koffert_drivers.stills.errors import DamagedStill, StillError, TooLarge, UnsupportedStill
+from koffert_drivers.stills.leads import MOST_SAMPLES, Wide, canonical, frozen, with_derived
+from koffert_drivers.stills.records import (
+    NO_SAMPLE,
+    Device,
+    EcgStill,
+    Filters,
+    Format,
+    Lead,
+    Measurements,
+    PatientIdentity,
+)
+
+PREAMBLE = slice(128, 132)
+# Its content unpacks to any size before a length can be looked at.
+DEFLATED = b"1.2.840.10008.1.2.1.99"
+ECG_STORAGE = "1.2.840.10008.5.1.4.1.1.9."
+UV_PER = {"uV": 1.0, "mV": 1000.0, "nV": 0.001, "V": 1e6}
+SIGNED_16, PADDING_16 = "SS", -(2**15)
+# SCP-ECG's lead numbers, as DICOM codes them (5.6.3-9-n).
+SCP_LEADS = {"1": "I", "2": "II", "61": "III", "62": "aVR", "63": "aVL", "64": "aVF"}
+SCP_LEADS |= {str(n): f"V{n - 2}" for n in range(3, 9)}
+# What annotations are called, in SCP's, MDC's and plain words, folded.
+MEASURES = {
+    "ventricular heart rate": "heart_rate_bpm",
+    "heart rate": "heart_rate_bpm",
+    "rr interval": "rr_ms",
+    "mean rr interval": "rr_ms",
+    "pr interval": "pr_ms",
+    "pr interval global": "pr_ms",
+    "qrs duration": "qrs_ms",
+    "qrs duration global": "qrs_ms",
+    "qt interval": "qt_ms",
+    "qt interval global": "qt_ms",
+    "qtc interval": "qtc_ms",
+    "qtc interval global": "qtc_ms",
+    "p axis": "p_axis_deg",
+    "qrs axis": "qrs_axis_deg",
+    "t axis": "t_axis_deg",
+}
+
+
+def is_dicom(content: bytes) -> bool:
+    """Tell whether the bytes begin as a DICOM file does."""
+    return content[PREAMBLE] == b"DICM"
+
+
+def read_dicom(content: bytes) -> EcgStill:
+    """Read the original rhythm of a DICOM ECG.
+
+    Raises DamagedStill for what pydicom cannot read, UnsupportedStill for other objects than ECG
+    waveforms, for deflated files, and where pydicom is not installed.
+    """
+    if DEFLATED in content[:4096]:
+        raise UnsupportedStill("deflated DICOM")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # carts bend value formats; what matters is checked here
+            return _read(content)
+    except StillError:
+        raise
+    except Exception as error:  # pydicom raises whatever the bytes lead it to
+        raise DamagedStill(f"pydicom stopped with {type(error).__name__}") from error
+
+
+def _read(content: bytes) -> EcgStill:
+    try:
+        from pydicom import dcmread  # noqa: PLC0415 - only the centre has it
+    except ImportError as error:
+        raise UnsupportedStill("DICOM is read at the centre, where pydicom is installed") from error
+    data = dcmread(BytesIO(content))
+    if not str(data.get("SOPClassUID", "")).startswith(ECG_STORAGE):
+        raise UnsupportedStill("a DICOM object that is no ECG")
+    rhythm = _rhythm(data)
+    rate_hz = float(rhythm.SamplingFrequency)
+    if not 0 < rate_hz < 1e6:
+        raise DamagedStill("no sampling rate")
+    channels = list(rhythm.ChannelDefinitionSequence)
+    return EcgStill(
+        format=Format.DICOM,
+        rate_hz=rate_hz,
+        leads=with_derived(_leads(rhythm, channels)),
+        recorded_at=fields.instant(_recorded_at(data)),
+        device=_device(data),
+        filters=_filters(channels[0]),
+        measurements=_measurements(data),
+        statements=tuple(_statements(data)),
+        patient=_patient(data),
+    )
+
+
+def _rhythm(data: Any) -> Any:
+    """Return the waveform as recorded; median beats and the like are marked as derived."""
+    groups = list(data.get("WaveformSequence", ()))
+    original = [g for g in groups if g.get("WaveformOriginality", "ORIGINAL") == "ORIGINAL"]
+    if not original:
+        raise DamagedStill("no waveform as recorded")
+    return original[0]
+
+
+def _leads(rhythm: Any, channels: list[Any]) -> list[Lead]:
+    count = int(rhythm.NumberOfWaveformSamples)
+    if rhythm.WaveformSampleInterpretation != SIGNED_16 or rhythm.WaveformBitsAllocated != 16:
+        raise UnsupportedStill("samples that are not signed 16 bits")
+    if count <= 0 or not channels or count * len(channels) > MOST_SAMPLES:
+        raise TooLarge(f"{count} samples of {len(channels)} leads")
+    data = rhythm.WaveformData[: 2 * count * len(channels)]
+    if len(data) < 2 * count * len(channels):
+        raise DamagedStill("fewer samples than promised")
+    table = np.frombuffer(data, dtype="<i2").reshape(count, len(channels)).astype(np.int64)
+    table[table == PADDING_16] = NO_SAMPLE
+    return [_lead(channel, table[:, i]) for i, channel in enumerate(channels)]
+
+
+def _lead(channel: Any, values: Wide) -> Lead:
+    unit = channel.ChannelSensitivityUnitsSequence[0].CodeValue
+    correction = float(channel.get("ChannelSensitivityCorrectionFactor", 1) or 1)
+    gain_uv = float(channel.ChannelSensitivity) * correction * UV_PER.get(str(unit), 0.0)
+    baseline = float(channel.get("ChannelBaseline", 0) or 0)
+    steps = baseline * UV_PER.get(str(unit), 0.0) / gain_uv if gain_uv > 0 else 0.5
+    if steps != round(steps):
+        raise UnsupportedStill("a lead without a scale in volts, or off it by a part of a unit")
+    shifted = np.where(values == NO_SAMPLE, NO_SAMPLE, values + round(steps))
+    return Lead(_lead_name(channel), frozen(shifted), gain_uv)
+
+
+def _lead_name(channel: Any) -> str:
+    source = channel.ChannelSourceSequence[0]
+    scheme, code = str(source.CodingSchemeDesignator), str(source.CodeValue)
+    if scheme == "SCPECG" and (name := SCP_LEADS.get(code.rpartition("-")[2])):
+        return name
+    meaning = str(source.get("CodeMeaning", "")).split("(")[0]
+    return canonical(meaning or code)
+
+
+def _recorded_at(data: Any) -> str:
+    whole = str(data.get("AcquisitionDateTime", "") or "")
+    return whole or f"{data.get('StudyDate', '') or ''}{data.get('StudyTime', '') or ''}"
+
+
+def _device(data: Any) -> Device:
+    return Device(
+        manufacturer=str(data.get("Manufacturer", "") or ""),
+        model=str(data.get("ManufacturerModelName", "") or ""),
+        serial=str(data.get("DeviceSerialNumber", "") or ""),
+        software=str(data.get("SoftwareVersions", "") or ""),
+    )
+
+
+def _filters(channel: Any) -> Filters:
+    def hertz(keyword: str) -> float | None:
+        return fields.number(str(channel.get(keyword, "")))
+
+    return Filters(
+        high_pass_hz=hertz("FilterLowFrequency"),
+        low_pass_hz=hertz("FilterHighFrequency"),
+        notch_hz=hertz("NotchFilterFrequency"),
+    )
+
+
+def _annotations(data: Any) -> Iterator[Any]:
+    yield from data.get("WaveformAnnotationSequence", None) or ()
+
+
+def _measurements(data: Any) -> Measurements:
+    """Return the first number under each known name; later ones are of single beats and leads."""
+    found: dict[str, float] = {}
+    for annotation in _annotations(data):
+        concepts = annotation.get("ConceptNameCodeSequence", None) or ()
+        field = (
+            MEASURES.get(str(concepts[0].get("CodeMeaning", "")).casefold()) if concepts else None
+        )
+        value = fields.number(str(annotation.get("NumericValue", "")))
+        if field is not None and value is not None:
+            found.setdefault(field, value)
+    return Measurements(**found)
+
+
+def _statements(data: Any) -> Iterator[str]:
+    for annotation in _annotations(data):
+        spoken = str(annotation.get("UnformattedTextValue", "") or "").strip()
+        if spoken:
+            yield spoken
+
+
+def _patient(data: Any) -> PatientIdentity:
+    name = data.get("PatientName", None)
+    age = str(data.get("PatientAge", "") or "")
+    return PatientIdentity(
+        patient_id=str(data.get("PatientID", "") or ""),
+        family_name=str(getattr(name, "family_name", "") or ""),
+        given_name=str(getattr(name, "given_name", "") or ""),
+        birth_date=fields.day(str(data.get("PatientBirthDate", "") or "")),
+        sex=fields.sex(str(data.get("PatientSex", "") or "")),
+        age_y=fields.number(age.removesuffix("Y")) if age.endswith("Y") else None,
+    )
