@@ -52,3 +52,15 @@ def samples(signal: npt.ArrayLike, *, max_dimensions: int = 1, finite: bool = Tr
 def leads(signal: npt.ArrayLike, *, finite: bool = True) -> Floats:
     """Return `signal` as (leads, samples); one axis becomes one lead. Errors as `samples`."""
     return np.atleast_2d(samples(signal, max_dimensions=2, finite=finite))
+
+
+def indices(beats: npt.ArrayLike, samples: int) -> Ints:
+    """Return rising sample indices inside a record; raises InvalidInput for anything else."""
+    array = np.asarray(beats)
+    if array.size == 0:
+        return np.zeros(0, dtype=np.int64)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise InvalidInput("beats are a row of sample indices")
+    if array[0] < 0 or array[-1] >= samples or not np.all(np.diff(array.astype(np.int64)) > 0):
+        raise InvalidInput("beats rise and lie inside the record")
+    return array.astype(np.int64)

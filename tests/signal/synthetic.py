@@ -49,7 +49,7 @@ def ecg(
 ) -> Recording:
     """Beats of one shape, a share of early ectopic ones, breathing baseline, white noise."""
     random = np.random.default_rng(seed)
-    time_s, kinds = _beat_times(shape, duration_s, rate_bpm, irregular, ectopic, random)
+    time_s, kinds = _beat_times(shape, duration_s, rate_bpm, (irregular, ectopic), random)
     t = np.arange(round(duration_s * fs_hz)) / fs_hz
     x = 0.15 * np.sin(2 * np.pi * 0.25 * t) + noise_mv * random.standard_normal(t.size)
     for at_s, kind in zip(time_s, kinds, strict=True):
@@ -65,10 +65,10 @@ def _beat_times(
     shape: str,
     duration_s: float,
     rate_bpm: float,
-    irregular: float,
-    ectopic: float,
+    unrest: tuple[float, float],
     random: np.random.Generator,
 ) -> tuple[list[float], list[str]]:
+    irregular, ectopic = unrest
     rr_s = 60 / rate_bpm
     at_s, times_s, kinds = 0.5, list[float](), list[str]()
     while at_s < duration_s - 0.5:

@@ -75,7 +75,7 @@ def test_a_later_start_moves_the_beats_with_it(shift: int) -> None:
 @given(st.lists(st.integers(0, 5000), min_size=1, max_size=8), st.integers(0, 99))
 def test_chunks_give_the_beats_of_the_whole(sizes: list[int], seed: int) -> None:
     record = ecg(ectopic=0.2, duration_s=40, noise_mv=0.2, seed=seed)
-    stream = qrs.Stream(360)
+    stream = qrs.stream(360)
     cuts = [0, *np.cumsum(sizes).tolist(), record.x.size]
     found = [beat for a, b in itertools.pairwise(cuts) for beat in stream.push(record.x[a:b])]
     assert found + stream.close() == qrs.detect(record.x[: max(cuts)], 360).tolist()
@@ -83,7 +83,7 @@ def test_chunks_give_the_beats_of_the_whole(sizes: list[int], seed: int) -> None
 
 def test_a_stream_keeps_little_and_answers_soon() -> None:
     record = ecg(duration_s=120)
-    stream = qrs.Stream(360)
+    stream = qrs.stream(360)
     told_late_s = []
     for start in range(0, record.x.size, 36):
         told = stream.push(record.x[start : start + 36])
