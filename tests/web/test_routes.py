@@ -51,8 +51,8 @@ def _address(route: Route) -> str:
     return re.sub(r"\{\w+\}", "p-1", route.path)
 
 
-def test_without_a_session_pages_lead_to_the_login_and_the_api_refuses(hub: Hub) -> None:
-    visitor = client(hub)
+def test_without_a_session_pages_lead_to_the_login_and_the_api_refuses(calm_hub: Hub) -> None:
+    visitor = client(calm_hub)
     for route in _guarded():
         answer = visitor.request(route.method, _address(route))
         if route.path.startswith("/api/"):
@@ -63,8 +63,8 @@ def test_without_a_session_pages_lead_to_the_login_and_the_api_refuses(hub: Hub)
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_each_role_is_refused_where_it_has_no_business(hub: Hub, role: Role) -> None:
-    visitor = client(hub, role)
+def test_each_role_is_refused_where_it_has_no_business(calm_hub: Hub, role: Role) -> None:
+    visitor = client(calm_hub, role)
     for route in _guarded():
         assert route.permission is not None
         if may(role, route.permission):
@@ -73,7 +73,7 @@ def test_each_role_is_refused_where_it_has_no_business(hub: Hub, role: Role) -> 
         assert answer.status_code == 403, route.path
 
 
-def test_what_is_in_no_table_does_not_exist(hub: Hub) -> None:
-    visitor = client(hub, Role.ADMIN)
+def test_what_is_in_no_table_does_not_exist(calm_hub: Hub) -> None:
+    visitor = client(calm_hub, Role.ADMIN)
     for path in ("/docs", "/openapi.json", "/redoc", "/static/../app.py", "/static/%2e%2e/app.py"):
         assert visitor.get(path).status_code == 404, path
