@@ -43,7 +43,8 @@ class TestBroker:
             acl_file=acl_file,
         )
         conf = broker_conf((TEMPLATES / "broker.conf").read_text(), config)
-        self.mosquitto = Mosquitto(folder, conf, self.device_port)
+        # Its listeners open in the file's order: the hub's is the last.
+        self.mosquitto = Mosquitto(folder, conf, self.hub_port)
         self.hub_tls = self.certificate(HUB_USER)
 
     def certificate(self, common_name: str) -> TlsFiles:

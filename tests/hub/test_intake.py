@@ -109,7 +109,8 @@ def test_an_unregistered_and_a_revoked_device_are_refused(store: Store) -> None:
 def test_a_damaged_body_is_quarantined_and_receipted(store: Store) -> None:
     box = store.box()
     queued = box.queue()
-    damaged = queued.sealed._replace(body=queued.sealed.body[:-1] + b"\x00")
+    sealed = queued.sealed.body
+    damaged = queued.sealed._replace(body=sealed[:-1] + bytes([sealed[-1] ^ 1]))
     queued.sealed = damaged
     assert store.take(queued).answers["box-1"].stored == [queued.id]
     assert store.take(queued).answers["box-1"].stored == [queued.id]

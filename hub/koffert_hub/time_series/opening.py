@@ -3,7 +3,6 @@
 import sqlalchemy as sa
 
 from koffert_hub.settings import Settings
-from koffert_hub.time_series.influx import InfluxAccess, InfluxTimeSeries
 from koffert_hub.time_series.records import TimeSeries
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
 
@@ -13,6 +12,9 @@ def open_time_series(settings: Settings, engine: sa.Engine) -> TimeSeries:
     influx = settings.time_series
     if influx is None:
         return SqliteTimeSeries(settings.time_series_path)
+    # Its client takes a quarter of a second to import, which only those who use it should wait for.
+    from koffert_hub.time_series.influx import InfluxAccess, InfluxTimeSeries  # noqa: PLC0415
+
     token = influx.token_file.read_text().strip()
     access = InfluxAccess(influx.url, influx.organisation, influx.bucket, token)
     return InfluxTimeSeries(engine, access)
