@@ -40,6 +40,7 @@ DAEMONS = {
     "initdb": "postgresql-15",  # the hub's stores are tested on the real ones
     "influxd": "influxdb",
     "nginx": "nginx",
+    "dbus-daemon": "dbus-daemon",  # the tests of Bluetooth have a private bus with it
     "systemd-analyze": "systemd",  # checks our units; nothing of it is ever started
 }
 

@@ -75,6 +75,7 @@ class Stream(Struct, frozen=True):
 
     `characteristic` is its UUID, short for SIG ones. `whole_values` when each chunk stands by itself.
     `spot` when a measurement comes once someone has taken it, and silence between them is no fault.
+    `unheeded` when nothing takes up yet what it tells, so that a live link leaves it alone.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Stream(Struct, frozen=True):
     characteristic: str | None = None
     whole_values: bool = False
     spot: bool = False
+    unheeded: bool = False
 
 
 class Recognition(Struct, frozen=True):

@@ -68,7 +68,10 @@ NONIN_BLE = DeviceRecord(
             whole_values=True,
         ),
         value_stream(
-            "intervals", nonin_ble.decode_intervals, "34e27863-76ff-4f8e-96f1-9e3993aa6199"
+            "intervals",
+            nonin_ble.decode_intervals,
+            "34e27863-76ff-4f8e-96f1-9e3993aa6199",
+            unheeded=True,  # the wire has no place for the times between beats
         ),
         value_stream("status", nonin_ble.decode_status, "ec0a9302-4d24-11e7-b114-b2f933d5fe66"),
         BATTERY,

@@ -20,6 +20,7 @@ def value_stream(
     characteristic: str | None = None,
     *,
     spot: bool = False,
+    unheeded: bool = False,
 ) -> Stream:
     """A characteristic whose values are whole; `name` is its short UUID when it is one of the SIG."""
     return Stream(
@@ -28,6 +29,7 @@ def value_stream(
         characteristic=characteristic or name,
         whole_values=True,
         spot=spot,
+        unheeded=unheeded,
     )
 
 

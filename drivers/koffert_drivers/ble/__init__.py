@@ -1,0 +1,1 @@
+"""Bluetooth Low Energy through bleak and BlueZ: what is heard, one connection, what a meter has stored."""
