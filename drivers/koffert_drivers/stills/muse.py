@@ -129,14 +129,16 @@ def _measurements(root: Element) -> Measurements:
 
 
 def _statements(root: Element) -> tuple[str, ...]:
-    """Return the sentences: lines are joined up to the one that says that it ends one."""
-    found, line = [], ""
+    """Return the sentences: pieces are joined up to the one flagged as the end of a line."""
+    flagged = root.find("Diagnosis/DiagnosisStatement/StmtFlag") is not None
+    found: list[str] = []
+    pieces: list[str] = []
     for statement in root.iterfind("Diagnosis/DiagnosisStatement"):
-        line = " ".join([*([line] if line else []), *texts(statement, "StmtText")])
-        if statement.find("StmtFlag") is None or "ENDSLINE" in texts(statement, "StmtFlag"):
-            found.append(line)
-            line = ""
-    return tuple(filter(None, [*found, line]))
+        pieces += texts(statement, "StmtText")
+        if not flagged or "ENDSLINE" in texts(statement, "StmtFlag"):
+            found.append(" ".join(pieces))
+            pieces = []
+    return tuple(filter(None, [*found, " ".join(pieces)]))
 
 
 def _patient(root: Element) -> PatientIdentity:
