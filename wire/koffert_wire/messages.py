@@ -63,9 +63,11 @@ class Reading(Struct, frozen=True, array_like=True, tag="reading"):
 
 
 class SampleCodec(StrEnum):
-    """How the samples of a waveform block are packed."""
+    """How the samples of a waveform block are packed (`samples.py`); all little endian."""
 
     INT16_LE = "i16le"
+    UINT16_LE = "u16le"
+    INT32_LE = "i32le"
 
 
 class WaveformBlock(Struct, frozen=True, array_like=True, tag="waveform"):
@@ -91,12 +93,30 @@ class SensorLink(StrEnum):
 
 
 class SensorState(Struct, frozen=True, array_like=True, tag="sensor-state"):
-    """A meter's link changed."""
+    """A meter's link or battery changed; `battery_pct` is None where the meter has not told."""
 
     at: Instant
     sensor: str
     sensor_serial: str | None
     link: SensorLink
+    battery_pct: float | None = None
+
+
+class Quarantined(Struct, frozen=True, array_like=True, tag="quarantined"):
+    """A record from a meter's memory that is not provably of this loan: never a reading of the patient.
+
+    `at` is when it was fetched, `device_time` (ISO 8601, no zone) what the meter's own clock said when it was
+    taken. `values` and `flags` are as in Reading.
+    """
+
+    id: bytes
+    at: Instant
+    sensor: str
+    sensor_serial: str | None
+    values: dict[str, float | None]
+    flags: tuple[str, ...]
+    device_time: str | None
+    reason: str
 
 
 class Diary(Struct, frozen=True, array_like=True, tag="diary"):
@@ -159,19 +179,37 @@ class Dropped(Struct, frozen=True, array_like=True, tag="dropped"):
     reason: str
 
 
+class StateApplied(Struct, frozen=True, array_like=True, tag="state-applied"):
+    """The box is what the hub wanted it to be in this revision (`commands.DesiredState`)."""
+
+    at: Instant
+    revision: int
+
+
+class CertificateRequest(Struct, frozen=True, array_like=True, tag="certificate-request"):
+    """The box's certificate gets old: a CSR (DER, P-256) for a new key."""
+
+    at: Instant
+    csr: bytes
+
+
 Message = (
     Reading
     | WaveformBlock
     | SensorState
+    | Quarantined
     | Diary
     | CallButton
     | Spirometry
     | Attempt
     | Hello
     | Dropped
+    | StateApplied
+    | CertificateRequest
 )
 
-# What is said of a patient: it must be filed under a loan. The rest is the box speaking of itself.
+# What is said of a patient: it must be filed under a loan. The rest is the box speaking of itself, and records
+# of which nobody knows the patient.
 OfPatient = Reading | WaveformBlock | Diary | CallButton | Spirometry | Attempt
 
 _ENCODER = msgspec.msgpack.Encoder()

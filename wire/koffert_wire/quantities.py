@@ -25,6 +25,8 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity("heart_rate_bpm", 147842, "MDC_ECG_HEART_RATE", ("8867-4",), "364075005", "/min"),
     Quantity("respiratory_rate_bpm", 151562, "MDC_RESP_RATE", ("9279-1",), "86290005", "/min"),
     Quantity("fev1_l", 152586, "MDC_VOL_AWAY_EXP_FORCED_1S", ("20150-9",), "59328004", "L"),
+    # LOINC has no code for FEV6 that its own pages confirm; MDC has.
+    Quantity("fev6_l", 152587, "MDC_VOL_AWAY_EXP_FORCED_6S", (), None, "L"),
     Quantity("fvc_l", 188928, "MDC_VOL_AWAY_EXP_FORCED_CAPACITY", ("19868-9",), "50834005", "L"),
     Quantity("pef_l_s", 152584, "MDC_FLOW_AWAY_EXP_FORCED_PEAK", ("33452-4",), "18491006", "L/s"),
     Quantity(
