@@ -30,7 +30,7 @@ class TestBroker:
         self.ca = folder / "ca.crt"
         self.ca.write_bytes(self._authority.identity.certificate_pem)
         self.device_port, self.hub_port = free_port(), free_port()
-        server = self._write("broker", self._authority.issue_server(("127.0.0.1",), _now()))
+        server = self.server_certificate("broker")
         acl_file = folder / "broker.acl"
         acl_file.write_text(broker_acl((TEMPLATES / "broker.acl").read_text()))
         acl_file.chmod(0o600)
@@ -50,6 +50,10 @@ class TestBroker:
     def certificate(self, common_name: str) -> TlsFiles:
         """A new client certificate."""
         return self._write(common_name, self._authority.issue_client(common_name, _now()))
+
+    def server_certificate(self, name: str) -> TlsFiles:
+        """A new certificate for a server on loopback."""
+        return self._write(name, self._authority.issue_server(("127.0.0.1",), _now()))
 
     def endpoint(self, device: str, client_id: str | None = None) -> Endpoint:
         """How a box connects."""
@@ -81,7 +85,7 @@ def hub_broker(folder: Path) -> Iterator[TestBroker]:
 
 
 class OnlineBox:
-    """A box with a link: sends, sends again what was not receipted, and keeps the receipts."""
+    """A box with a link: sends again what has no receipt when a hub announces itself, and now and then."""
 
     def __init__(self, box: Box, endpoint: Endpoint) -> None:
         self.box = box
@@ -109,7 +113,7 @@ class OnlineBox:
         """Publish everything that has no receipt."""
         self.send(*self.waiting.values())
 
-    async def all_receipted(self, *, again_every_s: float = 0.5, within_s: float = 20) -> None:
+    async def all_receipted(self, *, again_every_s: float = 3, within_s: float = 20) -> None:
         """Wait for every receipt, sending again what is missing."""
         async with asyncio.timeout(within_s):
             while self.waiting:
@@ -128,6 +132,7 @@ class OnlineBox:
     def _receive(self, incoming: Incoming) -> None:
         if incoming.topic == HUB_STATE:
             self.hub_states += 1
+            self.send_again()
         else:
             down = decode_down(incoming.payload, self.box.device, self.box.link_key)
             assert down.kind is DownKind.RECEIPT

@@ -1,0 +1,86 @@
+"""`koffert amk run` beside `koffert hub run`, as two processes."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from tests.hub.broker import TestBroker, hub_broker
+from tests.hub.process import HubProcess
+from tests.support.mosquitto import free_port
+
+from koffert_hub.keys import LOG_PUBLIC_FILE
+
+PROGRAM = (sys.executable, "-c", "from koffert_cli.main import main; main()")
+
+
+def koffert(*arguments: str) -> list[dict[str, object]]:
+    done = subprocess.run([*PROGRAM, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return [msgspec.json.decode(line) for line in done.stdout.splitlines()]
+
+
+def until(condition: Callable[[], bool], within_s: float = 30) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "not in time"
+
+
+def prepare(folder: Path, broker: TestBroker) -> tuple[HubProcess, str]:
+    """A hub that streams its log, and the settings of the register that follows it."""
+    hub = HubProcess(folder, broker)
+    port, tls, server = free_port(), broker.certificate("amk"), broker.server_certificate("reg")
+    config = folder / "amk.toml"
+    config.write_text(
+        f'data_dir = "amk"\nsilent_after_s = 2.5\n[[hubs]]\nname = "dalane"\nhost = "127.0.0.1"\n'
+        f'port = {port}\nca = "{tls.ca}"\ncertificate = "{tls.certificate}"\nkey = "{tls.key}"\n'
+        f'log_key = "{hub.settings.data_dir / LOG_PUBLIC_FILE}"\n'
+    )
+    (made,) = koffert("amk", "init", "--config", str(config), "--json")
+    with hub.config.open("a") as file:
+        file.write(
+            f'[register]\nport = {port}\nca = "{server.ca}"\ncertificate = "{server.certificate}"\n'
+            f'key = "{server.key}"\nreplica_key = "{made["public_key"]}"\n'
+        )
+    return hub, str(config)
+
+
+def test_the_register_outlives_the_hub(tmp_path: Path) -> None:
+    async def send(hub: HubProcess) -> None:
+        online = hub.box("box-a")
+        await online.connect()
+        online.send(*(online.box.queue() for _ in range(50)))
+        await online.all_receipted()
+        await online.close()
+
+    def status() -> dict[str, object]:
+        (found,) = koffert("amk", "status", "--config", config, "--json")
+        return found
+
+    with hub_broker(tmp_path) as broker:
+        hub, config = prepare(tmp_path, broker)
+        hub.start()
+        with (tmp_path / "amk.log").open("wb") as log:
+            amk = subprocess.Popen([*PROGRAM, "amk", "run", "--config", config], stderr=log)
+        asyncio.run(send(hub))
+        until(lambda: status()["records"] == 51)
+        until(lambda: status()["countersigned"] != 0)
+        hub.kill()
+        until(lambda: "hub-silent" in str(status()["alerts"]))
+    replica = str(tmp_path / "amk" / "dalane.sqlite")
+    found = koffert("log", "search", replica, "--device", "box-a", "--json")
+    assert len(found) == 50
+    amk.terminate()
+    assert amk.wait(10) == 0
+    heads = tmp_path / "heads.jsonl"
+    with heads.open("wb") as file:
+        subprocess.run(
+            [*PROGRAM, "amk", "heads", "dalane", "--config", config], stdout=file, check=True
+        )
+    keys = ("--key", str(tmp_path / "amk" / LOG_PUBLIC_FILE))
+    (verified,) = koffert("log", "verify", str(hub.config), *keys, "--heads", str(heads), "--json")
+    assert (verified["ok"], verified["records"]) == (True, 51)
+    assert verified["heads"] != 0
