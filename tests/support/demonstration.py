@@ -23,7 +23,7 @@ _LOOK_INTERVAL_S = 0.2
 
 
 def patient(spo2_pct: float, pulse_bpm: float = 80, *, finger_on: bool = True) -> Patient:
-    """A patient who stays as they are, within the swing of a breath."""
+    """A patient whose numbers stay as they are."""
     off = Story(every_s=3600, from_s=0, until_s=3600, finger_off=True)
     return Patient(
         spo2_pct=spo2_pct,
@@ -32,6 +32,7 @@ def patient(spo2_pct: float, pulse_bpm: float = 80, *, finger_on: bool = True) -
         phase=0,
         pai_pct=3.0,
         story=None if finger_on else off,
+        swing_pct=0.0,
     )
 
 

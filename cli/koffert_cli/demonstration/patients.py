@@ -45,6 +45,7 @@ class Patient(Struct, frozen=True):
     phase: float
     pai_pct: float
     story: Story | None
+    swing_pct: float = 1.0
 
     def at(self, elapsed_s: float) -> Physiology:
         """What an oximeter on this patient's finger finds after `elapsed_s`."""
@@ -53,8 +54,8 @@ class Patient(Struct, frozen=True):
         drop_pct = story.spo2_drop_pct if story else 0.0
         rise_bpm = story.pulse_rise_bpm if story else 0.0
         return Physiology(
-            spo2_pct=round(self.spo2_pct + swing - drop_pct),
-            pulse_bpm=round(self.pulse_bpm - 3 * swing + rise_bpm),
+            spo2_pct=round(self.spo2_pct + self.swing_pct * swing - drop_pct),
+            pulse_bpm=round(self.pulse_bpm - 3 * self.swing_pct * swing + rise_bpm),
             finger_on=not (story and story.finger_off),
             pai_pct=self.pai_pct,
         )
