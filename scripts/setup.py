@@ -198,8 +198,12 @@ def install_node_packages() -> None:
 
 
 def build_web() -> None:
-    shutil.rmtree(WEB_OUTPUT, ignore_errors=True)
+    """Build over what is there, then drop what no source made any more: a running hub serves on."""
+    started_s = time.time()
     npm("run", "--silent", "build")
+    for path in WEB_OUTPUT.iterdir():
+        if path.stat().st_mtime < started_s:
+            path.unlink()
 
 
 # --- Browser ----------------------------------------------------------------------------------------
