@@ -22,16 +22,17 @@ from koffert_drivers.stills.records import (
 )
 from koffert_drivers.stills.xml import attribute, text, texts
 
+# Our field -> the cart's words for it, in 1.04 and in 1.03.
 MEASURES = {
-    "heartrate": "heart_rate_bpm",
-    "rrint": "rr_ms",
-    "print": "pr_ms",
-    "qrsdur": "qrs_ms",
-    "qtint": "qt_ms",
-    "qtcb": "qtc_ms",
-    "pfrontaxis": "p_axis_deg",
-    "qrsfrontaxis": "qrs_axis_deg",
-    "tfrontaxis": "t_axis_deg",
+    "heart_rate_bpm": ("heartrate",),
+    "rr_ms": ("rrint",),
+    "pr_ms": ("print", "meanprint"),
+    "qrs_ms": ("qrsdur", "meanqrsdur"),
+    "qt_ms": ("qtint", "meanqtint"),
+    "qtc_ms": ("qtcb", "meanqtc"),
+    "p_axis_deg": ("pfrontaxis",),
+    "qrs_axis_deg": ("qrsfrontaxis",),
+    "t_axis_deg": ("tfrontaxis",),
 }
 MOST_LEADS = 18
 # Leads that agree for this long are no chest.
@@ -42,17 +43,18 @@ PREDICTED = STANDARD_ORDER[:6]
 
 def read_philips(root: Element) -> EcgStill:
     """Read a parsed `restingecgdata`; raises DamagedStill for a waveform that does not unpack."""
-    wave = root.find("waveforms/parsedwaveforms")
+    wave = root.find(".//parsedwaveforms")
     signal = root.find("dataacquisition/signalcharacteristics")
     if wave is None or signal is None:
         raise DamagedStill("the Philips file has no waveform")
-    rate_hz = _attribute_or_text(wave, "samplespersecond", signal, "samplingrate")
-    gain_uv = _attribute_or_text(wave, "resolution", signal, "resolution")
+    rate_hz = _size(wave.get("samplespersecond") or text(signal, "samplingrate"), "rate")
+    resolution = wave.get("resolution") or text(signal, "resolution")
+    gain_uv = _size(resolution or text(signal, "signalresolution"), "resolution")
     names = _names(wave, signal)
     values = _values(wave, len(names))
     if len({lead.size for lead in values}) != 1:
         raise DamagedStill("the leads differ in length")
-    if tuple(names[:6]) == PREDICTED and wave.get("compression", "") == "XLI":
+    if tuple(names[:6]) == PREDICTED and _packing(wave) == "XLI":
         values = _from_predictions(values)
     leads = [Lead(name, frozen(of), gain_uv) for name, of in zip(names, values, strict=True)]
     return EcgStill(
@@ -71,16 +73,16 @@ def read_philips(root: Element) -> EcgStill:
     )
 
 
-def _attribute_or_text(wave: Element, name: str, signal: Element, path: str) -> float:
-    """Return a number that 1.04 keeps beside the samples and 1.03 with the acquisition."""
-    found = fields.number(wave.get(name) or text(signal, path))
+def _size(written: str, what: str) -> float:
+    """Return a number above 0, which 1.04 keeps beside the samples and 1.03 with the acquisition."""
+    found = fields.number(written)
     if found is None or found <= 0:
-        raise DamagedStill(f"the waveform has no {path}")
+        raise DamagedStill(f"the waveform has no {what}")
     return found
 
 
 def _names(wave: Element, signal: Element) -> list[str]:
-    promised = wave.get("numberofleads") or text(signal, "numberchannelsvalid")
+    promised = wave.get("numberofleads") or text(signal, "numberchannelsallocated")
     count = fields.number(promised)
     names = [canonical(name) for name in (wave.get("leadlabels") or "").split()]
     names = names or list(STANDARD_ORDER)
@@ -89,9 +91,14 @@ def _names(wave: Element, signal: Element) -> list[str]:
     return names[: int(count)]
 
 
+def _packing(wave: Element) -> str:
+    """Return how the samples are packed; 1.03 and 1.04 call the attribute differently."""
+    return wave.get("compressmethod") or wave.get("compression") or "Uncompressed"
+
+
 def _values(wave: Element, count: int) -> list[Wide]:
     encoding = wave.get("dataencoding", "")
-    packing = wave.get("compression") or "Uncompressed"
+    packing = _packing(wave)
     if encoding != "Base64" or packing not in {"XLI", "Uncompressed"}:
         raise UnsupportedStill("a packing of the waveform that is not described")
     try:
@@ -139,24 +146,33 @@ def _device(root: Element) -> Device:
 
 def _filters(signal: Element) -> Filters:
     notched = text(signal, "notchfiltered").lower() == "true"
+    low, _, high = text(signal, "signalbandwidth").partition("-")  # in 1.03
     return Filters(
-        high_pass_hz=fields.number(text(signal, "hipass")),
-        low_pass_hz=fields.number(text(signal, "lowpass")),
+        high_pass_hz=fields.number(text(signal, "hipass") or low),
+        low_pass_hz=fields.number(text(signal, "lowpass") or high),
         notch_hz=fields.number(text(signal, "acsetting")) if notched else None,
     )
 
 
 def _measurements(root: Element) -> Measurements:
-    measured = root.find("interpretations/interpretation/globalmeasurements")
+    interpretation = root.find(".//interpretation")
+    if interpretation is None:
+        return Measurements()
+    measured = interpretation.find("globalmeasurements")
+    if measured is None:
+        measured = interpretation.find("interpretationmeasurements")  # in 1.03
     if measured is None:
         return Measurements()
     return Measurements(
-        **{field: fields.number(text(measured, name)) for name, field in MEASURES.items()}
+        **{
+            field: fields.number("".join(text(measured, word) for word in words))
+            for field, words in MEASURES.items()
+        }
     )
 
 
 def _statements(root: Element) -> tuple[str, ...]:
-    interpretation = root.find("interpretations/interpretation")
+    interpretation = root.find(".//interpretation")
     if interpretation is None:
         return ()
     return (
