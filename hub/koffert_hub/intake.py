@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from koffert_hub import registry, tables, technical_alerts
+from koffert_hub import registry, tables
+from koffert_hub.alert_book import AlertBook
 from koffert_hub.clock import TimeBasis, encode_basis, measured_at, time_basis
 from koffert_hub.ingest import (
     Ignore,
@@ -68,12 +69,6 @@ class Batch(NamedTuple):
     stored: int
 
 
-class _PendingAlert(NamedTuple):
-    detail: str
-    times: int
-    refusal: Refuse | None
-
-
 class Intake:
     """Takes in batches; one object per writer thread or process. Randomness and caps are given."""
 
@@ -109,7 +104,7 @@ class Intake:
             return False
         registered = self._look_up([parsed])
         decision = decide(parsed, registered, self._keys)
-        if not isinstance(decision, Store):
+        if not isinstance(decision, Store) or (decision.loan and decision.loan.erased):
             return False
         table = tables.quarantine
         with self._engine.begin() as connection:
@@ -156,7 +151,7 @@ class _Filing:
         self._transmissions: list[dict[str, object]] = []
         self._bodies: list[dict[str, object]] = []
         self._answers: dict[str, Answer] = {}
-        self._alerts: dict[tuple[str, Cause], _PendingAlert] = {}
+        self._alerts = AlertBook(connection, now_ms)
 
     def file(self, decisions: Sequence[Store | Quarantine | Refuse | Ignore]) -> Batch:
         """Write all of it; returns the answers that hold once the transaction has committed."""
@@ -179,7 +174,8 @@ class _Filing:
         self._finish()
 
     def _finish(self) -> Batch:
-        self._raise_alerts()
+        for refusal in self._alerts.raise_all():
+            self._log.add(refused_record(refusal, at_ms=self._now_ms))
         position = self._log.flush()
         if self._transmissions:
             self._connection.execute(_INSERT_IDS, self._transmissions)
@@ -215,7 +211,7 @@ class _Filing:
         header = decision.payload.header
         self._answer(header.device).stored.append(header.id)
         if self._is_duplicate(header.device, header.id):
-            self._lanes.stamped(header, decision.payload.stamp)
+            self._note_what_is_lost(decision)
             return
         if decision.loan is not None and decision.loan.erased:
             record = discarded_record(decision, at_ms=self._now_ms)
@@ -226,12 +222,17 @@ class _Filing:
         self._take_id(header, self._file_body(decision, basis, Event.TRANSMISSION))
         if not self._lanes.arrived(header):
             detail = f"{header.lane} {header.sequence} came twice with different ids"
-            self._alert(header.device, Cause.CLONED_OUTBOX, detail)
+            self._alerts.add(header.device, Cause.CLONED_OUTBOX, detail)
         self._read_messages(decision, basis)
+        self._note_what_is_lost(decision)
+
+    def _note_what_is_lost(self, decision: Store) -> None:
+        """By its stamp the box no longer holds some places that never came."""
+        header = decision.payload.header
         lost = self._lanes.stamped(header, decision.payload.stamp)
         if lost:
             detail = f"{lost} in this outbox"
-            self._alert(header.device, Cause.LOST_TRANSMISSIONS, detail, count=lost)
+            self._alerts.add(header.device, Cause.LOST_TRANSMISSIONS, detail, count=lost)
 
     def _store_again(self, decision: Store) -> None:
         """What was quarantined: its id and its place may have been taken then."""
@@ -271,7 +272,9 @@ class _Filing:
                 time = measured_at(message.at, basis)
                 self._lanes.measured(header, time)
                 if time.quality is TimeQuality.CORRECTED:
-                    self._alert(header.device, Cause.WRONG_CLOCK, "the box's wall clock was off")
+                    self._alerts.add(
+                        header.device, Cause.WRONG_CLOCK, "the box's wall clock was off"
+                    )
 
     def _time_basis(self, decision: Store) -> TimeBasis:
         started_ms = decision.loan.started_ms if decision.loan else None
@@ -295,7 +298,7 @@ class _Filing:
             self._quarantine_is_full(decision)
             return
         sequence = self._log_and_keep(decision, digest)
-        self._alert(decision.device, Cause.QUARANTINED, decision.reason.value)
+        self._alerts.add(decision.device, Cause.QUARANTINED, decision.reason.value)
         if header is not None:
             self._take_id(header, sequence, device=decision.device)
             self._answer(decision.device).stored.append(header.id)
@@ -323,14 +326,14 @@ class _Filing:
         return sequence
 
     def _quarantine_is_full(self, decision: Quarantine) -> None:
-        self._alert(decision.device, Cause.QUARANTINE_FULL, decision.reason.value)
+        self._alerts.add(decision.device, Cause.QUARANTINE_FULL, decision.reason.value)
         if decision.header is not None:
             refused = (decision.header.id, Reason.QUARANTINE_FULL)
             self._answer(decision.device).retry_later.append(refused)
 
     def _refuse(self, decision: Refuse) -> None:
         """Nothing that an unproven sender says is believed, except the id that it is answered with."""
-        self._alert(decision.device, decision.cause, decision.reason.value, refusal=decision)
+        self._alerts.add(decision.device, decision.cause, decision.reason.value, refusal=decision)
         refused = (decision.header.id, decision.reason)
         self._answer(decision.device).retry_later.append(refused)
 
@@ -357,33 +360,6 @@ class _Filing:
             .where(table.c.device == device, table.c.requeued_ms.is_(None))
         )
         return int(count.scalar_one())
-
-    def _alert(
-        self,
-        device: str,
-        cause: Cause,
-        detail: str,
-        *,
-        count: int = 1,
-        refusal: Refuse | None = None,
-    ) -> None:
-        known = self._alerts.get((device, cause))
-        total = count + (known.times if known else 0)
-        self._alerts[device, cause] = _PendingAlert(detail, total, refusal)
-
-    def _raise_alerts(self) -> None:
-        for (device, cause), alert in self._alerts.items():
-            opened = technical_alerts.raise_alert(
-                self._connection,
-                device,
-                cause,
-                alert.detail,
-                now_ms=self._now_ms,
-                count=alert.times,
-            )
-            if opened and alert.refusal is not None:
-                # Once per open alert: a box that tries again each hour must not fill the register.
-                self._log.add(refused_record(alert.refusal, at_ms=self._now_ms))
 
     def _answer(self, device: str) -> Answer:
         return self._answers.setdefault(device, Answer([], []))

@@ -176,7 +176,12 @@ class Projector:
         ward = await thread(partial(_read_ward, self._engine))
         if ward == self._ward:
             return
-        rows = [await thread(partial(newest_row, self._engine, place)) for place in ward]
+        rows = [
+            await thread(partial(newest_row, self._engine, place))
+            if self._live.row(place.patient) is None
+            else empty_row(place)
+            for place in ward
+        ]
         self._live.set_patients(rows, self._cursor)
         self._ward = ward
 
@@ -205,9 +210,13 @@ def rebuild(engine: sa.Engine, time_series: TimeSeries, progress: Callable[[int]
         progress(cursor)
 
 
+def empty_row(place: registry.WardPlace) -> LiveRow:
+    """The row of a patient of whom nothing is known; the feed keeps what it knows."""
+    return LiveRow(patient=place.patient, display_name=place.display_name, suitcase=place.suitcase)
+
+
 def newest_row(engine: sa.Engine, place: registry.WardPlace) -> LiveRow:
     """The row of a patient as the newest stored bodies tell it, empty when they tell nothing."""
-    empty = LiveRow(patient=place.patient, display_name=place.display_name, suitcase=place.suitcase)
     body = tables.body
     with open_reading(engine) as connection:
         rows = connection.execute(
@@ -216,7 +225,7 @@ def newest_row(engine: sa.Engine, place: registry.WardPlace) -> LiveRow:
             .order_by(body.c.log_sequence.desc())
             .limit(_LIVE_LOOKBACK_BODIES)
         ).all()
-    newest = empty
+    newest = empty_row(place)
     for row in rows:
         candidate = live_row(open_stored(StoredBody(*row)), newest, place.display_name)
         newest = candidate or newest
