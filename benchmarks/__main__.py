@@ -13,6 +13,8 @@ NAMES = (
     "log",
     "trend-query",
     "rebuild",
+    "alert-cohort",
+    "alert-cost",
 )
 
 

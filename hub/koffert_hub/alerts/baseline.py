@@ -6,10 +6,10 @@ starts from a prior and moves towards the median of the patient's own good days.
 
 from collections.abc import Iterable
 from math import sqrt
-from statistics import median, pstdev
+from statistics import median
 from typing import NamedTuple
 
-from koffert_hub.alerts.records import Patient
+from koffert_hub.alerts.records import Patient, PatientBaseline
 from koffert_hub.alerts.rules import RuleSet
 from koffert_hub.alerts.state import Baseline, Day
 
@@ -38,7 +38,7 @@ def estimate(rules: RuleSet, patient: Patient, days: Iterable[Day]) -> Baseline:
         _first(given.pulse_mean_bpm, pulse_mean),
         _held(_first(given.pulse_sd_bpm, pulse_sd), base.pulse_sd_floor_bpm, base.pulse_sd_cap_bpm),
         len(spo2),
-        usual=given.spo2_mean_pct is not None or len(spo2) >= base.own_days_usual,
+        _usual_from_pct(rules, given, spo2, spo2_sd),
     )
 
 
@@ -49,6 +49,21 @@ def composite_z(day: Day, baseline: Baseline) -> float | None:
     pulse_z = (day.pulse_sum / day.pulse_count - baseline.pulse_mean_bpm) / baseline.pulse_sd_bpm
     spo2_z = (day.spo2_sum / day.spo2_count - baseline.spo2_mean_pct) / baseline.spo2_sd_pct
     return (pulse_z - spo2_z) / sqrt(2)
+
+
+def _usual_from_pct(
+    rules: RuleSet, given: PatientBaseline, own: list[float], own_sd_pct: float
+) -> float | None:
+    """The lower of what was set and what the patient's own days show, once there are enough of them."""
+    base, width = rules.baseline, rules.vitals.usual_sd
+    low, cap = base.spo2_sd_floor_pct, base.spo2_sd_cap_pct
+    lowest: list[float] = []
+    if given.spo2_mean_pct is not None:
+        sd_pct = _held(_first(given.spo2_sd_pct, own_sd_pct), low, cap)
+        lowest.append(given.spo2_mean_pct - width * sd_pct)
+    if len(own) >= base.own_days_usual:
+        lowest.append(median(own) - width * _held(own_sd_pct, low, cap))
+    return min(lowest, default=None)
 
 
 def _spo2_prior_pct(rules: RuleSet, patient: Patient) -> float:
@@ -64,8 +79,9 @@ def _blend(own: list[float], prior: _Prior) -> tuple[float, float]:
     if not own:
         return prior.mean, prior.sd
     total = prior.weight_days + len(own)
+    centre = sum(own) / len(own)
     mean = (prior.weight_days * prior.mean + len(own) * median(own)) / total
-    spread = prior.weight_days * prior.sd**2 + len(own) * pstdev(own) ** 2
+    spread = prior.weight_days * prior.sd**2 + sum((value - centre) ** 2 for value in own)
     return mean, sqrt(spread / total)
 
 

@@ -109,6 +109,7 @@ class Course(_Section, frozen=True, kw_only=True):
     until_day: Count
     watch_days: Count
     worse_by: Count
+    worse_at_once_by: Count
     composite_strong_z: Positive
 
 

@@ -44,14 +44,17 @@ class Day(Struct, array_like=True):
 
 
 class Baseline(Struct, frozen=True, array_like=True):
-    """What is usual for the patient as of today; `usual` says that the saturation is well known."""
+    """What is usual for the patient as of today.
+
+    `usual_from_pct` is the lowest saturation that is nothing new, None while too little is known.
+    """
 
     spo2_mean_pct: float
     spo2_sd_pct: float
     pulse_mean_bpm: float
     pulse_sd_bpm: float
     own_days: int
-    usual: bool
+    usual_from_pct: float | None
 
 
 class Track(Struct, array_like=True):

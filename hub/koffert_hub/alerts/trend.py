@@ -27,6 +27,7 @@ from koffert_hub.alerts.turn import Turn
 SUPPORTS = (FEV1_FALL, RESPIRATORY_RATE_RISE, CAT_RISE, RELIEVER_RISE)
 # Sums of binary fractions may fall a hair short of a limit that they reach on paper.
 _HAIR = 1e-9
+_TWICE, _OF_DAYS = 2, 3
 
 
 def judge_trend(turn: Turn) -> None:
@@ -117,8 +118,13 @@ def _judge_course(turn: Turn, today: Day, discharge_day: int) -> None:
 
 
 def _report_course(turn: Turn, cause: str, recorded: list[Day], *, stuck: bool) -> None:
-    burdens = [burden(turn.case, day) for day in recorded]
-    rules = turn.case.rules.course
+    level = Level.YELLOW if stuck else Level.NONE
+    find = partial(_course, turn, cause, recorded)
+    turn.observe(cause, level, find, step_down_ms=turn.case.trend_step_down_ms)
+
+
+def _course(turn: Turn, cause: str, recorded: list[Day]) -> Finding:
+    rules, burdens = turn.case.rules.course, [burden(turn.case, day) for day in recorded]
     inputs = _day_inputs(turn.state.today) | {
         "day": turn.state.today.number - (turn.case.discharge_day or 0),
         "first_burden": burdens[0],
@@ -126,9 +132,7 @@ def _report_course(turn: Turn, cause: str, recorded: list[Day], *, stuck: bool) 
         "burden": burdens[-1],
     }
     limits: dict[str, Number] = {"by_day": rules.by_day, "worse_by": rules.worse_by}
-    find = partial(Finding, cause.replace("_", "-"), inputs, limits)
-    level = Level.YELLOW if stuck else Level.NONE
-    turn.observe(cause, level, find, step_down_ms=turn.case.trend_step_down_ms)
+    return Finding(cause.replace("_", "-"), inputs, limits)
 
 
 def burden(case: Case, day: Day) -> int:
@@ -149,12 +153,21 @@ def _not_improving(case: Case, recorded: list[Day]) -> bool:
 
 
 def _better_then_worse(case: Case, recorded: list[Day]) -> bool:
-    """A day that was better than the first, and today clearly worse than that day."""
-    if len(recorded) < 3 or not _unwell(case, recorded[-1]):
+    """A day that was better than the first, then clearly worse: much at once, or on two of three days."""
+    today = recorded[-1]
+    # Where the patient answers, numbers without a complaint are no relapse.
+    complains = bool(majors(today.symptoms)) if today.answered else _unwell(case, today)
+    if len(recorded) < 3 or not complains:
         return False
-    first, *between = (burden(case, day) for day in recorded[:-1])
-    best = min(between)
-    return best < first and burden(case, recorded[-1]) >= best + case.rules.course.worse_by
+    rules = case.rules.course
+    burdens = [burden(case, day) for day in recorded]
+    best = min(burdens[1:-1])
+    if best >= burdens[0]:
+        return False
+    after_best = burdens[burdens.index(best, 1) :]
+    worse = [points >= best + rules.worse_by for points in after_best[-_OF_DAYS:]]
+    at_once = burdens[-1] >= best + rules.worse_at_once_by
+    return at_once or (worse[-1] and sum(worse) >= _TWICE)
 
 
 def _day_inputs(day: Day) -> dict[str, Number]:

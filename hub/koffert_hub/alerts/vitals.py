@@ -124,8 +124,7 @@ def _usual(turn: Turn, vital: Vital, value: float) -> bool:
     baseline = turn.state.baseline
     if vital.cause != SPO2_LOW or turn.case.patient.spo2_scale != 1 or baseline is None:
         return False
-    lowest_usual = baseline.spo2_mean_pct - turn.case.rules.vitals.usual_sd * baseline.spo2_sd_pct
-    return baseline.usual and value >= lowest_usual
+    return baseline.usual_from_pct is not None and value >= baseline.usual_from_pct
 
 
 def _judge_high_on_oxygen(turn: Turn, reading: Reading, value: float) -> None:
