@@ -220,7 +220,7 @@ def draw(varied: dict[str, tuple[Figures, Figures]], ours: Figures, path: Path) 
     import matplotlib as mpl  # noqa: PLC0415 - only whoever draws needs it
 
     mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "koffert"
+    mpl.rcParams |= {"svg.hashsalt": "koffert", "svg.fonttype": "none"}
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
     shown = (
