@@ -12,6 +12,8 @@ import sqlalchemy as sa
 import uvicorn
 from fastapi import FastAPI
 
+from koffert_hub.alerts.opening import open_alerts
+from koffert_hub.alerts.service import AlertService
 from koffert_hub.database import open_database
 from koffert_hub.database import reading as open_reading
 from koffert_hub.intake import Batch, Intake
@@ -27,6 +29,7 @@ from koffert_hub.stopping import first_of, stop_signals
 from koffert_hub.time_series import TimeSeries
 from koffert_hub.time_series.opening import open_time_series
 from koffert_hub.transmission_log import Epoch, current_epoch
+from koffert_hub.web.alerts import NoAlerts
 from koffert_hub.web.app import create_app
 from koffert_hub.web.services import LocalAccounts, WebServices
 from koffert_hub.worker import Worker
@@ -79,6 +82,7 @@ async def _run(
     projector = Projector(engine, time_series, live, keys.log, clock_ms=wall_ms, poll_ms=poll_ms)
     register = _register(settings, engine, keys)
 
+    alerts = open_alerts(settings.alerts, engine, wall_ms) if settings.alerts else None
     counts = Counts()
 
     def committed(batch: Batch) -> None:
@@ -86,11 +90,13 @@ async def _run(
         projector.wake()
         if register is not None:
             register.wake()
+        if alerts is not None:
+            alerts.wake()
 
     worker = _worker(settings, engine, keys, committed) if ingest else None
     servers: list[_Server] = []
     if settings.web is not None:
-        app = create_app(_services(settings, engine, live, time_series))
+        app = create_app(_services(settings, engine, live, time_series, alerts))
         servers.append(_server(app, settings.web))
     if settings.metrics is not None:
         listening = (lambda: worker.is_listening) if worker else (lambda: True)
@@ -101,16 +107,21 @@ async def _run(
         register.serving() if register else contextlib.nullcontext(),
         provisioning(settings, engine),
     ):
-        await _until_stopped(worker, projector, servers)
+        await _until_stopped(worker, projector, alerts, servers)
 
 
 async def _until_stopped(
-    worker: Worker | None, projector: Projector, servers: "Sequence[_Server]"
+    worker: Worker | None,
+    projector: Projector,
+    alerts: AlertService | None,
+    servers: "Sequence[_Server]",
 ) -> None:
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(projector.run(), name="projector")]
         if worker is not None:
             running.append(tasks.create_task(worker.run(), name="ingest"))
+        if alerts is not None:
+            running.append(tasks.create_task(alerts.run(), name="alerts"))
         for server in servers:
             tasks.create_task(server.serve(), name="web")
         with stop_signals() as stop:
@@ -122,6 +133,8 @@ async def _until_stopped(
             worker.stop()
             await asyncio.wait((running[1],))
         projector.stop()
+        if alerts is not None:
+            alerts.stop()
 
 
 def _worker(
@@ -148,7 +161,11 @@ def _register(settings: Settings, engine: sa.Engine, keys: HubKeys) -> RegisterS
 
 
 def _services(
-    settings: Settings, engine: sa.Engine, live: LiveFeed, time_series: TimeSeries
+    settings: Settings,
+    engine: sa.Engine,
+    live: LiveFeed,
+    time_series: TimeSeries,
+    alerts: AlertService | None,
 ) -> WebServices:
     return WebServices(
         engine=engine,
@@ -158,6 +175,7 @@ def _services(
         clock_ms=wall_ms,
         centre_name=settings.centre,
         https=settings.web is None or settings.web.https,
+        alerts=alerts.desk if alerts else NoAlerts(),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from koffert_hub.alerts.opening import AlertSettings
 from koffert_wire.mqtt import Endpoint, TlsFiles
 from koffert_wire.topics import Lane
 
@@ -102,7 +103,8 @@ class RegisterSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole file. Relative paths are relative to it.
 
-    Without `web` no pages are served, without `provisioning` no box can be enrolled.
+    Without `web` no pages are served, without `provisioning` no box can be enrolled, without `alerts`
+    nothing is judged.
     """
 
     data_dir: Path
@@ -114,6 +116,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     database: str | None = None
     time_series: InfluxSettings | None = None
     metrics: MetricsSettings | None = None
+    alerts: AlertSettings | None = None
 
     @property
     def database_url(self) -> str:

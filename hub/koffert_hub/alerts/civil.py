@@ -2,10 +2,11 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from msgspec import Meta, Struct
+from msgspec import Struct
+from msgspec.structs import astuple
 
 OSLO = ZoneInfo("Europe/Oslo")
 # Further ahead than any run of holidays: Maundy Thursday to Easter Monday are five days.
@@ -75,18 +76,25 @@ class Shift(Struct, frozen=True, forbid_unknown_fields=True):
     end: time
 
 
-Week = Annotated[tuple[Shift | None, ...], Meta(min_length=7, max_length=7)]
-
-
 class StaffingHours(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """When someone watches: Monday to Sunday, None for a closed day; holidays have hours of their own."""
+    """When someone watches; a day without a shift is closed, holidays have a shift of their own or none."""
 
-    week: Week
+    monday: Shift | None = None
+    tuesday: Shift | None = None
+    wednesday: Shift | None = None
+    thursday: Shift | None = None
+    friday: Shift | None = None
+    saturday: Shift | None = None
+    sunday: Shift | None = None
     holiday: Shift | None = None
 
     def shift_on(self, day: date) -> Shift | None:
         """The hours of one day."""
-        return self.holiday if day in public_holidays(day.year) else self.week[day.weekday()]
+        if day in public_holidays(day.year):
+            return self.holiday
+        *week, _holiday = astuple(self)
+        shift: Shift | None = week[day.weekday()]
+        return shift
 
     def staffed(self, at_ms: int) -> bool:
         """Whether someone watches at this moment."""

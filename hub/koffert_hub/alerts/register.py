@@ -134,6 +134,20 @@ def put_content(connection: sa.Connection, row: Row, alert: Alert, *, revised_ms
     )
 
 
+def forget(connection: sa.Connection, patient: str) -> None:
+    """Erase everything of one patient: readings, states, alerts, and what was done about them."""
+    of_patient = sa.select(tables.alert.c.id).where(tables.alert.c.patient == patient)
+    for child in (tables.alert_notice, tables.alert_change):
+        connection.execute(child.delete().where(child.c.alert.in_(of_patient)))
+    for table in (
+        tables.alert,
+        tables.alert_reading,
+        tables.alert_state,
+        tables.alert_setting,
+    ):
+        connection.execute(table.delete().where(table.c.patient == patient))
+
+
 _COLUMNS = (
     tables.alert.c.id,
     tables.alert.c.patient,

@@ -15,7 +15,9 @@ from koffert_hub.alerts.civil import (
 
 HOUR_MS = 3_600_000
 OFFICE = Shift(time(8), time(15, 30))
-HOURS = StaffingHours(week=(OFFICE,) * 5 + (None, None))
+HOURS = StaffingHours(
+    monday=OFFICE, tuesday=OFFICE, wednesday=OFFICE, thursday=OFFICE, friday=OFFICE
+)
 
 
 def utc_ms(text: str) -> int:
@@ -83,11 +85,11 @@ def test_after_easter_someone_is_back_on_tuesday() -> None:
 
 
 def test_a_centre_that_never_opens_says_so() -> None:
-    assert StaffingHours(week=(None,) * 7).next_staffed_ms(utc_ms("2026-11-22T11:00:00")) is None
+    assert StaffingHours().next_staffed_ms(utc_ms("2026-11-22T11:00:00")) is None
 
 
 def test_a_shift_over_the_short_night_keeps_wall_clock_hours() -> None:
-    always = StaffingHours(week=(Shift(time(1), time(5)),) * 7)
+    always = StaffingHours(saturday=Shift(time(1), time(5)), sunday=Shift(time(1), time(5)))
     assert not always.staffed(utc_ms("2026-03-28T23:59:59"))  # 00:59:59
     assert always.staffed(utc_ms("2026-03-29T02:59:59"))  # 04:59:59 in summer time
     assert not always.staffed(utc_ms("2026-03-29T03:00:00"))

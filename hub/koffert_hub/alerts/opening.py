@@ -1,0 +1,76 @@
+"""From the hub's settings to a running alert service."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import sqlalchemy as sa
+from msgspec import Meta, Struct
+
+from koffert_hub.alerts.civil import StaffingHours
+from koffert_hub.alerts.escalation import Watch
+from koffert_hub.alerts.notify import HttpNotifier, Notifier, SmtpNotifier
+from koffert_hub.alerts.rules import load_rules
+from koffert_hub.alerts.service import AlertService
+
+_LOG = logging.getLogger(__name__)
+
+
+class MailSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The centre's mail server; contacts are `mailto:address`."""
+
+    host: str
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 25
+    sender: str
+
+
+class PostSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An SMS gateway or a webhook; the bearer token stands in a file of its own."""
+
+    url: Annotated[str, Meta(pattern="^https?://")]
+    token_file: Path | None = None
+
+
+class AlertSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which rules hold, when the centre is staffed, and how people are reached."""
+
+    rules: Path
+    staffing: StaffingHours | None = None
+    named_telephone: str | None = None
+    mail: MailSettings | None = None
+    sms: PostSettings | None = None
+    webhook: PostSettings | None = None
+
+
+def open_alerts(
+    settings: AlertSettings, engine: sa.Engine, clock_ms: Callable[[], int]
+) -> AlertService:
+    """The service, ready to run; raises RulesError when the rules are not sound."""
+    rules = load_rules(settings.rules)
+    if not rules.signatures:
+        _LOG.warning("alert rules %s %s: no doctor has signed them", rules.name, rules.version)
+    return AlertService(
+        engine,
+        rules,
+        watch=Watch(settings.staffing, settings.named_telephone),
+        notifiers=_notifiers(settings),
+        clock_ms=clock_ms,
+    )
+
+
+def _notifiers(settings: AlertSettings) -> dict[str, Notifier]:
+    notifiers: dict[str, Notifier] = {}
+    if settings.mail is not None:
+        mail = settings.mail
+        notifiers["mailto"] = SmtpNotifier(mail.host, mail.port, mail.sender)
+    for scheme, post in (("sms", settings.sms), ("webhook", settings.webhook)):
+        if post is not None:
+            notifiers[scheme] = HttpNotifier(post.url, _authorization(post))
+    return notifiers
+
+
+def _authorization(post: PostSettings) -> dict[str, str]:
+    if post.token_file is None:
+        return {}
+    return {"Authorization": f"Bearer {post.token_file.read_text().strip()}"}
