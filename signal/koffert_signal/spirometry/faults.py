@@ -28,6 +28,8 @@ class Fault(StrEnum):
 
 # Flow is looked at every 10 ms, over 40 ms: a cough is longer, millilitre steps of volume are smoothed.
 GRID_S, WINDOW_S = 0.01, 0.04
+# Looked at so widely, flow is highest up to 0.1 s after the fitted peak.
+PEAK_WITHIN = 10
 # A cough lets the flow fall and come back. Healthy flow only falls; turbulence and two-peaked efforts
 # come back by less than this share of what they come back to, and noise by less than this flow.
 COUGH_SHARE, COUGH_L_S = 0.3, 0.15
@@ -62,13 +64,13 @@ def curve_faults(blow: Blow) -> frozenset[Fault]:
 
 
 def _cough(grid_s: Floats, flow_l_s: Floats, first_second_ends_s: float) -> bool:
-    flow = flow_l_s[grid_s <= first_second_ends_s + CLOSED_FOR_S]
-    if flow.size == 0:
-        return False
+    """Tell whether flow fell and came back between its peak and the end of the first second."""
+    peak = int(np.argmax(flow_l_s[:PEAK_WITHIN])) if flow_l_s.size else 0
+    within = slice(peak, int(np.searchsorted(grid_s, first_second_ends_s + CLOSED_FOR_S)))
+    times_s, flow = grid_s[within], flow_l_s[within]
     best_later = np.maximum.accumulate(flow[::-1])[::-1]
-    rebound = (best_later - flow)[grid_s[: flow.size] <= first_second_ends_s]
-    back_to = best_later[: rebound.size]
-    return bool(np.any(rebound > np.maximum(COUGH_L_S, COUGH_SHARE * back_to)))
+    rebound = np.where(times_s <= first_second_ends_s, best_later - flow, 0.0)
+    return bool(np.any(rebound > np.maximum(COUGH_L_S, COUGH_SHARE * best_later)))
 
 
 def _closures(blow: Blow, grid_s: Floats, flow_l_s: Floats) -> list[float]:

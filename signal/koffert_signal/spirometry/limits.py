@@ -88,9 +88,10 @@ def _following_breath(curve: Curve, peak: int) -> int:
 
 def _end(curve: Curve, peak: int, following: int, creep_l_s: float) -> int:
     """Return the first sample of the last volume that rose faster than noise does."""
+    never_falls = bool(np.all(np.diff(curve.volume_l[peak : following + 1]) >= 0))
+    if never_falls or creep_l_s < QUIET_L_S:  # rounded volumes creep by no step that is not breath
+        return _highest(curve, peak, following, 0.0)
     end = _highest(curve, peak, following, creep_l_s)
-    if creep_l_s < QUIET_L_S:
-        return end
     for demand_l_s in (factor * creep_l_s for factor in DEMANDS):
         earlier = _highest(curve, peak, following, demand_l_s)
         earlier_s = curve.time_s[earlier]

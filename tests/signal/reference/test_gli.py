@@ -103,6 +103,15 @@ def test_printed_values(vectors: dict[str, Any], block: str, reference: Referenc
             assert value == pytest.approx(expected, abs=LOOSE.get(block, tolerance)), case
 
 
+def test_values_that_a_spirometer_printed(vectors: dict[str, Any]) -> None:
+    for case in vectors["ndd_demo"]["cases"]:
+        ours = compare(person(case), Reference.GLI_2012)
+        for printed, limit in (("gli2012_pred", "predicted"), ("gli2012_lln", "lln")):
+            for word, expected in case[printed].items():
+                value = getattr(getattr(ours, limit), INDEX[word][0])
+                assert value == pytest.approx(expected, abs=0.001), (case["id"], printed, word)
+
+
 def test_gold(vectors: dict[str, Any]) -> None:
     for case in vectors["gold_grade"]["cases"]:
         assert gold_grade(case["fev1_pct_pred"], case["fev1_fvc"]) == case["grade"]

@@ -94,6 +94,12 @@ def test_judgements_of_closed_form_blows(
             assert getattr(judgement, word) == expected, (case["id"], word, judgement)
 
 
+def test_back_extrapolated_volumes_of_the_26_waveforms(vectors: dict[str, Any]) -> None:
+    for case in vectors["ats_flow_time_26_targets"]["cases"]:
+        judgement = judge(good(bev_l=case["bev_l"], fvc_l=case["fvc_l_implied"]), age_y=40)
+        assert judgement.bev_ok == case["bev_ok_2019"], case["waveform"]
+
+
 @pytest.mark.parametrize(
     ("values_l", "usable", "age_y", "expected"),
     [
