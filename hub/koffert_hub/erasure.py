@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from koffert_hub import tables
+from koffert_hub.alerts.register import forget as forget_alerts
 from koffert_hub.loans import LoanState
 from koffert_hub.log_record import Event, Result
 from koffert_hub.registry import RegistryError
@@ -42,6 +43,7 @@ def erase_patient(engine: sa.Engine, time_series: Forgets, patient: str, *, now_
             tables.body.delete().where(tables.body.c.patient == patient)
         ).rowcount
         quarantined = _erase_quarantine(connection, loans)
+        forget_alerts(connection, patient)
         connection.execute(tables.person.delete().where(tables.person.c.patient == patient))
         connection.execute(
             tables.patient.update().where(tables.patient.c.key == patient).values(erased_ms=now_ms)

@@ -187,4 +187,7 @@ key = "hub.key"
 [web]
 port = {ports.web}
 https = false
+
+[alerts]
+rules = "{configuration_folder() / "rules" / "copd-follow-up.toml"}"
 """

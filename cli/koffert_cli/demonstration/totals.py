@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from koffert_cli.demonstration.boxes import Acknowledged
 from koffert_hub import tables
+from koffert_hub.alerts import tables as alert_tables
 from koffert_hub.log_record import decode_record
 from koffert_wire.messages import Reading, decode_messages
 
@@ -39,9 +40,10 @@ def totals(acknowledged: Iterable[Acknowledged], engine: sa.Engine) -> Totals:
     measured = {reading.id: reading.measured_ns for reading in acknowledged}
     with engine.connect() as connection:
         stored = list(stored_readings(connection))
-        alerts = connection.execute(
-            sa.select(sa.func.count()).select_from(tables.technical_alert)
-        ).scalar_one()
+        alerts = sum(
+            connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+            for table in (alert_tables.alert, tables.technical_alert)
+        )
     copies = Counter(reading.id for reading in stored)
     latencies_ms = sorted(
         reading.stored_ms - measured[reading.id] / NS_PER_MS
