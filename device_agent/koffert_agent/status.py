@@ -1,11 +1,8 @@
 """What the running box says of itself: collected on request, handed out on a local socket as JSON."""
 
 import asyncio
-import os
 import resource
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -14,6 +11,7 @@ from msgspec import Struct
 
 from koffert_agent import disk
 from koffert_agent.clock import NS_PER_S, Clock
+from koffert_agent.local_socket import listen, socket_address
 from koffert_agent.outbox.outbox import Outbox
 from koffert_agent.outbox.records import LaneCount
 from koffert_agent.sensor import SensorStatus
@@ -120,8 +118,8 @@ async def serve(folder: Path, collect: Callable[[], Awaitable[Status]], pulse: P
             writer.close()
 
     async with (
-        _address(folder) as address,
-        await asyncio.start_unix_server(answer, sock=_listen(address)) as server,
+        socket_address(folder, _SOCKET_NAME) as address,
+        await asyncio.start_unix_server(answer, sock=listen(address)) as server,
     ):
         pulse.rest()
         await server.serve_forever()
@@ -130,32 +128,16 @@ async def serve(folder: Path, collect: Callable[[], Awaitable[Status]], pulse: P
 async def ask(folder: Path) -> Status:
     """The status of the agent that runs on this data folder; raises NotRunningError."""
     try:
-        async with asyncio.timeout(_ANSWER_WITHIN_S), _address(folder) as address:
+        async with (
+            asyncio.timeout(_ANSWER_WITHIN_S),
+            socket_address(folder, _SOCKET_NAME) as address,
+        ):
             reader, writer = await asyncio.open_unix_connection(address)
             answer = await reader.read()
             writer.close()
             return msgspec.json.decode(answer, type=Status)
     except (OSError, TimeoutError, msgspec.DecodeError) as error:
         raise NotRunningError(f"no agent answers in {folder}") from error
-
-
-def _listen(address: str) -> socket.socket:
-    """A socket in place of what a killed agent left; the folder itself is only ours."""
-    Path(address).unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(address)
-    Path(address).chmod(0o600)
-    return listener
-
-
-@asynccontextmanager
-async def _address(folder: Path) -> AsyncIterator[str]:
-    """The socket's path, by way of an open folder: a socket's own path may have 107 bytes only."""
-    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{descriptor}/{_SOCKET_NAME}"
-    finally:
-        os.close(descriptor)
 
 
 def _lane(counts: Sequence[LaneCount], today: tuple[int, int], clock: Clock) -> LaneStatus:
