@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # file -> what of pyproject.toml it holds
 LOCKS = {
-    "dev": ("--extra=agent", "--extra=hub", "--extra=plot", "--group=dev"),
-    "agent": ("--extra=agent",),
+    "dev": ("--extra=agent", "--extra=video", "--extra=hub", "--extra=plot", "--group=dev"),
+    "agent": ("--extra=agent", "--extra=video"),
     "hub": ("--extra=hub",),
     "bench": ("--group=bench",),
 }

@@ -40,6 +40,7 @@ DAEMONS = {
     "initdb": "postgresql-15",  # the hub's stores are tested on the real ones
     "influxd": "influxdb",
     "nginx": "nginx",
+    "turnserver": "coturn",  # relays video where no direct way is open; the tests of it start one
     "dbus-daemon": "dbus-daemon",  # the tests of Bluetooth have a private bus with it
     "systemd-analyze": "systemd",  # checks our units; nothing of it is ever started
 }
