@@ -19,7 +19,6 @@ MOST_SIGNALS = 128
 UV_PER = {"uV": 1.0, "µV": 1.0, "mV": 1000.0, "V": 1e6, "nV": 0.001}
 # Two-digit years: 85 is 1985, 84 is 2084.
 CLIPPING_YEAR = 85
-NO_DATE = "01-JAN-1985"
 
 
 class _Signal(NamedTuple):

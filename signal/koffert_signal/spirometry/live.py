@@ -12,14 +12,13 @@ from koffert_signal.errors import InvalidInput, UnusableSignal
 from koffert_signal.spirometry.curve import from_flow, from_volume
 from koffert_signal.spirometry.grading import LONGEST_FET_S, PLATEAU_L
 from koffert_signal.spirometry.indices import Blow, measure
+from koffert_signal.spirometry.limits import BREATH_L
 
 # Nobody blows that long; a recording that goes on is a device left lying, and memory stays bounded.
 LONGEST_RECORDING_S = 120.0
 MOST_SAMPLES = 240_000  # that long at 2 kHz, more than any spirometer sends
 # Flow over this time tells blowing from handling: a blow passes 0.5 L/s in its first 30 ms.
 TRIGGER_WINDOW_S, TRIGGER_L_S = 0.05, 0.5
-# A breath in of this much ends the blow.
-BREATH_L = 0.1
 PLATEAU_OVER_S = 1.0
 
 
