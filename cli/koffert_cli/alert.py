@@ -20,7 +20,15 @@ from koffert_cli.output import (
 from koffert_cli.places import configuration_folder
 from koffert_hub.alerts.absence import absences
 from koffert_hub.alerts.case import case_of
-from koffert_hub.alerts.lines import BadLine, BadLines, Story, alert_record, read_story
+from koffert_hub.alerts.lines import (
+    BadLine,
+    BadLines,
+    Story,
+    alert_record,
+    iso,
+    moment_ms,
+    read_story,
+)
 from koffert_hub.alerts.records import Alert, Kind
 from koffert_hub.alerts.replay import evaluate_arrivals
 from koffert_hub.alerts.rules import RulesError, RuleSet, load_rules
@@ -157,6 +165,28 @@ def news2_command(
         click.echo(f"{result.score} ({result.label}), risk: {result.risk or 'unknown'}")
 
 
+@alert.command("replay")
+@click.argument("patient")
+@click.option("--since", metavar="TIME", help="Leave out what was raised before (ISO 8601).")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The hub's settings (see config/hub.example.toml).",
+)
+@json_option
+def replay_command(patient: str, since: str | None, config: Path, *, as_json: bool) -> None:
+    """Judge all that the hub keeps of PATIENT (the pseudonymous key) again; changes nothing."""
+    from koffert_cli.alert_replay import replayed  # noqa: PLC0415 - a file needs no database
+
+    since_ms = 0 if since is None else _moment_ms(since)
+    for raised in replayed(config, patient, since_ms, _default_rules):
+        if as_json or not sys.stdout.isatty():
+            print_json(alert_record(raised))
+        else:
+            click.echo(f"{iso(raised.raised_ms)}  {raised.priority:6}  {raised.text_nb}")
+
+
 @alert.group(cls=CommandGroup)
 def rules() -> None:
     """Rule sets: what holds, and who signed it."""
@@ -220,6 +250,13 @@ def _is_oxygen(text: str) -> bool:
     if not 0 <= flow_l_min <= 100:
         raise UserError(f"--oxygen takes yes, no or litres a minute, not {text!r}")
     return flow_l_min > 0
+
+
+def _moment_ms(text: str) -> int:
+    try:
+        return moment_ms(text)
+    except ValueError as error:
+        raise UserError(f"--since: {error}", next_step="--since 2026-01-31T12:00:00Z") from error
 
 
 def _default_rules() -> Path:

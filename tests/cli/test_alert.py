@@ -176,3 +176,18 @@ def test_an_unsound_rule_file_is_refused(tmp_path: Path) -> None:
     again = koffert("evaluate", "-", "--rules", str(path))
     assert again.returncode == 2
     assert "version" in json.loads(again.stderr)["error"]
+
+
+def test_a_replay_needs_a_hub(tmp_path: Path) -> None:
+    settings = tmp_path / "hub.toml"
+    settings.write_text('data_dir = "hub"\ncentre = "Dalane DMS"\n\n[broker]\nport = 1883\n')
+    result = koffert("replay", "p-1", "--config", str(settings))
+    assert result.returncode == 2
+    assert "no hub in" in json.loads(result.stderr)["error"]
+    assert koffert("replay", "p-1", "--config", str(settings), "--since", "now").returncode == 2
+
+
+def test_scoring_needs_no_database() -> None:
+    code = "import sys, koffert_cli.alert; print('sqlalchemy' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert run.stdout.strip() == "False"

@@ -15,8 +15,17 @@ import sqlalchemy as sa
 from koffert_hub import registry
 from koffert_hub.alerts import tables
 from koffert_hub.alerts.absence import deadline_ms, no_data
-from koffert_hub.alerts.case import Case, case_of
-from koffert_hub.alerts.engine import END_MS, advance, elapse, order, record
+from koffert_hub.alerts.case import Case
+from koffert_hub.alerts.engine import advance, elapse, order
+from koffert_hub.alerts.history import (
+    NEVER_MS,
+    cases_of,
+    fresh_ones,
+    in_force,
+    judge,
+    keep_readings,
+    last_ms,
+)
 from koffert_hub.alerts.life import Action, Life
 from koffert_hub.alerts.records import (
     NO_DATA,
@@ -52,7 +61,6 @@ _READING = msgspec.msgpack.Decoder(Reading)
 _ENCODE = msgspec.msgpack.Encoder().encode
 _PATIENT = msgspec.msgpack.Decoder(Patient)
 _KEEP_STATE = upserts(tables.alert_state, ("state", "elapsed_ms", "next_due_ms", "last_arrival_ms"))
-_NEVER_MS = -END_MS
 _ALERTING = [state for state, rules in RULES.items() if rules.alerts]
 
 
@@ -81,16 +89,16 @@ class Book:
         self, connection: sa.Connection, loan: Loan, readings: Iterable[Reading], *, now_ms: int
     ) -> bool:
         """Judge what is new of one loan; returns whether anything was."""
-        fresh = _fresh(connection, loan, readings)
+        fresh = fresh_ones(connection, loan, readings)
         if not fresh:
             return False
-        _keep(connection, loan, fresh)
-        cases, stand = self._cases(connection, loan.patient), _stand(connection, loan.id)
+        keep_readings(connection, loan, fresh)
+        cases, stand = cases_of(connection, self._rules, loan.patient), _stand(connection, loan.id)
         if _in_place(stand, fresh):
             events = [
                 event
                 for one in fresh
-                for event in advance(_in_force(cases, one.measured_ms), stand.state, one)
+                for event in advance(in_force(cases, one.measured_ms), stand.state, one)
             ]
             self._apply(connection, loan, events, now_ms=now_ms)
         else:
@@ -111,7 +119,7 @@ class Book:
         for loan_id in connection.execute(due).scalars().all():
             loan = _loan(connection, loan_id)
             stand = _stand(connection, loan_id)
-            cases = self._cases(connection, loan.patient)
+            cases = cases_of(connection, self._rules, loan.patient)
             self._elapse(connection, loan, cases, stand, now_ms=now_ms)
             changed = True
         return self._note_silence(connection, now_ms=now_ms) or changed
@@ -167,35 +175,6 @@ class Book:
         writer.flush()
         return self.take(connection, loan, corrections, now_ms=now_ms)
 
-    def settle(
-        self,
-        connection: sa.Connection,
-        patient: str,
-        settings: Patient,
-        doctor: str,
-        *,
-        now_ms: int,
-    ) -> None:
-        """A doctor's settings hold from now on; raises ValueError on scale 2 without a doctor's name."""
-        if not doctor.strip():
-            raise ValueError("a patient's settings need a doctor's name")
-        connection.execute(
-            tables.alert_setting.insert().values(
-                patient=patient, from_ms=now_ms, doctor=doctor, settings=_ENCODE(settings)
-            )
-        )
-
-    def _cases(self, connection: sa.Connection, patient: str) -> list[Case]:
-        """What held for this patient, oldest first."""
-        table = tables.alert_setting
-        rows = connection.execute(
-            sa.select(table.c.from_ms, table.c.settings)
-            .where(table.c.patient == patient)
-            .order_by(table.c.from_ms, table.c.id)
-        )
-        settled = [case_of(self._rules, _PATIENT.decode(row.settings), row.from_ms) for row in rows]
-        return [case_of(self._rules, Patient(), _NEVER_MS), *settled]
-
     def _judge_again(
         self,
         connection: sa.Connection,
@@ -206,18 +185,14 @@ class Book:
         now_ms: int,
     ) -> _Stand:
         """Fold all readings of a loan again, and bring the rows in line with what stands now."""
-        readings, corrected = _history(connection, loan.id)
-        state, alerts = State(), list[Alert]()
-        for one in readings:
-            record(alerts, advance(_in_force(cases, one.measured_ms), state, one))
-        events = elapse(cases[-1], state, now_ms)
-        record(alerts, events)
+        judged = judge(connection, loan.id, cases, now_ms)
         rows = {
             id(row.alert): row
             for row in rows_of_loan(connection, loan.id)
             if row.alert.cause != NO_DATA and not row.alert.revised
         }
-        compared = compare([row.alert for row in rows.values()], alerts, corrected)
+        raised = [row.alert for row in rows.values()]
+        compared = compare(raised, judged.alerts, judged.corrected)
         for alert in compared.gone:
             row = rows[id(alert)]
             revised = msgspec.structs.replace(alert, revised=True)
@@ -231,7 +206,8 @@ class Book:
                 change(connection, row.id, Action.CLEAR, at_ms=new.cleared_ms)
         for alert in compared.new:
             self._open(connection, loan, alert, now_ms=now_ms)
-        return _Stand(state, max(before.elapsed_ms, _last_ms(events)), before.last_arrival_ms)
+        elapsed_ms = max(before.elapsed_ms, judged.elapsed_ms)
+        return _Stand(judged.state, elapsed_ms, before.last_arrival_ms)
 
     def _elapse(
         self,
@@ -242,13 +218,13 @@ class Book:
         *,
         now_ms: int,
     ) -> None:
-        events = elapse(_in_force(cases, now_ms), stand.state, now_ms)
+        events = elapse(in_force(cases, now_ms), stand.state, now_ms)
         self._apply(connection, loan, events, now_ms=now_ms)
         values = {
             "loan": loan.id,
             "patient": loan.patient,
             "state": encode_state(stand.state),
-            "elapsed_ms": max(stand.elapsed_ms, _last_ms(events)),
+            "elapsed_ms": max(stand.elapsed_ms, last_ms(events)),
             "next_due_ms": stand.state.next_due_ms,
             "last_arrival_ms": stand.last_arrival_ms,
         }
@@ -329,52 +305,12 @@ class Book:
         return bool(silent)
 
 
-def _fresh(connection: sa.Connection, loan: Loan, readings: Iterable[Reading]) -> list[Reading]:
-    """Those that are not known, in order; of two with one id the first that came."""
-    by_id: dict[str, Reading] = {}
-    for one in readings:
-        by_id.setdefault(one.id, one)
-    table = tables.alert_reading
-    known = connection.execute(
-        sa.select(table.c.id).where(table.c.loan == loan.id, table.c.id.in_(list(by_id)))
-    ).scalars()
-    for identity in known:
-        del by_id[identity]
-    return sorted(by_id.values(), key=order)
-
-
-def _keep(connection: sa.Connection, loan: Loan, fresh: Sequence[Reading]) -> None:
-    rows = [
-        {
-            "loan": loan.id,
-            "id": one.id,
-            "patient": loan.patient,
-            "measured_ms": one.measured_ms,
-            "data": _ENCODE(one),
-        }
-        for one in fresh
-    ]
-    connection.execute(tables.alert_reading.insert(), rows)
-
-
-def _history(connection: sa.Connection, loan: str) -> tuple[list[Reading], set[str]]:
-    """The readings of a loan that count, in order, and the ids of those that were corrected."""
-    table = tables.alert_reading
-    rows = connection.execute(sa.select(table.c.data).where(table.c.loan == loan)).scalars()
-    readings = [_READING.decode(data) for data in rows]
-    corrected = {one.value.of for one in readings if isinstance(one.value, Correction)}
-    counting = [
-        one for one in readings if one.id not in corrected and one.kind is not Kind.CORRECTION
-    ]
-    return sorted(counting, key=order), corrected
-
-
 def _stand(connection: sa.Connection, loan: str) -> _Stand:
     row = connection.execute(
         sa.select(tables.alert_state).where(tables.alert_state.c.loan == loan)
     ).first()
     if row is None:
-        return _Stand(State(), _NEVER_MS, _NEVER_MS)
+        return _Stand(State(), NEVER_MS, NEVER_MS)
     return _Stand(decode_state(row.state), row.elapsed_ms, row.last_arrival_ms)
 
 
@@ -384,11 +320,6 @@ def _in_place(stand: _Stand, fresh: Sequence[Reading]) -> bool:
     after = order(first) > (stand.state.at_ms, stand.state.at_id)
     corrects = any(one.kind is Kind.CORRECTION for one in fresh)
     return after and first.measured_ms > stand.elapsed_ms and not corrects
-
-
-def _in_force(cases: Sequence[Case], at_ms: int) -> Case:
-    """The settings that held at a moment."""
-    return next(case for case in reversed(cases) if case.from_ms <= at_ms)
 
 
 def _end_silence(connection: sa.Connection, loan: Loan, *, now_ms: int) -> None:
@@ -408,8 +339,3 @@ def _differ(one: Alert, other: Alert) -> bool:
 
 def _loan(connection: sa.Connection, loan_id: str) -> Loan:
     return registry.loans(connection, [loan_id])[loan_id]
-
-
-def _last_ms(events: Iterable[AlertEvent]) -> int:
-    moments = (one.alert.raised_ms if isinstance(one, Raised) else one.at_ms for one in events)
-    return max(moments, default=_NEVER_MS)

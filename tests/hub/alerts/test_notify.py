@@ -95,7 +95,9 @@ class Mailbox(socketserver.StreamRequestHandler):
                 while (part := self.rfile.readline()) != b".\r\n":
                     body.append(part.decode())
                 self.taken.append("".join(body))
-            self.wfile.write(b"221 bye\r\n" if line.upper().startswith(b"QUIT") else b"250 fine\r\n")
+            self.wfile.write(
+                b"221 bye\r\n" if line.upper().startswith(b"QUIT") else b"250 fine\r\n"
+            )
 
 
 def test_mail_carries_the_notice() -> None:

@@ -19,9 +19,11 @@ from koffert_hub.alerts.book import Book, Reason
 from koffert_hub.alerts.civil import Shift, StaffingHours
 from koffert_hub.alerts.desk import AlertDesk
 from koffert_hub.alerts.escalation import Watch
+from koffert_hub.alerts.history import replay, settle
 from koffert_hub.alerts.life import Action, WrongLife
 from koffert_hub.alerts.notify import NotDelivered, Notice
 from koffert_hub.alerts.records import Patient, PatientLimits
+from koffert_hub.alerts.register import forget, rows_of_loan
 from koffert_hub.alerts.roster import RosterEntry, keep_entry, on_call, search
 from koffert_hub.alerts.service import AlertService
 from koffert_hub.database import open_database
@@ -296,13 +298,12 @@ def red_of(ward: Ward) -> str:
 
 
 def test_a_doctors_limits_hold_from_then_on(ward: Ward) -> None:
-    book = Book(rules())
     limits = PatientLimits(spo2_floor_pct=79)
     with ward.store.engine.begin() as connection:
         patient = Patient(spo2_scale=2, limits=limits)
-        book.settle(connection, ward.loan().patient, patient, "Testlege 1", now_ms=ward.now_ms)
+        settle(connection, ward.loan().patient, patient, "Testlege 1", now_ms=ward.now_ms)
         with pytest.raises(ValueError, match="doctor's name"):
-            book.settle(connection, ward.loan().patient, patient, " ", now_ms=ward.now_ms)
+            settle(connection, ward.loan().patient, patient, " ", now_ms=ward.now_ms)
     ward.send(ward.spot(82.0))
     ward.wait(5 * MINUTE_S)
     ward.send(ward.spot(81.0))
@@ -420,6 +421,31 @@ def test_the_roster_is_ones_own_and_searchable(ward: Ward) -> None:
         pytest.raises(PermissionError),
     ):
         keep_entry(connection, ward.store.centre, entries[0], by="b", now_ms=0)
+
+
+def test_a_replay_gives_the_same_alerts(ward: Ward) -> None:
+    red(ward)
+    ward.wait(3_600)
+    ward.send(ward.spot(94.0, pulse=118.0))
+    with open_reading(ward.store.engine) as connection:
+        again = replay(
+            connection, rules(), ward.loan().patient, since_ms=NOON_MS, until_ms=ward.now_ms
+        )
+        kept = rows_of_loan(connection, ward.loan().id)
+    assert [one.text_nb for one in again] == [row.alert.text_nb for row in kept]
+    assert [one.cause for one in again] == ["spo2_low", "pulse_high"]
+
+
+def test_erasing_leaves_nothing(ward: Ward) -> None:
+    red(ward)
+    ward.wait(2 * MINUTE_S)
+    patient = ward.loan().patient
+    with ward.store.engine.begin() as connection:
+        settle(connection, patient, Patient(), "Testlege 1", now_ms=ward.now_ms)
+        forget(connection, patient)
+        for name, table in tables.alert.metadata.tables.items():
+            if name.startswith("alert"):
+                assert connection.execute(sa.select(table)).all() == [], name
 
 
 KILLED = """

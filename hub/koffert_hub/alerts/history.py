@@ -1,0 +1,142 @@
+"""What the hub keeps of a loan for the engine: its readings, and the settings that held."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from koffert_hub.alerts import tables
+from koffert_hub.alerts.case import Case, case_of
+from koffert_hub.alerts.engine import END_MS, advance, elapse, order, record
+from koffert_hub.alerts.records import (
+    Alert,
+    Correction,
+    Event,
+    Kind,
+    Patient,
+    Raised,
+    Reading,
+)
+from koffert_hub.alerts.rules import RuleSet
+from koffert_hub.alerts.state import State
+from koffert_hub.registry import Loan
+
+NEVER_MS = -END_MS
+_READING = msgspec.msgpack.Decoder(Reading)
+_PATIENT = msgspec.msgpack.Decoder(Patient)
+_ENCODE = msgspec.msgpack.Encoder().encode
+
+
+class Judged(NamedTuple):
+    """All readings of a loan, folded: `elapsed_ms` is when the last timer fired after them."""
+
+    state: State
+    alerts: list[Alert]
+    corrected: set[str]
+    elapsed_ms: int
+
+
+def judge(connection: sa.Connection, loan: str, cases: Sequence[Case], until_ms: int) -> Judged:
+    """Fold what a loan brought, with timers up to `until_ms`."""
+    readings, corrected = _history(connection, loan)
+    state, alerts = State(), list[Alert]()
+    for one in readings:
+        record(alerts, advance(in_force(cases, one.measured_ms), state, one))
+    events = elapse(in_force(cases, until_ms), state, until_ms)
+    record(alerts, events)
+    return Judged(state, alerts, corrected, last_ms(events))
+
+
+def replay(
+    connection: sa.Connection, rules: RuleSet, patient: str, *, since_ms: int, until_ms: int
+) -> list[Alert]:
+    """What the rules make of everything that is kept of a patient, by the time it was raised."""
+    table = tables.alert_state
+    loans = connection.execute(sa.select(table.c.loan).where(table.c.patient == patient)).scalars()
+    cases = cases_of(connection, rules, patient)
+    judged = [judge(connection, loan, cases, until_ms) for loan in loans.all()]
+    alerts = [one for each in judged for one in each.alerts if one.raised_ms >= since_ms]
+    return sorted(alerts, key=lambda one: (one.raised_ms, one.cause))
+
+
+def cases_of(connection: sa.Connection, rules: RuleSet, patient: str) -> list[Case]:
+    """What held for this patient, oldest first."""
+    table = tables.alert_setting
+    rows = connection.execute(
+        sa.select(table.c.from_ms, table.c.settings)
+        .where(table.c.patient == patient)
+        .order_by(table.c.from_ms, table.c.id)
+    )
+    settled = [case_of(rules, _PATIENT.decode(row.settings), row.from_ms) for row in rows]
+    return [case_of(rules, Patient(), NEVER_MS), *settled]
+
+
+def settle(
+    connection: sa.Connection,
+    patient: str,
+    settings: Patient,
+    doctor: str,
+    *,
+    now_ms: int,
+) -> None:
+    """A doctor's settings hold from now on; raises ValueError on scale 2 without a doctor's name."""
+    if not doctor.strip():
+        raise ValueError("a patient's settings need a doctor's name")
+    connection.execute(
+        tables.alert_setting.insert().values(
+            patient=patient, from_ms=now_ms, doctor=doctor, settings=_ENCODE(settings)
+        )
+    )
+
+
+def in_force(cases: Sequence[Case], at_ms: int) -> Case:
+    """The settings that held at a moment."""
+    return next(case for case in reversed(cases) if case.from_ms <= at_ms)
+
+
+def fresh_ones(connection: sa.Connection, loan: Loan, readings: Iterable[Reading]) -> list[Reading]:
+    """Those that are not known, in order; of two with one id the first that came."""
+    by_id: dict[str, Reading] = {}
+    for one in readings:
+        by_id.setdefault(one.id, one)
+    table = tables.alert_reading
+    known = connection.execute(
+        sa.select(table.c.id).where(table.c.loan == loan.id, table.c.id.in_(list(by_id)))
+    ).scalars()
+    for identity in known:
+        del by_id[identity]
+    return sorted(by_id.values(), key=order)
+
+
+def keep_readings(connection: sa.Connection, loan: Loan, fresh: Sequence[Reading]) -> None:
+    """Keep readings that are not known yet."""
+    rows = [
+        {
+            "loan": loan.id,
+            "id": one.id,
+            "patient": loan.patient,
+            "measured_ms": one.measured_ms,
+            "data": _ENCODE(one),
+        }
+        for one in fresh
+    ]
+    connection.execute(tables.alert_reading.insert(), rows)
+
+
+def last_ms(events: Iterable[Event]) -> int:
+    """When the last of these happened."""
+    moments = (one.alert.raised_ms if isinstance(one, Raised) else one.at_ms for one in events)
+    return max(moments, default=NEVER_MS)
+
+
+def _history(connection: sa.Connection, loan: str) -> tuple[list[Reading], set[str]]:
+    """The readings of a loan that count, in order, and the ids of those that were corrected."""
+    table = tables.alert_reading
+    rows = connection.execute(sa.select(table.c.data).where(table.c.loan == loan)).scalars()
+    readings = [_READING.decode(data) for data in rows]
+    corrected = {one.value.of for one in readings if isinstance(one.value, Correction)}
+    counting = [
+        one for one in readings if one.id not in corrected and one.kind is not Kind.CORRECTION
+    ]
+    return sorted(counting, key=order), corrected
