@@ -15,10 +15,15 @@ class UnreadableLoan(Exception):
 
 
 class CurrentLoan(Struct, frozen=True):
-    """`loan` is None while the box is not lent; `revision` grows with each word of the hub."""
+    """`loan` is None while the box is not lent; `revision` grows with each word of the hub.
+
+    `ends_ms` is when the kiosk falls silent by itself, `locked` that the box was reported lost.
+    """
 
     loan: str | None
     revision: int = 0
+    ends_ms: int | None = None
+    locked: bool = False
 
 
 def loan_file(data_dir: Path) -> Path:

@@ -54,7 +54,14 @@ def enrol(files: IdentityFiles, code: EnrolmentCode, wall_ms: Callable[[], int])
     request = _request(code.token, key, exchange_key)
     ca_pem = authority.certificate_pem
     reply = desk.ask(ca_pem, ENROL_PATH, request, EnrolReply)
-    identity = Identity(reply.device, reply.broker_host, reply.broker_port, digest)
+    identity = Identity(
+        device=reply.device,
+        broker_host=reply.broker_host,
+        broker_port=reply.broker_port,
+        desk_host=code.host,
+        desk_port=code.port,
+        token_digest=digest,
+    )
     files.write(
         identity,
         ca_pem=ca_pem,

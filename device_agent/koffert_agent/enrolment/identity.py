@@ -31,11 +31,13 @@ class DamagedIdentity(Exception):
 
 
 class Identity(Struct, frozen=True):
-    """Who the box is; `token_digest` tells which token it came from."""
+    """Who the box is, and who made it that; `token_digest` tells which token it came from."""
 
     device: str
     broker_host: str
     broker_port: int
+    desk_host: str
+    desk_port: int
     token_digest: bytes
 
 

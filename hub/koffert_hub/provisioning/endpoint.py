@@ -15,10 +15,11 @@ from koffert_hub.provisioning.office import Office
 from koffert_wire.enrolment import (
     AUTHORITY_PATH,
     ENROL_PATH,
-    EnrolReply,
+    RENEW_PATH,
     EnrolRequest,
     Refusal,
     Refused,
+    RenewRequest,
 )
 from koffert_wire.errors import DECODE_ERRORS
 
@@ -37,17 +38,19 @@ def create_enrolment_app(office: Office) -> Starlette:
     async def enrol(request: Request) -> Response:
         return await _decide(request, EnrolRequest, office.enrol)
 
+    async def renew(request: Request) -> Response:
+        return await _decide(request, RenewRequest, office.renew)
+
     return Starlette(
         routes=[
             Route(AUTHORITY_PATH, show_authority, methods=["GET"]),
             Route(ENROL_PATH, enrol, methods=["POST"]),
+            Route(RENEW_PATH, renew, methods=["POST"]),
         ]
     )
 
 
-async def _decide(
-    request: Request, kind: type[_T], decide: Callable[[_T], EnrolReply | Refused]
-) -> Response:
+async def _decide(request: Request, kind: type[_T], decide: Callable[[_T], Struct]) -> Response:
     body = await _read(request)
     if body is None:
         return _answer(Refused(Refusal.BAD_REQUEST), 413)

@@ -15,6 +15,7 @@ from msgspec import Struct
 from koffert_hub.authority import Authority, RequestError, requested_key
 from koffert_hub.provisioning import crl
 from koffert_hub.provisioning.pki import Pki
+from koffert_hub.provisioning.renewal import renew_expired
 from koffert_hub.provisioning.tokens import Redeemed, redeem
 from koffert_hub.settings import ProvisioningSettings
 from koffert_hub.times import to_ms
@@ -26,7 +27,10 @@ from koffert_wire.enrolment import (
     EnrolRequest,
     Refusal,
     Refused,
+    RenewReply,
+    RenewRequest,
     proof_bytes,
+    renewal_proof_bytes,
 )
 
 
@@ -65,6 +69,23 @@ class Office(Struct, frozen=True):
             crl.publish(self.engine, self.pki, now)
             crl.tell_broker(self.broker_pid_file)
         return self._reply(outcome, exchange_key)
+
+    def renew(self, request: RenewRequest) -> RenewReply | Refused:
+        """A new certificate for a box whose old one has ended, on the old key's word."""
+        try:
+            old = x509.load_pem_x509_certificate(request.certificate_pem)
+            old_key = old.public_key()
+            key = requested_key(request.csr)
+            if not isinstance(old_key, ec.EllipticCurvePublicKey):
+                return Refused(Refusal.BAD_REQUEST)
+            check_proof(old_key, request.proof, renewal_proof_bytes(request.csr))
+        except (RequestError, ValueError):
+            return Refused(Refusal.BAD_REQUEST)
+        if not self.authority.has_signed(old):
+            return Refused(Refusal.BAD_REQUEST)
+        with self.engine.begin() as connection:
+            outcome = renew_expired(connection, self.authority, old, key, self.now())
+        return Refused(outcome) if isinstance(outcome, Refusal) else RenewReply(outcome)
 
     def _reply(self, redeemed: Redeemed, exchange_key: X25519PublicKey) -> EnrolReply:
         return EnrolReply(

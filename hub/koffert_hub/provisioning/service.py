@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
@@ -13,10 +14,13 @@ from koffert_hub.keys import SEALING_PUBLIC_FILE
 from koffert_hub.own_thread import OwnThread
 from koffert_hub.provisioning import crl
 from koffert_hub.provisioning.ceremony import broker_pid_file, pki_of, renew_list, server_names
+from koffert_hub.provisioning.dispatcher import Dispatcher
 from koffert_hub.provisioning.endpoint import create_enrolment_app
 from koffert_hub.provisioning.office import Office
 from koffert_hub.provisioning.pki import renew_certificates
 from koffert_hub.settings import ProvisioningSettings, Settings
+from koffert_wire.mqtt import Endpoint
+from koffert_wire.topics import Lane
 
 # A list lasts 30 days and is renewed after one; looking more often costs nothing.
 UPKEEP_INTERVAL_S = 3600.0
@@ -52,10 +56,12 @@ class ProvisioningService:
         self._settings = settings
         self._provisioning = provisioning
         self._pki = pki_of(settings)
+        authority = self._pki.authority()
+        self._dispatcher = Dispatcher(engine, authority, _endpoint(settings), time.time_ns)
         office = Office(
             engine=engine,
             pki=self._pki,
-            authority=self._pki.authority(),
+            authority=authority,
             sealing_key=sealing_key,
             provisioning=provisioning,
             broker_pid_file=broker_pid_file(settings),
@@ -76,21 +82,26 @@ class ProvisioningService:
 
     async def run(self) -> None:
         """Listen, and keep certificates and revocation list fresh."""
-        upkeep = asyncio.create_task(self._keep_fresh(), name="provisioning upkeep")
-        serving = asyncio.create_task(self._server.serve(), name="enrolment listener")
+        upkeep, *serving = (
+            asyncio.create_task(self._keep_fresh(), name="provisioning upkeep"),
+            asyncio.create_task(self._server.serve(), name="enrolment listener"),
+            asyncio.create_task(self._dispatcher.run(), name="provisioning dispatcher"),
+        )
+        tasks = (upkeep, *serving)
         try:
-            await asyncio.wait((upkeep, serving), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.stop()
             upkeep.cancel()
-            await asyncio.wait((upkeep, serving))
-        for task in (serving, upkeep):
+            await asyncio.wait(tasks)
+        for task in tasks:
             if not task.cancelled():
                 task.result()
 
     def stop(self) -> None:
         """Finish the requests in hand, then end."""
         self._server.should_exit = True
+        self._dispatcher.stop()
 
     async def _keep_fresh(self) -> None:
         with OwnThread("provisioning-upkeep") as thread:
@@ -119,6 +130,11 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _endpoint(settings: Settings) -> Endpoint:
+    """The hub's listener at the broker, under a client id of our own."""
+    return settings.broker.endpoints("provisioning")[Lane.VITALS]
 
 
 def _now() -> datetime:

@@ -1,0 +1,130 @@
+"""Tells boxes what they should be: a link of its own to the broker, beside ingest's.
+
+A change is sent when it is made, after each hello of the box, and now and then until the box has
+confirmed it. The broker keeps none of it: a box that is offline hears it after its next hello.
+"""
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from koffert_hub import registry
+from koffert_hub.authority import Authority
+from koffert_hub.database import reading
+from koffert_hub.own_thread import OwnThread
+from koffert_hub.provisioning.desired_state import unfollowed
+from koffert_hub.provisioning.reactions import Reactions, ToSend, as_command
+from koffert_wire import downlink, topics
+from koffert_wire.commands import encode_command
+from koffert_wire.downlink import Down
+from koffert_wire.identifiers import uuid7
+from koffert_wire.mqtt import Endpoint, MqttConnection, MqttError
+from koffert_wire.reconnect import Backoff, Link, keep_connected
+from koffert_wire.topics import DownKind
+
+# How soon a change made by a command line beside the hub goes out.
+TICK_S = 0.5
+# A box that did not confirm is told again this often while it may be online.
+AGAIN_S = 30.0
+
+_RECONNECT = Backoff(first_s=0.2, cap_s=5.0)
+_UUID7_RANDOM_BYTES = 10
+_LOG = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """Runs until `stop`."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        authority: Authority,
+        endpoint: Endpoint,
+        wall_ns: Callable[[], int],
+    ) -> None:
+        self._engine = engine
+        self._endpoint = endpoint
+        self._wall_ns = wall_ns
+        self._reactions = Reactions(engine, authority)
+        self._told: dict[str, tuple[int, float]] = {}
+        self._stopping = asyncio.Event()
+        # Not the same: waiting for the broker clears its event before it waits.
+        self._wake = asyncio.Event()
+
+    def stop(self) -> None:
+        """End after the step in hand."""
+        self._stopping.set()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """React and tell, for ever."""
+        with OwnThread("provisioning") as thread:
+
+            async def session(link: Link) -> None:
+                await self._session(link, thread)
+
+            await keep_connected(
+                "broker, provisioning",
+                session,
+                policy=lambda _error: _RECONNECT,
+                retry_on=(MqttError,),
+                wake=self._wake,
+                random=random.random,
+                log=_LOG,
+            )
+
+    async def _session(self, link: Link, thread: OwnThread) -> None:
+        if self._stopping.is_set():
+            return
+        connection = MqttConnection(self._endpoint, on_message=lambda _: None)
+        stopping = asyncio.create_task(self._stopping.wait(), name="provisioning stop")
+        try:
+            await connection.open()
+            link.established()
+            closed = asyncio.create_task(connection.wait_closed(), name="provisioning link")
+            while not self._stopping.is_set():
+                for message in await thread(self._step):
+                    await connection.publish(*message)
+                await asyncio.wait(
+                    (stopping, closed), timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED
+                )
+                if closed.done():
+                    raise closed.result()
+            closed.cancel()
+        finally:
+            stopping.cancel()
+            await connection.close()
+
+    def _step(self) -> list[tuple[str, bytes]]:
+        """Everything that is to be published now, as (topic, payload)."""
+        answers = self._reactions.step(datetime.fromtimestamp(self._wall_ns() / 1e9, UTC))
+        with reading(self._engine) as connection:
+            due = answers + self._due(connection, {answer.device for answer in answers})
+            devices = registry.devices(connection, {item.device for item in due})
+        return [
+            (topics.down(item.device, DownKind.COMMAND), self._payload(item, device.link_key))
+            for item in due
+            if (device := devices.get(item.device)) is not None
+        ]
+
+    def _due(self, connection: sa.Connection, answered: set[str]) -> list[ToSend]:
+        now_s = self._wall_ns() / 1e9
+        due = []
+        for wanted in unfollowed(connection):
+            revision, told_s = self._told.get(wanted.device, (0, 0.0))
+            fresh = revision != wanted.revision
+            if wanted.device not in answered and (fresh or now_s - told_s >= AGAIN_S):
+                due.append(ToSend(wanted.device, as_command(wanted)))
+                self._told[wanted.device] = (wanted.revision, now_s)
+        return due
+
+    def _payload(self, item: ToSend, link_key: bytes) -> bytes:
+        now_ns = self._wall_ns()
+        identifier = uuid7(now_ns, secrets.token_bytes(_UUID7_RANDOM_BYTES))
+        down = Down(DownKind.COMMAND, identifier, now_ns, encode_command(item.command))
+        return downlink.encode_down(down, item.device, link_key)
