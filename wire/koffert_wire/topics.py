@@ -9,6 +9,7 @@ from koffert_wire.identifiers import is_device_id
 ROOT = "koffert/v1"
 HUB_STATE = f"{ROOT}/hub/state"
 UP_ANY_DEVICE = f"{ROOT}/+/up"
+UP_CALL_ANY_DEVICE = f"{UP_ANY_DEVICE}/call"
 
 
 class Lane(StrEnum):
@@ -27,6 +28,7 @@ class DownKind(StrEnum):
     CALL = "call"
 
 
+_UP_CALL = re.compile(f"{ROOT}/(?P<device>[^/]+)/up/call")
 _UP = re.compile(f"{ROOT}/(?P<device>[^/]+)/up/(?P<lane>{'|'.join(Lane)})")
 
 
@@ -40,6 +42,17 @@ class UpTopic(NamedTuple):
 def up(device: str, lane: Lane) -> str:
     """The topic on which `device` sends transmissions of `lane`."""
     return f"{ROOT}/{device}/up/{lane.value}"
+
+
+def up_call(device: str) -> str:
+    """The topic on which `device` signals in a call; no lane, because nothing of it is queued."""
+    return f"{ROOT}/{device}/up/call"
+
+
+def parse_up_call(topic: str) -> str | None:
+    """The device of an `up_call` topic, or None when `topic` is not one."""
+    match = _UP_CALL.fullmatch(topic)
+    return match["device"] if match is not None and is_device_id(match["device"]) else None
 
 
 def down(device: str, kind: DownKind) -> str:
