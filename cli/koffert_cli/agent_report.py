@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from koffert_agent.doctor import Finding, Verdict
-from koffert_agent.sensor import SensorStatus
+from koffert_agent.intake import SensorStatus
 from koffert_agent.status import Status
 from koffert_wire.topics import Lane
 
@@ -79,7 +79,11 @@ def _queue(status: Status) -> Iterator[str]:
 def _sensor(sensor: SensorStatus) -> str:
     text = f"{sensor.driver} on {sensor.port}: {sensor.link.value}"
     text += f", last value {_ago(sensor.last_measured_s_ago)}"
-    return text + (f", {sensor.frame_errors} bad frames" if sensor.frame_errors else "")
+    if sensor.battery_pct is not None:
+        text += f", battery {sensor.battery_pct:.0f} %"
+    if sensor.frame_errors:
+        text += f", {sensor.frame_errors} bad frames"
+    return text + (f" ({sensor.trouble})" if sensor.trouble else "")
 
 
 def _ago(seconds: float | None) -> str:

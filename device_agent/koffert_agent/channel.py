@@ -1,23 +1,24 @@
-"""One meter's measurements become messages: numbers at 1 Hz, waveforms in blocks of a second. Pure."""
+"""One stream's measurements become messages: numbers at 1 Hz, waveforms in blocks of a second. Pure."""
 
-import sys
-from array import array
+import hashlib
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from koffert_agent.clock import NS_PER_S
-from koffert_drivers.device import DeviceRecord, Kind
-from koffert_drivers.measurement import Flag, Measurement
+from koffert_drivers.device import DeviceRecord, Kind, Stream
+from koffert_drivers.measurement import NUMBERS, Flag, Measurement
 from koffert_wire.messages import (
     Instant,
     Message,
     Mode,
     Reading,
-    SampleCodec,
     SensorLink,
     SensorState,
     WaveformBlock,
 )
 from koffert_wire.quantities import QUANTITIES
+from koffert_wire.samples import pack_samples
 
 # Numbers go out once a second (docs/explanation/box.md); a meter that sends once a second itself does so a
 # little early or late, and must not lose every other value to that.
@@ -39,36 +40,65 @@ _EXPECTED_CODES: dict[Kind, tuple[str, ...]] = {
 _CODES = tuple(
     quantity.code for quantity in QUANTITIES if quantity.code in Measurement.__struct_fields__
 )
-_INT16_MIN, _INT16_MAX = -(2**15), 2**15 - 1
+# A battery's level is told again once it has moved this far: meters flicker between two levels.
+_BATTERY_STEP_PCT = 5.0
+_ID_BYTES = 16
 
 
 class Channel:
-    """Everything between one meter's parser and the outbox."""
+    """Everything between one stream's parser and the outbox; the first stream when none is given.
 
-    def __init__(self, record: DeviceRecord, new_id: Callable[[], bytes]) -> None:
+    `serial` tells two meters of one model apart.
+    """
+
+    def __init__(
+        self,
+        record: DeviceRecord,
+        new_id: Callable[[], bytes],
+        *,
+        stream: Stream | None = None,
+        serial: str | None = None,
+    ) -> None:
+        stream = stream or record.streams[0]
         self._sensor = record.id
+        self._serial = serial
         self._new_id = new_id
-        self._mode = Mode.SPOT if record.waveform_rate_hz is None else Mode.CONTINUOUS
+        self._mode = Mode.SPOT if stream.spot else Mode.CONTINUOUS
         self._expected = [code for kind in record.kinds for code in _EXPECTED_CODES.get(kind, ())]
         self._pace = _Pace()
-        self._waveform = _WaveformBlocks(record.id, record.waveform_rate_hz, new_id)
+        self._battery_pct: float | None = None
+        self._waveform = _WaveformBlocks(record.id, serial, stream.waveform_rate_hz, new_id)
 
     def take(self, measurement: Measurement, at: Instant) -> list[Message]:
         """The messages that one measurement completes."""
-        messages: list[Message] = []
-        values = self._values(measurement)
-        missing = frozenset(code for code, value in values.items() if value is None)
-        if self._mode is Mode.SPOT or self._pace.is_due(missing, at.boottime_ns):
-            messages.append(self._reading(measurement, values, at))
+        messages = self._battery(measurement.battery_pct, at)
+        if measurement.speaks_of_numbers:
+            values = self.values(measurement)
+            missing = frozenset(code for code, value in values.items() if value is None)
+            if self._mode is Mode.SPOT or self._pace.is_due(missing, at.boottime_ns):
+                messages.append(self._reading(measurement, values, at))
         samples = () if measurement.finger is False else measurement.waveform
         return messages + self._waveform.take(samples, at)
 
     def link_changed(self, link: SensorLink, at: Instant) -> list[Message]:
         """The messages of a link that came or went; what was half collected goes out."""
         self._pace = _Pace()
-        return [*self._waveform.flush(), SensorState(at, self._sensor, None, link)]
+        return [*self._waveform.flush(), self._state(link, at)]
 
-    def _values(self, measurement: Measurement) -> dict[str, float | None]:
+    def flush(self) -> list[Message]:
+        """What was half collected, when the link is another channel's to report."""
+        self._pace = _Pace()
+        return self._waveform.flush()
+
+    def identity(self, measurement: Measurement) -> bytes:
+        """The reading's id. A record that bears its time has the same one however often it is sent."""
+        if self._mode is not Mode.SPOT or measurement.measured_at is None:
+            return self._new_id()
+        numbers = [getattr(measurement, name) for name in NUMBERS]
+        whole = [self._sensor, self._serial, measurement.measured_at.isoformat(), numbers]
+        return hashlib.sha256(msgspec.msgpack.encode(whole)).digest()[:_ID_BYTES]
+
+    def values(self, measurement: Measurement) -> dict[str, float | None]:
         """The quality gate: a measurement of quality 0 holds no value, whatever stands in it."""
         values: dict[str, float | None] = dict.fromkeys(self._expected)
         if measurement.quality > 0:
@@ -83,15 +113,27 @@ class Channel:
         if measurement.finger is False and Flag.NO_FINGER not in flags:
             flags = (*flags, Flag.NO_FINGER)
         return Reading(
-            id=self._new_id(),
+            id=self.identity(measurement),
             at=at,
             sensor=self._sensor,
-            sensor_serial=None,
+            sensor_serial=self._serial,
             mode=self._mode,
             values=values,
             quality=measurement.quality,
             flags=tuple(flag.value for flag in flags),
         )
+
+    def _battery(self, level_pct: float | None, at: Instant) -> list[Message]:
+        known_pct = self._battery_pct
+        if level_pct is None or (
+            known_pct is not None and abs(level_pct - known_pct) < _BATTERY_STEP_PCT
+        ):
+            return []
+        self._battery_pct = level_pct
+        return [self._state(SensorLink.CONNECTED, at)]
+
+    def _state(self, link: SensorLink, at: Instant) -> SensorState:
+        return SensorState(at, self._sensor, self._serial, link, self._battery_pct)
 
 
 class _Pace:
@@ -117,8 +159,11 @@ class _Pace:
 class _WaveformBlocks:
     """Gathers samples into blocks of one second."""
 
-    def __init__(self, sensor: str, rate_hz: float | None, new_id: Callable[[], bytes]) -> None:
+    def __init__(
+        self, sensor: str, serial: str | None, rate_hz: float | None, new_id: Callable[[], bytes]
+    ) -> None:
         self._sensor = sensor
+        self._serial = serial
         self._rate_hz = rate_hz or 0.0
         self._new_id = new_id
         self._samples: list[int] = []
@@ -139,19 +184,17 @@ class _WaveformBlocks:
         """What has been gathered so far, as a block."""
         if self._first is None:
             return []
-        clamped = array("h", (min(max(s, _INT16_MIN), _INT16_MAX) for s in self._samples))
-        if sys.byteorder == "big":
-            clamped.byteswap()
+        codec, samples = pack_samples(self._samples)
         block = WaveformBlock(
             id=self._new_id(),
             at=self._first,
             sensor=self._sensor,
-            sensor_serial=None,
+            sensor_serial=self._serial,
             waveform="ppg",
             rate_hz=self._rate_hz,
-            count=len(clamped),
-            codec=SampleCodec.INT16_LE,
-            samples=clamped.tobytes(),
+            count=len(self._samples),
+            codec=codec,
+            samples=samples,
         )
         self._samples, self._first = [], None
         return [block]

@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from koffert_agent import disk, network, status
 from koffert_agent.accounting import Account
-from koffert_agent.channel import Channel
 from koffert_agent.clock import Clock
+from koffert_agent.meters import make_sensors
 from koffert_agent.notify import Notifier, watchdog_period_s
 from koffert_agent.outbox.folder import OutboxFolder, outbox_name
 from koffert_agent.outbox.outbox import Outbox
@@ -27,7 +27,6 @@ from koffert_agent.supervisor import Part, Pulse, Supervisor
 from koffert_agent.transmission import Sealer
 from koffert_agent.uplink import Uplink
 from koffert_agent.worker import Worker
-from koffert_drivers.table import device
 from koffert_wire.messages import Reading
 
 _LOG = logging.getLogger(__name__)
@@ -105,27 +104,16 @@ async def _open(
             )
 
         uplink = Uplink(make_session, outboxes, account, chance.random)
-        sensors = _make_sensors(settings, clock, sealer, pipeline, chance.random)
+        sensors = make_sensors(
+            settings.sensors,
+            clock=clock,
+            sink=pipeline,
+            new_id=sealer.new_id,
+            random=chance.random,
+        )
         supervisor = await stack.enter_async_context(Supervisor(chance.random))
         sync_s = await _measure_disk(settings.data_dir)
         yield Gateway(settings, sync_s, clock, outboxes, pipeline, sensors, uplink, supervisor)
-
-
-def _make_sensors(
-    settings: Settings,
-    clock: Clock,
-    sealer: Sealer,
-    pipeline: Pipeline,
-    chance: Callable[[], float],
-) -> list[Sensor]:
-    sensors = []
-    for wanted in settings.sensors:
-        record = device(wanted.driver)
-        channel = Channel(record, sealer.new_id)
-        sensors.append(
-            Sensor(record, wanted.port, channel, clock=clock, submit=pipeline.submit, random=chance)
-        )
-    return sensors
 
 
 def _start(gateway: Gateway, notifier: Notifier) -> None:

@@ -6,12 +6,13 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
+from typing import Protocol
 
 from koffert_agent.outbox.outbox import Outbox
 from koffert_agent.outbox.records import Draft, OutboxError, OutboxReason
 from koffert_agent.supervisor import Pulse
 from koffert_agent.transmission import Sealer, kind_of
-from koffert_wire.messages import Message, Reading, WaveformBlock
+from koffert_wire.messages import Message, Quarantined, Reading, WaveformBlock
 from koffert_wire.topics import Lane
 
 _LOG = logging.getLogger(__name__)
@@ -25,6 +26,16 @@ _WAITING_LIMIT = 512
 _DISK_RETRY_S = 1.0
 
 _Waiting = list[tuple[Lane, Message]]
+
+
+class Sink(Protocol):
+    """Where meters put what they bring."""
+
+    def submit(self, messages: Iterable[Message], /) -> None:
+        """Hand it over; returns at once."""
+
+    async def keep(self, messages: Iterable[Message], /) -> bool:
+        """Hand it over, and tell whether all of it is safe on the disk."""
 
 
 class Pipeline:
@@ -44,6 +55,7 @@ class Pipeline:
         self._arrived = asyncio.Event()
         self._urgent = asyncio.Event()
         self._committing = asyncio.Lock()
+        self._promises: dict[bytes, asyncio.Future[bool]] = {}
         self.unacknowledged = 0
         self.damaged = asyncio.Event()
 
@@ -53,6 +65,25 @@ class Pipeline:
         if self._waiting:
             self._trim()
             self._arrived.set()
+
+    async def keep(self, messages: Iterable[Message]) -> bool:
+        """Hand over what a meter forgets once it is told to; True when all readings of it are safe.
+
+        Waits for as long as the disk does; a caller that gives up meanwhile must not let the meter forget.
+        """
+        messages = list(messages)
+        loop = asyncio.get_running_loop()
+        promises = {
+            message.id: self._promises.setdefault(message.id, loop.create_future())
+            for message in messages
+            if isinstance(message, Reading | Quarantined)
+        }
+        self.submit(messages)
+        try:
+            return all([await asyncio.shield(promise) for promise in promises.values()])
+        finally:
+            for identity in promises:
+                self._promises.pop(identity, None)
 
     def submit_alarm(self, message: Message) -> None:
         """Hand over what must not wait for the next commit."""
@@ -102,11 +133,20 @@ class Pipeline:
         self, batches: list[tuple[Lane, list[Message]]], drafts: list[Draft], stored: set[bytes]
     ) -> None:
         for (_, messages), draft in zip(batches, drafts, strict=True):
-            for reading in (message for message in messages if isinstance(message, Reading)):
-                if draft.id in stored:
-                    self._acknowledge(reading)
-                else:
-                    self.unacknowledged += 1
+            for message in messages:
+                self._settle(message, safe=draft.id in stored)
+
+    def _settle(self, message: Message, *, safe: bool) -> None:
+        """The end of a message's way to the disk, good or bad."""
+        if isinstance(message, Reading | Quarantined):
+            promise = self._promises.get(message.id)
+            if promise is not None and not promise.done():
+                promise.set_result(safe)
+        if isinstance(message, Reading):
+            if safe:
+                self._acknowledge(message)
+            else:
+                self.unacknowledged += 1
 
     def _trim(self) -> None:
         """While the disk refuses, the oldest fall out, waveforms first; the hub will be told."""
@@ -115,7 +155,7 @@ class Pipeline:
             place = lanes.index(Lane.BULK) if Lane.BULK in lanes else 0
             lane, message = self._waiting.pop(place)
             self._given_up[lane] += 1
-            self.unacknowledged += isinstance(message, Reading)
+            self._settle(message, safe=False)
 
 
 def lane_of(message: Message) -> Lane:

@@ -4,21 +4,19 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable
+from math import inf
 
-from msgspec import Struct
-
-from koffert_agent.channel import Channel
-from koffert_agent.clock import NS_PER_S, Clock, now
+from koffert_agent.intake import Intake, SensorStatus
 from koffert_agent.supervisor import Pulse
 from koffert_drivers.device import Conversation, DeviceRecord
-from koffert_drivers.measurement import FrameError, Measurement
+from koffert_drivers.measurement import Event
 from koffert_drivers.serial_transport import (
     SerialLink,
     TransportError,
     TransportReason,
     open_serial,
 )
-from koffert_wire.messages import Message, SensorLink
+from koffert_wire.messages import SensorLink
 from koffert_wire.reconnect import Backoff, Link, keep_connected
 
 _LOG = logging.getLogger(__name__)
@@ -37,41 +35,17 @@ class SensorSilentError(Exception):
     """The line is open and no measurement comes."""
 
 
-class SensorStatus(Struct, frozen=True):
-    """A meter as `status` shows it."""
-
-    driver: str
-    port: str
-    link: SensorLink
-    measurements: int
-    frame_errors: int
-    last_measured_s_ago: float | None
-
-
 class Sensor:
-    """The task of one meter. `submit` gets every message that it brings."""
+    """The task of one meter; what it brings goes to its intake."""
 
     def __init__(
-        self,
-        record: DeviceRecord,
-        port: str,
-        channel: Channel,
-        *,
-        clock: Clock,
-        submit: Callable[[Iterable[Message]], None],
-        random: Callable[[], float],
+        self, record: DeviceRecord, port: str, intake: Intake, *, random: Callable[[], float]
     ) -> None:
-        self.name = f"sensor {record.id} {port}"
+        self.name = intake.name
         self._record = record
         self._port = port
-        self._channel = channel
-        self._clock = clock
-        self._submit = submit
+        self._intake = intake
         self._random = random
-        self._link = SensorLink.SEARCHING
-        self._measurements = 0
-        self._frame_errors = 0
-        self._measured_ns: int | None = None
 
     async def run(self, pulse: Pulse) -> None:
         """Read the meter whenever it is there, for ever."""
@@ -82,6 +56,7 @@ class Sensor:
 
         def policy(error: Exception) -> Backoff:
             pulse.rest()
+            self._intake.trouble = str(error)
             return _backoff(error)
 
         await keep_connected(
@@ -97,16 +72,7 @@ class Sensor:
     @property
     def status(self) -> SensorStatus:
         """What is known of the meter now."""
-        measured_ns = self._measured_ns
-        ago_ns = None if measured_ns is None else self._clock.boottime_ns() - measured_ns
-        return SensorStatus(
-            driver=self._record.id,
-            port=self._port,
-            link=self._link,
-            measurements=self._measurements,
-            frame_errors=self._frame_errors,
-            last_measured_s_ago=None if ago_ns is None else ago_ns / NS_PER_S,
-        )
+        return self._intake.status
 
     async def _session(self, link: Link, pulse: Pulse) -> None:
         if self._record.serial is None:
@@ -118,7 +84,7 @@ class Sensor:
             try:
                 await self._listen(line, talk, link, pulse)
             finally:
-                self._change(SensorLink.LOST)
+                self._intake.change(SensorLink.LOST)
                 with contextlib.suppress(TransportError, TimeoutError):
                     async with asyncio.timeout(_GOODBYE_S):
                         for command in talk.on_disconnect:
@@ -127,50 +93,46 @@ class Sensor:
     async def _listen(self, line: SerialLink, talk: Conversation, link: Link, pulse: Pulse) -> None:
         loop = asyncio.get_running_loop()
         parser = self._record.make_parser()
-        silent_at_s = loop.time() + SILENT_S
-        keep_alive_at_s = loop.time() + talk.keep_alive_s if talk.keep_alive else float("inf")
+        # Nobody measures all day with a meter of single measurements: its silence tells nothing.
+        patience_s = inf if self._record.spot else SILENT_S
+        silent_at_s = loop.time() + patience_s
+        keep_alive_at_s = loop.time() + talk.keep_alive_s if talk.keep_alive else inf
         while True:
+            if self._record.spot:
+                pulse.rest()
             data = await _read(line, until_s=min(silent_at_s, keep_alive_at_s))
             pulse.beat()
-            if self._take(parser.feed(data)):
-                silent_at_s = loop.time() + SILENT_S
+            if await self._take(line, talk, parser.feed(data)):
+                silent_at_s = loop.time() + patience_s
                 if not link.was_established:
                     link.established()
+                    self._intake.trouble = None
             if loop.time() >= silent_at_s:
-                self._take(parser.close())
+                await self._take(line, talk, parser.close())
                 raise SensorSilentError(f"no measurement for {SILENT_S:g} s")
             if loop.time() >= keep_alive_at_s:
                 await line.write(talk.keep_alive)
                 keep_alive_at_s = loop.time() + talk.keep_alive_s
 
-    def _take(self, events: Iterable[Measurement | FrameError]) -> bool:
-        """Hand on what the parser found; whether there was a measurement among it."""
-        at = now(self._clock)
-        measured = False
-        for event in events:
-            if isinstance(event, FrameError):
-                self._frame_errors += 1
-                _LOG.debug("%s: %s, %d bytes", self.name, event.reason, event.size)
-                continue
-            self._change(SensorLink.CONNECTED)
-            self._submit(self._channel.take(event, at))
-            self._measurements += 1
-            self._measured_ns = at.boottime_ns
-            measured = True
-        return measured
+    async def _take(self, line: SerialLink, talk: Conversation, events: Iterable[Event]) -> bool:
+        """Hand on what the parser found; whether there was a measurement among it.
 
-    def _change(self, link: SensorLink) -> None:
-        """The one writer of the link's state; a meter that never came cannot be lost."""
-        if link is self._link or (link is SensorLink.LOST and self._link is SensorLink.SEARCHING):
-            return
-        self._link = link
-        self._submit(self._channel.link_changed(link, now(self._clock)))
+        A meter that waits for an answer gets it once what it sent is safe on the disk, and repeats it else.
+        """
+        taken = self._intake.take(self._record.streams[0], events)
+        if not talk.acknowledge:
+            self._intake.submit(taken.messages)
+        elif taken.measured and await self._intake.keep(taken.messages):
+            await line.write(talk.acknowledge)
+        if taken.damaged and talk.refuse:
+            await line.write(talk.refuse)
+        return taken.measured
 
 
 async def _read(line: SerialLink, *, until_s: float) -> bytes:
-    """What arrives before `until_s` (loop time); nothing when nothing does."""
+    """What arrives before `until_s` (loop time), for ever when that is infinite; nothing when nothing does."""
     try:
-        async with asyncio.timeout_at(until_s):
+        async with asyncio.timeout_at(None if until_s == inf else until_s):
             return await line.read()
     except TimeoutError:
         return b""

@@ -11,10 +11,10 @@ from msgspec import Struct
 
 from koffert_agent import disk
 from koffert_agent.clock import NS_PER_S, Clock
+from koffert_agent.intake import SensorStatus
 from koffert_agent.local_socket import listen, socket_address
 from koffert_agent.outbox.outbox import Outbox
 from koffert_agent.outbox.records import LaneCount
-from koffert_agent.sensor import SensorStatus
 from koffert_agent.supervisor import PartState, Pulse
 from koffert_agent.uplink import UplinkStatus
 from koffert_wire.envelope import Header

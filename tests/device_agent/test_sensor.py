@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from tests.device_agent.support import eventually
 
-from koffert_agent.channel import Channel
 from koffert_agent.clock import SystemClock
+from koffert_agent.intake import Intake
 from koffert_agent.sensor import Sensor
 from koffert_agent.supervisor import Part, Supervisor
 from koffert_drivers.simulated.oximeter import SimulatedOximeter
 from koffert_drivers.table import device
-from koffert_wire.messages import Message, Reading, SensorLink, SensorState
+from koffert_wire.messages import Message, Mode, Reading, SensorLink, SensorState
 
 
 class Bench:
@@ -22,19 +22,24 @@ class Bench:
 
     def __init__(self, driver: str, port: Path | str) -> None:
         self.messages: list[Message] = []
+        self.disk_is_well = True
         ids = itertools.count()
-        channel = Channel(device(driver), lambda: next(ids).to_bytes(16))
-        self.sensor = Sensor(
+        intake = Intake(
             device(driver),
             str(port),
-            channel,
             clock=SystemClock(),
-            submit=self._submit,
-            random=lambda: 0.01,
+            sink=self,
+            new_id=lambda: next(ids).to_bytes(16),
         )
+        self.sensor = Sensor(device(driver), str(port), intake, random=lambda: 0.01)
 
-    def _submit(self, messages: Iterable[Message]) -> None:
+    def submit(self, messages: Iterable[Message], /) -> None:
         self.messages += messages
+
+    async def keep(self, messages: Iterable[Message], /) -> bool:
+        if self.disk_is_well:
+            self.submit(messages)
+        return self.disk_is_well
 
     @property
     def links(self) -> list[SensorLink]:
@@ -42,8 +47,11 @@ class Bench:
 
     @property
     def values(self) -> list[float | None]:
-        readings = [message for message in self.messages if isinstance(message, Reading)]
-        return [reading.values["spo2_pct"] for reading in readings]
+        return [reading.values["spo2_pct"] for reading in self.readings]
+
+    @property
+    def readings(self) -> list[Reading]:
+        return [message for message in self.messages if isinstance(message, Reading)]
 
 
 @pytest.mark.parametrize("driver", ["contec-v7", "nonin-serial"])
@@ -109,5 +117,43 @@ def test_a_port_that_is_not_there_is_no_failure_of_the_task(tmp_path: Path) -> N
             await supervisor.stop(bench.sensor.name)
             assert not bench.messages
             assert supervisor.states[0].restarts == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_blow_is_acknowledged_once_it_is_safe_and_filed_once() -> None:
+    async def scenario() -> None:
+        async with (
+            SimulatedOximeter("vitalograph-lung-monitor") as meter,
+            Supervisor(lambda: 0.5) as supervisor,
+        ):
+            bench = Bench("vitalograph-lung-monitor", meter.path)
+            bench.disk_is_well = False
+            supervisor.start(Part(bench.sensor.name, bench.sensor.run))
+            await eventually(lambda: bench.sensor.status.measurements >= 2)
+            assert not bench.readings  # the meter keeps on repeating it
+            bench.disk_is_well = True
+            await eventually(lambda: bool(bench.readings))
+            (blow,) = bench.readings
+            assert blow.values["fev1_l"] == pytest.approx(1.45)
+            assert blow.values["fev6_l"] == pytest.approx(2.90)
+            assert blow.mode is Mode.SPOT
+
+    asyncio.run(scenario())
+
+
+def test_a_meter_of_single_measurements_may_be_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("koffert_agent.sensor.SILENT_S", 0.05)
+
+    async def scenario() -> None:
+        async with (
+            SimulatedOximeter("vitalograph-lung-monitor") as meter,
+            Supervisor(lambda: 0.5) as supervisor,
+        ):
+            bench = Bench("vitalograph-lung-monitor", meter.path)
+            supervisor.start(Part(bench.sensor.name, bench.sensor.run))
+            await eventually(lambda: bool(bench.readings))
+            with pytest.raises(AssertionError):
+                await eventually(lambda: SensorLink.LOST in bench.links, within_s=0.3)
 
     asyncio.run(scenario())
