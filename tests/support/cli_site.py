@@ -15,6 +15,7 @@ from koffert_cli.demonstration.children import Child, koffert
 
 PASSPHRASE = "correct horse battery"
 STARTS_WITHIN_S = 20.0
+_LOOK_INTERVAL_S = 0.1
 
 
 class Outcome(NamedTuple):
@@ -37,6 +38,7 @@ class CliSite:
     """One centre. `init`, then `running`; boxes are folders with an agent.toml."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
         self.folder = folder
         self.config = folder / "hub.toml"
         self.hub_port, self.enrolment_port, self.device_port = (free_port() for _ in range(3))
@@ -108,6 +110,22 @@ device_port = {self.device_port}
                 return count
             assert time.monotonic() < deadline_s, status
 
+    async def followed(self, device: str, within_s: float = 20.0) -> None:
+        """Wait until the box has confirmed what it should be."""
+        deadline_s = time.monotonic() + within_s
+        while True:
+            shown = await asyncio.to_thread(self.hub, "device", "show", device)
+            if shown.printed["state_followed"]:
+                return
+            assert time.monotonic() < deadline_s, shown
+
+    def lend(self, device: str, name: str) -> dict[str, Any]:
+        """Lend to a new patient; returns the box as shown."""
+        lent = self.hub("device", "lend", device, "--new-patient", stdin=f"{name}\n")
+        assert lent.exit_code == 0, lent.error
+        shown: dict[str, Any] = lent.printed
+        return shown
+
 
 class CliBox:
     """One box."""
@@ -121,15 +139,36 @@ class CliBox:
             f'[[sensors]]\ndriver = "contec-v7"\nport = "{sensor_port}"\n' if sensor_port else ""
         )
         self.config.write_text(f'data_dir = "data"\n{sensors}')
-        self.agent = Child(
-            "box",
-            koffert("agent", "run", "--config", str(self.config)),
-            folder / "agent.log",
-        )
+        self._acknowledged = folder / "acknowledged.txt"
+        arguments = ("--config", str(self.config), "--acknowledgements", str(self._acknowledged))
+        self.agent = Child("box", koffert("agent", "run", *arguments), folder / "agent.log")
 
     def run(self, *arguments: str) -> Outcome:
         """`koffert agent …` on this box."""
         return run_koffert("agent", *arguments, "--config", str(self.config), "--json")
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The agent."""
+        await self.agent.start()
+        try:
+            yield
+        finally:
+            await self.agent.stop()
+
+    async def measures(self, more: int = 3, within_s: float = 20.0) -> None:
+        """Wait until some more readings are safe in the outbox."""
+        goal, deadline_s = self.acknowledged + more, time.monotonic() + within_s
+        while self.acknowledged < goal:
+            assert time.monotonic() < deadline_s, (self.folder / "agent.log").read_text()[-2000:]
+            await asyncio.sleep(_LOOK_INTERVAL_S)
+
+    @property
+    def acknowledged(self) -> int:
+        """How many readings the sensor layer knows to be safe."""
+        if not self._acknowledged.exists():
+            return 0
+        return self._acknowledged.read_bytes().count(b"\n")
 
 
 def _last_json(text: str) -> Any:

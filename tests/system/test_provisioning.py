@@ -1,45 +1,220 @@
-"""From nothing to a first stored reading, through the command line alone, on mutual TLS."""
+"""From nothing to a first stored reading and on to the next patient, through the command line alone."""
 
 import asyncio
+import json
+import sqlite3
 import time
 from pathlib import Path
 
 import pytest
-from tests.support.cli_site import CliSite
+from tests.support.cli_site import CliBox, CliSite
 
+from koffert_agent.byte_search import search
+from koffert_cli.main import main
 from koffert_drivers.simulated.oximeter import SimulatedOximeter
 from koffert_drivers.simulated.physiology import Physiology
 
-# The whole way with all its errors, of which starting Python a dozen times is the most.
+# The whole way, of which starting Python a dozen times is the most.
 WHOLE_WAY_S = 60.0
+BOX = "koffert-0001"
+# In every reading's plain bytes; where this is not found, no reading can be read.
+READING_MARKER = b"spo2_pct"
+FIRST_NAME, SECOND_NAME = "Testpasient 1", "Testpasient 2"
+
+
+def oximeter() -> SimulatedOximeter:
+    return SimulatedOximeter("contec-v7", Physiology(spo2_pct=93, pulse_bpm=71))
+
+
+def enrolled_box(site: CliSite, sensor_port: str | None = None) -> CliBox:
+    box = site.box("first", sensor_port)
+    outcome = box.run("enrol", site.code(BOX))
+    assert outcome.exit_code == 0, outcome.error
+    return box
 
 
 @pytest.mark.timeout(120)
 def test_from_hub_init_to_a_first_stored_reading(tmp_path: Path) -> None:
+    """The loan reaches the box by itself, while it runs."""
     began_s = time.monotonic()
     site = CliSite(tmp_path)
     assert site.init().exit_code == 0
 
     async def scenario() -> None:
-        physiology = Physiology(spo2_pct=93, pulse_bpm=71)
-        async with site.running(), SimulatedOximeter("contec-v7", physiology) as oximeter:
-            box = site.box("first", oximeter.path)
-            assert box.run("run").exit_code == 2  # it is nobody yet
-            code = site.code("koffert-0001", "--label", "blue case")
-            enrolled = box.run("enrol", code)
-            assert enrolled.printed["device"] == "koffert-0001", enrolled.error
-            lent = site.hub(
-                "device", "lend", "koffert-0001", "--new-patient", stdin="Testpasient 1\n"
-            )
-            assert lent.printed["state"] == "lent", lent.error
-            assert box.run("set-loan", lent.printed["loan"]).exit_code == 0
-            await box.agent.start()
-            try:
-                await site.stored(3)
-            finally:
-                await box.agent.stop()
+        async with site.running(), oximeter() as meter:
+            box = enrolled_box(site, meter.path)
+            async with box.running():
+                site.lend(BOX, FIRST_NAME)
+                await site.followed(BOX)
+                await site.stored(6)
             status = site.hub("hub", "status").printed
-            assert (status["quarantined"], status["lost"], status["alerts"]) == (0, 0, [])
+            assert status["lost"] == 0
 
     asyncio.run(scenario())
     assert time.monotonic() - began_s < WHOLE_WAY_S
+    assert filed_under(site).keys() == {patient_of(site, FIRST_NAME)}
+
+
+@pytest.mark.timeout(120)
+def test_each_failure_on_the_way_has_its_own_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    site, other = CliSite(tmp_path / "ours"), CliSite(tmp_path / "theirs")
+    assert site.init().exit_code == other.init().exit_code == 0
+
+    async def scenario() -> None:
+        box = site.box("second")
+        assert box.run("run").exit_code == 2  # it is nobody yet
+        assert box.run("enrol", "KOFFERT1/nonsense").exit_code == 2
+        unreachable = box.run("enrol", site.code(BOX))
+        assert unreachable.exit_code == 14
+        assert "cannot be reached" in unreachable.error["error"]
+        async with site.running():
+            used = site.code(BOX, "--again")
+            assert site.box("first").run("enrol", used).exit_code == 0
+            assert box.run("enrol", used).exit_code == 10
+            replaced = site.code(BOX, "--again")
+            expired = site.code(BOX, "--again")
+            assert box.run("enrol", replaced).exit_code == 12
+            wrong = expired.rpartition("/")[0] + "/" + other.code(BOX).rpartition("/")[2]
+            assert box.run("enrol", wrong).exit_code == 13
+            monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000)
+            first_boot = in_process(
+                "agent", "enrol", expired, "--config", str(box.config), "--json"
+            )
+            monkeypatch.undo()
+            assert first_boot == 15
+            assert "clock" in json.loads(capfd.readouterr().err.splitlines()[-1])["error"]
+            expire_tokens(site)
+            assert box.run("enrol", expired).exit_code == 11
+            alerts = site.hub("hub", "status").printed["alerts"]
+            assert [(a["device"], a["cause"], a["count"]) for a in alerts] == [
+                (BOX, "token-reused", 1)
+            ]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.timeout(180)
+def test_a_box_goes_to_the_next_patient_with_readings_of_the_first_one_still_unsent(
+    tmp_path: Path,
+) -> None:
+    """They land under the first patient, and nothing of that one stays on the box."""
+    site = CliSite(tmp_path)
+    assert site.init().exit_code == 0
+
+    async def scenario() -> str:
+        async with oximeter() as meter:
+            async with site.running():
+                box = enrolled_box(site, meter.path)
+                first_loan: str = site.lend(BOX, FIRST_NAME)["loan"]
+                async with box.running():
+                    await site.followed(BOX)
+                    await box.measures()
+            async with box.running():  # offline
+                await box.measures(6)
+            assert box.run("wipe").exit_code == 2
+            # A stolen card: readings wait on it, and neither they nor a name can be read.
+            assert outbox_rows(box) > 0
+            assert search([box.folder], [READING_MARKER, FIRST_NAME.encode()]).findings == []
+            async with site.running():
+                assert site.hub("device", "return", BOX, "--done", "all").exit_code == 0
+                async with box.running():
+                    await site.followed(BOX)
+                report = box.folder / "wipe.json"
+                wiped = box.run("wipe", "--report", str(report))
+                assert wiped.exit_code == 0, wiped.error
+                assert wiped.printed["report"]["discarded"] == {}
+                traces = [first_loan.encode(), patient_of(site, FIRST_NAME).encode()]
+                assert search([box.data], traces).findings == []
+                reissued = site.hub(
+                    *("device", "reissue", BOX, "--new-patient", "--wipe-report", str(report)),
+                    stdin=f"{SECOND_NAME}\n",
+                )
+                assert reissued.exit_code == 0, reissued.error
+                async with box.running():
+                    await site.followed(BOX)
+                    await box.measures()
+            return first_loan
+
+    first_loan = asyncio.run(scenario())
+    first, second = patient_of(site, FIRST_NAME), patient_of(site, SECOND_NAME)
+    filed = filed_under(site)
+    assert filed[first] == {first_loan}
+    assert first_loan not in filed[second]
+    # The markers are the right ones: the hub, which may read, has them.
+    assert search([site.folder / "hub"], [READING_MARKER]).findings
+    # The broker keeps nothing, and nothing in its log names anybody.
+    broker = [site.folder / "hub" / "broker", site.folder / "mosquitto.log"]
+    assert search(broker, [READING_MARKER, b"Testpasient", first.encode()]).findings == []
+
+
+@pytest.mark.timeout(120)
+def test_a_box_is_revoked_in_the_middle_of_its_stream(tmp_path: Path) -> None:
+    site = CliSite(tmp_path)
+    assert site.init().exit_code == 0
+
+    async def scenario() -> None:
+        async with site.running(), oximeter() as meter:
+            box = enrolled_box(site, meter.path)
+            site.lend(BOX, FIRST_NAME)
+            async with box.running():
+                await site.followed(BOX)
+                await box.measures()
+                revoked = site.hub("device", "revoke", BOX, "--lost")
+                assert revoked.printed["broker"] == "in-force", revoked.error
+                stored = site.hub("hub", "status").printed["transmissions"]
+                await box.measures(4)  # it goes on measuring, and nobody takes it
+                assert site.hub("hub", "status").printed["transmissions"] == stored
+            assert site.hub("device", "show", BOX).printed["state"] == "revoked"
+            assert site.hub("device", "lend", BOX, "--new-patient", stdin="x\n").exit_code == 2
+
+    asyncio.run(scenario())
+
+
+def in_process(*arguments: str) -> int:
+    """Run the command here, where a clock can be set."""
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    code = ended.value.code
+    assert isinstance(code, int)
+    return code
+
+
+def expire_tokens(site: CliSite) -> None:
+    with sqlite3.connect(site.folder / "hub" / "hub.sqlite") as database:
+        database.execute("UPDATE enrolment_token SET expires_ms = 1 WHERE redeemed_ms IS NULL")
+    database.close()
+
+
+def filed_under(site: CliSite) -> dict[str, set[str]]:
+    """The loans under which readings are filed, by patient."""
+    database = sqlite3.connect(site.folder / "hub" / "hub.sqlite")
+    rows = database.execute(
+        "SELECT patient, loan FROM body WHERE patient IS NOT NULL"
+        " AND instr(messages, CAST('spo2_pct' AS BLOB))"
+    ).fetchall()
+    database.close()
+    return {patient: {loan for who, loan in rows if who == patient} for patient, _ in rows}
+
+
+def patient_of(site: CliSite, name: str) -> str:
+    database = sqlite3.connect(site.folder / "hub" / "hub.sqlite")
+    (found,) = database.execute(
+        "SELECT patient FROM person WHERE display_name = ?", (name,)
+    ).fetchall()
+    database.close()
+    key: str = found[0]
+    return key
+
+
+def outbox_rows(box: CliBox) -> int:
+    total = 0
+    for path in (box.data / "outbox").glob("*.sqlite3"):
+        database = sqlite3.connect(path)
+        (count,) = database.execute(
+            "SELECT count(*) FROM transmission WHERE state = 'queued'"
+        ).fetchone()
+        database.close()
+        total += count
+    return total
