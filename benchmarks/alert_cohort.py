@@ -191,7 +191,7 @@ VARIED: dict[str, tuple[float, float]] = {
     "reported_share": (0.5, 1.0),
     "false_symptom": (0.0, 0.06),
     "recovery_days": (1.0, 5.0),
-    "recovery_symptoms": (0.1, 0.7),
+    "recovery_symptoms": (0.0, 0.4),
     "missed_days": (0.0, 0.3),
     "missed_diary": (0.0, 0.3),
     "artefacts": (0.0, 0.03),

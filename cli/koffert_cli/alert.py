@@ -108,7 +108,8 @@ def alerts_of(rules: RuleSet, story: Story) -> list[Alert]:
         for reading in story.readings
         if reading.kind not in _NOT_FROM_THE_PATIENT and reading.quality >= rules.quality.minimum
     ]
-    alerts += absences(rules, arrivals_ms)
+    until_ms = max((reading.arrived_ms for reading in story.readings), default=0)
+    alerts += absences(rules, arrivals_ms, until_ms)
     return sorted(alerts, key=lambda one: (one.raised_ms, one.cause, one.revised))
 
 

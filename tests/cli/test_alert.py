@@ -84,6 +84,7 @@ def test_late_data_is_judged_as_of_when_it_was_measured_and_marked() -> None:
     night = [{**one, "arrived_at": "2026-11-05T12:00:00Z"} for one in (LOW, LOWER)]
     (alert,) = evaluate(PATIENT, *night)
     assert (alert["raised_at"], alert["late"]) == ("2026-11-05T08:05:00Z", True)
+    assert "kom sent" in alert["text_nb"]
 
 
 def test_the_doctors_floor_wins() -> None:
@@ -96,6 +97,19 @@ def test_a_silent_day_is_blue_and_ends_with_the_next_reading() -> None:
     blue, *_ = evaluate(PATIENT, {**LOW, "value": 91}, back)
     assert (blue["priority"], blue["cause"]) == ("blue", "no_data")
     assert (blue["raised_at"], blue["cleared_at"]) == ("2026-11-06T10:00:00Z", back["measured_at"])
+
+
+def test_silence_up_to_the_end_of_the_file_is_open() -> None:
+    later = {
+        "measured_at": "2026-11-08T08:00:00Z",
+        "kind": "device",
+        "value": {"problem": "battery"},
+    }
+    alerts = evaluate(PATIENT, {**LOW, "value": 91}, later)
+    assert [(alert["cause"], alert["cleared_at"]) for alert in alerts] == [
+        ("no_data", None),
+        ("device_battery", None),
+    ]
 
 
 def test_a_value_that_is_none_may_be_null_or_the_meters_code() -> None:

@@ -16,13 +16,20 @@ def deadline_ms(rules: RuleSet, last_arrival_ms: int) -> int:
     return last_arrival_ms + int(absence.after_h * 3_600_000 + absence.grace_min * 60_000)
 
 
-def absences(rules: RuleSet, arrivals_ms: Iterable[int]) -> list[Alert]:
-    """The silences between these arrivals that lasted too long, each ended by what came next."""
-    return [
+def absences(rules: RuleSet, arrivals_ms: Iterable[int], until_ms: int) -> list[Alert]:
+    """The silences after these arrivals that lasted too long, each ended by what came next.
+
+    The last one is open if it was too long at `until_ms`, the end of what is known.
+    """
+    heard_ms = sorted(arrivals_ms)
+    silences = [
         no_data(rules, last_ms, cleared_ms=next_ms)
-        for last_ms, next_ms in pairwise(sorted(arrivals_ms))
+        for last_ms, next_ms in pairwise(heard_ms)
         if next_ms > deadline_ms(rules, last_ms)
     ]
+    if heard_ms and until_ms > deadline_ms(rules, heard_ms[-1]):
+        silences.append(no_data(rules, heard_ms[-1]))
+    return silences
 
 
 def no_data(rules: RuleSet, last_arrival_ms: int, *, cleared_ms: int | None = None) -> Alert:

@@ -87,6 +87,6 @@ def judge_device(turn: Turn, reading: Reading, problem: str | None) -> None:
         for cause in standing:
             turn.observe(cause, Level.NONE, partial(Finding, "device", {}, {}))
         return
-    find = partial(Finding, "device", {"problem": problem}, {}, (reading.id,))
+    find = partial(Finding, "device", {"problem": problem}, {"faults": 0}, (reading.id,))
     cause = DEVICE_PREFIX + _NOT_A_NAME.sub("_", problem.strip().lower())
     turn.observe(cause, Level.BLUE, find)

@@ -24,11 +24,15 @@ _CHECKPOINT_READINGS = 64
 
 
 class _Checkpoint(Struct, frozen=True):
-    """The state before reading `index`, and the alerts that had been raised by then."""
+    """The state before reading `index`, and the alerts by then: their number, and those still open.
+
+    An alert that has cleared never changes again, so only the open ones are copied.
+    """
 
     index: int
     state: bytes
-    alerts: tuple[Alert, ...]
+    count: int
+    open_alerts: dict[int, Alert]
     elapsed_ms: int
 
 
@@ -40,7 +44,7 @@ class Ledger:
         self._readings: list[Reading] = []
         self._by_id: dict[str, Reading] = {}
         self._corrected: set[str] = set()
-        self._checkpoints = [_Checkpoint(0, encode_state(State()), (), -END_MS)]
+        self._checkpoints = [_Checkpoint(0, encode_state(State()), 0, {}, -END_MS)]
         self._state = State()
         self._standing: list[Alert] = []
         self._elapsed_ms = -END_MS  # when the last timer fired: nothing older can be in its place
@@ -91,11 +95,15 @@ class Ledger:
 
     def _advance(self, index: int) -> None:
         if index % _CHECKPOINT_READINGS == 0 and index > self._checkpoints[-1].index:
-            alerts = tuple(map(copy, self._standing))
-            state = encode_state(self._state)
-            self._checkpoints.append(_Checkpoint(index, state, alerts, self._elapsed_ms))
+            self._checkpoints.append(self._checkpoint(index))
         reading = self._readings[index]
         record(self._standing, advance(self._case, self._state, reading))
+
+    def _checkpoint(self, index: int) -> _Checkpoint:
+        standing = enumerate(self._standing)
+        still_open = {place: copy(alert) for place, alert in standing if alert.cleared_ms is None}
+        state = encode_state(self._state)
+        return _Checkpoint(index, state, len(self._standing), still_open, self._elapsed_ms)
 
     def _elapse(self) -> None:
         events = elapse(self._case, self._state, self._now_ms)
@@ -110,7 +118,9 @@ class Ledger:
             self._checkpoints.pop()
         checkpoint = self._checkpoints[-1]
         self._state = decode_state(checkpoint.state)
-        self._standing = list(map(copy, checkpoint.alerts))
+        self._standing = raised[: checkpoint.count]
+        for place, alert in checkpoint.open_alerts.items():
+            self._standing[place] = copy(alert)
         self._elapsed_ms = checkpoint.elapsed_ms
         for place in range(checkpoint.index, len(self._readings)):
             self._advance(place)

@@ -168,6 +168,7 @@ SENTENCES: dict[str, Sentence] = {
     "device": Sentence("Teknisk feil: {problem}", "Technical fault: {problem}"),
 }
 
+_LATE = Sentence("; målingen kom sent", "; the measurement came late")
 _WORDS: dict[str, Sentence] = {
     "breathlessness_worse": Sentence("mer tungpust", "more breathless"),
     "sputum_more": Sentence("mer slim", "more sputum"),
@@ -189,8 +190,9 @@ _WORDS: dict[str, Sentence] = {
 }
 
 
-def sentences(finding: Finding, version: str) -> tuple[str, str]:
+def sentences(finding: Finding, version: str, *, late: bool = False) -> tuple[str, str]:
     """The sentence of a finding in Norwegian and English, with rule and version."""
+    late_nb, late_en = (_LATE.nb, _LATE.en) if late else ("", "")
     template = SENTENCES[finding.rule]
     named = finding.baseline | finding.limits | finding.inputs
     nb = {name: _shown(value, ",", "ukjent") for name, value in named.items()}
@@ -198,8 +200,8 @@ def sentences(finding: Finding, version: str) -> tuple[str, str]:
     nb |= _listed(finding, 0, "ingen symptomer")
     en |= _listed(finding, 1, "no symptoms")
     return (
-        f"{template.nb.format_map(nb)} (regel {finding.rule} {version}).",
-        f"{template.en.format_map(en)} (rule {finding.rule} {version}).",
+        f"{template.nb.format_map(nb)}{late_nb} (regel {finding.rule} {version}).",
+        f"{template.en.format_map(en)}{late_en} (rule {finding.rule} {version}).",
     )
 
 

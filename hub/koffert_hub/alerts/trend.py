@@ -146,6 +146,11 @@ def _unwell(case: Case, day: Day) -> bool:
     return bool(majors(day.symptoms)) or _reaches(day.composite_z, case.rules.trend.composite_z)
 
 
+def _unwell_in_words(case: Case, day: Day) -> bool:
+    """Where the patient answers, numbers without a complaint are no relapse."""
+    return bool(majors(day.symptoms)) if day.answered else _unwell(case, day)
+
+
 def _not_improving(case: Case, recorded: list[Day]) -> bool:
     """Unwell on every day since discharge, and today no better than on the first."""
     no_better = burden(case, recorded[-1]) >= burden(case, recorded[0])
@@ -153,21 +158,23 @@ def _not_improving(case: Case, recorded: list[Day]) -> bool:
 
 
 def _better_then_worse(case: Case, recorded: list[Day]) -> bool:
-    """A day that was better than the first, then clearly worse: much at once, or on two of three days."""
+    """A day that was better than the first, then clearly worse: plainly so, or on two of three days."""
     today = recorded[-1]
-    # Where the patient answers, numbers without a complaint are no relapse.
-    complains = bool(majors(today.symptoms)) if today.answered else _unwell(case, today)
-    if len(recorded) < 3 or not complains:
+    if len(recorded) < 3 or not _unwell_in_words(case, today):
         return False
     rules = case.rules.course
     burdens = [burden(case, day) for day in recorded]
     best = min(burdens[1:-1])
     if best >= burdens[0]:
         return False
-    after_best = burdens[burdens.index(best, 1) :]
-    worse = [points >= best + rules.worse_by for points in after_best[-_OF_DAYS:]]
-    at_once = burdens[-1] >= best + rules.worse_at_once_by
-    return at_once or (worse[-1] and sum(worse) >= _TWICE)
+    after_best = recorded[burdens.index(best, 1) :][-_OF_DAYS:]
+    worse = [
+        _unwell_in_words(case, day) and burden(case, day) >= best + rules.worse_by
+        for day in after_best
+    ]
+    much = burdens[-1] >= best + rules.worse_at_once_by
+    plain = majors(today.symptoms) >= case.rules.trend.majors  # as good as a bad day by itself
+    return much or (worse[-1] and (plain or sum(worse) >= _TWICE))
 
 
 def _day_inputs(day: Day) -> dict[str, Number]:

@@ -92,7 +92,7 @@ class Turn:
 
     def _raise(self, cause: str, level: Level, finding: Finding) -> None:
         inputs = finding.inputs | self._partial_score()
-        text_nb, text_en = sentences(finding, self.case.rules.version)
+        text_nb, text_en = sentences(finding, self.case.rules.version, late=self.late)
         if level >= Level.YELLOW:
             freeze_days = self.case.rules.baseline.freeze_after_days
             self.state.frozen_until_day = self.state.today.number + freeze_days
