@@ -43,6 +43,12 @@ ENTRIES: tuple[Entry, ...] = (
         "Known devices, and what their bytes mean.",
     ),
     Entry(
+        "Signals",
+        "signal",
+        "koffert_cli.signal:signal",
+        "Analyse ECG, PPG and spirometry files; pack signals without loss.",
+    ),
+    Entry(
         "The box", "agent", "koffert_cli.agent:agent", "Run the box, look into it, find its faults."
     ),
     Entry(

@@ -1,0 +1,1 @@
+"""Files, answers and sheets of `koffert signal`."""

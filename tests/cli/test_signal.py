@@ -1,0 +1,131 @@
+"""`koffert signal ecg|ppg|pack|unpack`, as they are called."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from tests.signal.synthetic import ecg, ppg, score, twelve_leads
+
+from koffert_cli.signal import signal
+
+NAMES = "I,II,III,aVR,aVL,aVF,V1,V2,V3,V4,V5,V6"
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(signal, [*map(str, arguments), "--json"])
+
+
+def answer(*arguments: str | Path) -> Any:
+    done = run(*arguments)
+    assert done.exit_code == 0, done.stderr
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def write(path: Path, header: str, columns: np.ndarray) -> Path:
+    np.savetxt(path, columns, delimiter=",", header=header, comments="", fmt="%.4f")
+    return path
+
+
+def test_ecg_with_a_time_column(tmp_path: Path) -> None:
+    record = ecg(duration_s=30)
+    time_s = np.arange(record.x.size) / 360
+    file = write(tmp_path / "a.csv", "time_s,II", np.column_stack([time_s, record.x]))
+    found = answer("ecg", file)
+    assert found["fs_hz"] == pytest.approx(360, abs=0.01)
+    assert found["leads"] == ["II"]
+    assert score(record.beats, found["peaks"], 360).f1 == 1
+    assert found["heart_rate_bpm"] == pytest.approx(75, abs=2)
+    assert found["quality"] > 0.9
+    assert found["af_suspected"] is False
+    assert found["qt_ms"] == pytest.approx(400, abs=30)
+
+
+def test_ecg_of_twelve_leads_with_its_sheet(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", NAMES, twelve_leads().T)
+    for suffix, begins in ((".png", b"\x89PNG"), (".svg", b"<?xml")):
+        sheet = tmp_path / f"sheet{suffix}"
+        found = answer("ecg", file, "--fs", "500", "--lead", "v2", "--plot", sheet)
+        assert found["lead"] == "V2"
+        assert sheet.read_bytes().startswith(begins)
+
+
+def test_noise_is_refused_rather_than_guessed(tmp_path: Path) -> None:
+    noise = np.random.default_rng(3).standard_normal((7200, 1))
+    found = answer("ecg", write(tmp_path / "n.csv", "II", noise), "--fs", "360")
+    assert found["quality"] < 0.3
+    assert found["heart_rate_bpm"] is None
+    assert found["af_suspected"] is None
+
+
+def test_ppg(tmp_path: Path) -> None:
+    record = ppg()
+    found = answer("ppg", write(tmp_path / "p.csv", "ppg", record.x[:, None]), "--fs", "75")
+    assert found["pulse_bpm"] == pytest.approx(72, abs=2)
+    assert found["respiratory_rate_bpm"] == pytest.approx(16, abs=1)
+    assert found["quality"] > 0.9
+    assert score(record.beats, found["peaks"], 75).f1 > 0.98
+
+
+@pytest.mark.parametrize("scale", [1, 0.005])
+def test_pack_and_unpack_give_the_file_back(tmp_path: Path, scale: float) -> None:
+    steps = np.rint(twelve_leads() * 200).T
+    file = write(tmp_path / "a.csv", NAMES, steps * scale)
+    packed = answer("pack", file, tmp_path / "a.kfs", "--fs", "500")
+    assert packed["bits_per_sample"] < 6
+    assert packed["ratio"] > 2
+    back = answer("unpack", tmp_path / "a.kfs", tmp_path / "b.csv")
+    assert back["info"]["fs_hz"] == 500
+    assert back["damaged_blocks"] == []
+    assert (tmp_path / "b.csv").read_text().splitlines()[0] == NAMES
+    assert np.allclose(np.loadtxt(tmp_path / "b.csv", delimiter=",", skiprows=1), steps * scale)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "II\n",
+        "II\nx\n",
+        "1\n",
+        "1\n" * 50,
+        "nan\n" * 900,
+        "5\n" * 900,
+        "a,b\n1,2\n3\n",
+        "\0\1\2",
+    ],
+)
+@pytest.mark.parametrize("command", ["ecg", "ppg"])
+def test_what_is_no_signal_is_told(tmp_path: Path, command: str, content: str) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text(content)
+    done = run(command, file, "--fs", "100")
+    if done.exit_code == 0:
+        assert json.loads(done.stdout)["quality"] == 0
+    else:
+        assert done.exit_code == 2
+        assert json.loads(done.stderr)["error"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("ecg", "none.csv"), ("ppg", "none.csv", "--fs", "0"), ("unpack", "none.kfs", "out.csv")],
+)
+def test_bad_calls_end_with_2(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = run(*(tmp_path / part if "." in part else part for part in arguments))
+    assert done.exit_code == 2
+    assert json.loads(done.stderr)["error"]
+
+
+def test_every_format_of_one_still_gives_one_answer(shared: Path) -> None:
+    folder = shared / "data" / "ecg" / "triplet"
+    peaks = [
+        answer("ecg", folder / f"Example.{suffix}")["peaks"] for suffix in ("scp", "dcm", "xml")
+    ]
+    assert peaks[0] == peaks[1] == peaks[2]
+    assert len(peaks[0]) == 12
