@@ -193,6 +193,34 @@ class CertificateRequest(Struct, frozen=True, array_like=True, tag="certificate-
     csr: bytes
 
 
+class DocumentCodec(StrEnum):
+    """How a document was packed as a whole before it was cut into parts."""
+
+    PLAIN = "plain"
+    ZSTD = "zstd"
+
+
+class DocumentPart(Struct, frozen=True, array_like=True, tag="document-part"):
+    """A piece of a document, such as an ECG still; each travels alone, so that nothing waits for it.
+
+    `document` is the same in all `total` parts, `index` counts from 0. `sha256` and `size_bytes` are those of
+    the whole document unpacked. `kind` is its format in one word; its file's name is not sent. Made and put
+    together in `documents.py`.
+    """
+
+    id: bytes
+    at: Instant
+    document: bytes
+    index: int
+    total: int
+    sha256: bytes
+    size_bytes: int
+    media_type: str
+    kind: str
+    codec: DocumentCodec
+    content: bytes
+
+
 Message = (
     Reading
     | WaveformBlock
@@ -206,11 +234,12 @@ Message = (
     | Dropped
     | StateApplied
     | CertificateRequest
+    | DocumentPart
 )
 
 # What is said of a patient: it must be filed under a loan. The rest is the box speaking of itself, and records
 # of which nobody knows the patient.
-OfPatient = Reading | WaveformBlock | Diary | CallButton | Spirometry | Attempt
+OfPatient = Reading | WaveformBlock | Diary | CallButton | Spirometry | Attempt | DocumentPart
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(list[Message])
