@@ -43,6 +43,6 @@ lock:  ## renew requirements/*.txt and package-lock.json from the public indexes
 	$(PYTHON) scripts/lock.py
 
 clean:  ## remove all that set-up and the tools wrote
-	rm -rf .venv .cache node_modules hub/koffert_hub/static dist benchmarks/results
+	rm -rf .venv .cache node_modules hub/koffert_hub/static device_agent/koffert_agent/kiosk/static dist benchmarks/results
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

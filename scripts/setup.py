@@ -28,7 +28,10 @@ CACHE = ROOT / ".cache"
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 WEB_SOURCES = ROOT / "hub" / "web"
-WEB_OUTPUT = ROOT / "hub" / "koffert_hub" / "static"
+WEB_OUTPUTS = (
+    ROOT / "hub" / "koffert_hub" / "static",
+    ROOT / "device_agent" / "koffert_agent" / "kiosk" / "static",
+)
 DEBIAN = CACHE / "debian"
 NODE = CACHE / "node"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -202,7 +205,7 @@ def build_web() -> None:
     """Build over what is there, then drop what no source made any more: a running hub serves on."""
     started_s = time.time()
     npm("run", "--silent", "build")
-    for path in WEB_OUTPUT.iterdir():
+    for path in (path for output in WEB_OUTPUTS for path in output.iterdir()):
         if path.stat().st_mtime < started_s:
             path.unlink()
 
@@ -302,8 +305,8 @@ STEPS = (
     Step(
         "web",
         "web pages: type check and bundle",
-        content("package.json", "package-lock.json", "tsconfig.json", "hub/web/**/*"),
-        lambda: [WEB_OUTPUT],
+        content("package.json", "package-lock.json", "tsconfig.json", "*/web/**/*"),
+        lambda: WEB_OUTPUTS,
         build_web,
     ),
     Step(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from koffert_cli.agent_identity import enrol, set_loan
+from koffert_cli.agent_kiosk import kiosk, voices
 from koffert_cli.agent_options import CONFIG, settings_of
 from koffert_cli.agent_wipe import wipe
 from koffert_cli.output import EXIT_FAILED, CommandGroup, UserError, json_option, print_json
@@ -29,6 +30,8 @@ def agent() -> None:
 agent.add_command(enrol)
 agent.add_command(set_loan)
 agent.add_command(wipe)
+agent.add_command(kiosk)
+agent.add_command(voices)
 
 
 @agent.command()

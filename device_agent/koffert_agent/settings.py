@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from msgspec import Meta, Struct
 
 from koffert_agent.enrolment.identity import DamagedIdentity, identity_files
+from koffert_agent.kiosk.settings import KioskSettings
 from koffert_agent.loan import UnreadableLoan, read_loan
 from koffert_agent.outbox.records import Quota
 from koffert_drivers.table import DEVICES
@@ -80,6 +81,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     loan: str | None = None
     sensors: tuple[SensorSettings, ...] = ()
     outbox: OutboxSettings = OutboxSettings()
+    kiosk: KioskSettings = KioskSettings()  # the kiosk's process reads it; here it is only checked
 
 
 class Settings(Struct, frozen=True):

@@ -1,0 +1,113 @@
+"""The kiosk's process: attendant, link to the gateway, and page, put together."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+
+import uvicorn
+
+from koffert_agent.clock import Clock
+from koffert_agent.kiosk.app import Stage, create_app
+from koffert_agent.kiosk.assets import load_assets, page
+from koffert_agent.kiosk.attendant import Attendant
+from koffert_agent.kiosk.catalogue import load_catalogue
+from koffert_agent.kiosk.link import GatewayLink
+from koffert_agent.kiosk.records import FromGateway, FromKiosk, PulseWave
+from koffert_agent.kiosk.settings import KioskPlace
+from koffert_agent.kiosk.speech import known_clips
+from koffert_agent.notify import Notifier, watchdog_period_s
+
+HOST = "127.0.0.1"
+# Often enough for a countdown in whole seconds, and idle to a processor.
+_TICK_S = 0.2
+# Open pages are cut off after this; they come back by themselves.
+_SHUTDOWN_S = 1
+
+
+class Kiosk:
+    """The parts, wired; `run` until cancelled."""
+
+    def __init__(self, place: KioskPlace, clock: Clock) -> None:
+        texts = load_catalogue(place.settings.language)
+        clips = known_clips(place.voices)
+        self._attendant = Attendant(place.settings, texts, clock, self._send)
+        self._stage = Stage(lambda: self._attendant.shown, clips)
+        self._link = GatewayLink(place.data_dir, self._attendant.connected, self._hear)
+        self.app = create_app(
+            page=page(texts),
+            assets=load_assets(),
+            voices=place.voices,
+            stage=self._stage,
+            press=self._press,
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self, notifier: Notifier) -> AsyncIterator[None]:
+        """Keep the link and the clock going meanwhile; a part that fails ends the process."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._link.run(), name="gateway link"),
+                group.create_task(self._tick(notifier), name="clock"),
+            ]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+    async def _tick(self, notifier: Notifier) -> None:
+        """Let time pass, and tell systemd that it does."""
+        loop = asyncio.get_running_loop()
+        period_s, due_s = watchdog_period_s(), loop.time()
+        while True:
+            self._attendant.tick()
+            self._stage.look()
+            if period_s is not None and loop.time() >= due_s:
+                notifier.tell("WATCHDOG=1")
+                due_s = loop.time() + period_s
+            await asyncio.sleep(_TICK_S)
+
+    def _send(self, record: FromKiosk) -> None:
+        self._link.send(record)
+
+    def _hear(self, record: FromGateway) -> None:
+        if isinstance(record, PulseWave):
+            self._stage.wave(record)
+        else:
+            self._attendant.hear(record)
+            self._stage.look()
+
+    def _press(self, serial: int, button: str) -> None:
+        self._attendant.press(serial, button)
+        self._stage.look()
+
+
+class _Server(uvicorn.Server):
+    """Tells systemd once it listens."""
+
+    def __init__(self, config: uvicorn.Config, notifier: Notifier) -> None:
+        super().__init__(config)
+        self._notifier = notifier
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._notifier.tell("READY=1")
+
+
+async def run(place: KioskPlace, clock: Clock, port: int) -> None:
+    """Serve the page on loopback `port` until SIGTERM or SIGINT."""
+    notifier = Notifier()
+    kiosk = Kiosk(place, clock)
+    config = uvicorn.Config(
+        kiosk.app,
+        host=HOST,
+        port=port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=_SHUTDOWN_S,
+    )
+    async with kiosk.running(notifier):
+        await _Server(config, notifier).serve()
+    notifier.tell("STOPPING=1")

@@ -1,0 +1,3 @@
+import { start } from "./kiosk/kiosk.ts";
+
+start();

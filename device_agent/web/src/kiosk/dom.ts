@@ -1,0 +1,14 @@
+/** The element with this id; page and script belong together, so a missing one is our fault. */
+export function element(id: string): HTMLElement {
+  const found = document.getElementById(id);
+  if (found === null) throw new Error(`no #${id} in the page`);
+  return found;
+}
+
+export function setText(target: HTMLElement, text: string): void {
+  if (target.textContent !== text) target.textContent = text;
+}
+
+export function show(target: HTMLElement, visible: boolean): void {
+  target.hidden = !visible;
+}

@@ -1,0 +1,67 @@
+import type { PulseWave, Shown } from "./screen.ts";
+import { View } from "./view.ts";
+import { Voice } from "./voice.ts";
+
+/** The box says something each second; after this silence what stands here may no longer be so. */
+const CUT_OFF_MS = 4000;
+const RETRY_MS = 1000;
+
+export function start(): void {
+  const view = new View();
+  const voice = new Voice();
+  keepIn();
+  listen(view, voice);
+  document.addEventListener("click", (event) => {
+    const button = event.target instanceof Element ? event.target.closest("button") : null;
+    const pressed = button?.dataset["event"];
+    if (pressed !== undefined) void press(view.serial, pressed);
+  });
+}
+
+function listen(view: View, voice: Voice): void {
+  const source = new EventSource("/events");
+  let watchdog = 0;
+  const cutOff = (): void => {
+    source.close();
+    clearTimeout(watchdog);
+    document.body.dataset["link"] = "away";
+    view.blank();
+    voice.say([], "off");
+    setTimeout(() => listen(view, voice), RETRY_MS);
+  };
+  const alive = (): void => {
+    clearTimeout(watchdog);
+    watchdog = window.setTimeout(cutOff, CUT_OFF_MS);
+  };
+  source.addEventListener("screen", (event) => {
+    alive();
+    const shown = JSON.parse(event.data as string) as Shown;
+    document.body.dataset["link"] = "there";
+    view.show(shown);
+    voice.say(shown.clips, shown.screen.loudness);
+  });
+  source.addEventListener("wave", (event) => {
+    alive();
+    view.wave.add(JSON.parse(event.data as string) as PulseWave);
+  });
+  source.addEventListener("alive", alive);
+  source.addEventListener("error", cutOff);
+  alive();
+}
+
+async function press(serial: number, button: string): Promise<void> {
+  const body = JSON.stringify({ serial, button });
+  const headers = { "Content-Type": "application/json" };
+  try {
+    await fetch("/press", { method: "POST", headers, body });
+  } catch {
+    // The box is away: the page is about to say so.
+  }
+}
+
+/** No way out of the page: no menu, no key, no drag, no zoom. */
+function keepIn(): void {
+  for (const kind of ["contextmenu", "keydown", "dragstart", "wheel", "gesturestart"]) {
+    document.addEventListener(kind, (event) => event.preventDefault(), { passive: false });
+  }
+}
