@@ -53,7 +53,7 @@ class Assumptions(Struct, frozen=True, kw_only=True):
     recovery_days: float = 2.5  # time constant of what is left at discharge
     recovery_spo2: float = 0.5
     recovery_pulse: float = 2.0
-    recovery_symptoms: float = 0.10  # chance of each symptom to be worse than usual at discharge
+    recovery_symptoms: float = 0.08  # chance of each symptom to be worse than usual at discharge
     missed_days: float = 0.12
     missed_diary: float = 0.05
     finger_out: float = 0.05  # attempts with a bad signal, per session

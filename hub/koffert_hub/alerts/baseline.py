@@ -9,7 +9,7 @@ from math import sqrt
 from statistics import median
 from typing import NamedTuple
 
-from koffert_hub.alerts.records import Patient, PatientBaseline
+from koffert_hub.alerts.records import Number, Patient, PatientBaseline
 from koffert_hub.alerts.rules import RuleSet
 from koffert_hub.alerts.state import Baseline, Day
 
@@ -49,6 +49,17 @@ def composite_z(day: Day, baseline: Baseline) -> float | None:
     pulse_z = (day.pulse_sum / day.pulse_count - baseline.pulse_mean_bpm) / baseline.pulse_sd_bpm
     spo2_z = (day.spo2_sum / day.spo2_count - baseline.spo2_mean_pct) / baseline.spo2_sd_pct
     return (pulse_z - spo2_z) / sqrt(2)
+
+
+def shown(baseline: Baseline) -> dict[str, Number]:
+    """A baseline as an alert shows it."""
+    return {
+        "spo2_mean_pct": round(baseline.spo2_mean_pct, 1),
+        "spo2_sd_pct": round(baseline.spo2_sd_pct, 1),
+        "pulse_mean_bpm": round(baseline.pulse_mean_bpm, 1),
+        "pulse_sd_bpm": round(baseline.pulse_sd_bpm, 1),
+        "own_days": baseline.own_days,
+    }
 
 
 def _usual_from_pct(

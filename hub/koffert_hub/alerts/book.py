@@ -64,6 +64,10 @@ _KEEP_STATE = upserts(tables.alert_state, ("state", "elapsed_ms", "next_due_ms",
 _ALERTING = [state for state, rules in RULES.items() if rules.alerts]
 
 
+# Ids of what the hub's own people said: no sign that the case is alive.
+_ANSWER, _CORRECTION = "answer:", "correction:"
+
+
 class Reason(StrEnum):
     """Why a reading counts no more."""
 
@@ -103,7 +107,7 @@ class Book:
             self._apply(connection, loan, events, now_ms=now_ms)
         else:
             stand = self._judge_again(connection, loan, cases, stand, now_ms=now_ms)
-        heard = any(one.kind is not Kind.CORRECTION for one in fresh)
+        heard = any(not one.id.startswith((_ANSWER, _CORRECTION)) for one in fresh)
         if heard:
             _end_silence(connection, loan, now_ms=now_ms)
         arrived_ms = max(stand.last_arrival_ms, now_ms) if heard else stand.last_arrival_ms
@@ -135,6 +139,11 @@ class Book:
         for identifier in silent.all():
             change(connection, identifier, Action.SILENCE, at_ms=now_ms)
 
+    def answer_call(self, connection: sa.Connection, loan: Loan, *, now_ms: int) -> bool:
+        """A nurse answered the patient's call: it is no longer unanswered."""
+        answer = Reading(now_ms, f"{_ANSWER}{now_ms}", now_ms, Kind.CALL_BUTTON, 0.0)
+        return self.take(connection, loan, [answer], now_ms=now_ms)
+
     def correct(
         self,
         connection: sa.Connection,
@@ -156,7 +165,7 @@ class Book:
             )
         ).scalars()
         corrections = [
-            Reading(now_ms, f"correction:{one}", now_ms, Kind.CORRECTION, Correction(one, reason))
+            Reading(now_ms, f"{_CORRECTION}{one}", now_ms, Kind.CORRECTION, Correction(one, reason))
             for one in wrong
         ]
         if not corrections:

@@ -19,13 +19,23 @@ from koffert_hub.alerts.records import (
     Reading,
 )
 from koffert_hub.alerts.rules import RuleSet
-from koffert_hub.alerts.state import State
+from koffert_hub.alerts.state import State, decode_state
 from koffert_hub.registry import Loan
 
 NEVER_MS = -END_MS
 _READING = msgspec.msgpack.Decoder(Reading)
 _PATIENT = msgspec.msgpack.Decoder(Patient)
 _ENCODE = msgspec.msgpack.Encoder().encode
+
+
+class Unconfirmed(NamedTuple):
+    """A first red reading that waits for its repeat until `until_ms`; to be shown at once, as such."""
+
+    patient: str
+    cause: str
+    value: float
+    since_ms: int
+    until_ms: int
 
 
 class Judged(NamedTuple):
@@ -58,6 +68,20 @@ def replay(
     judged = [judge(connection, loan, cases, until_ms) for loan in loans.all()]
     alerts = [one for each in judged for one in each.alerts if one.raised_ms >= since_ms]
     return sorted(alerts, key=lambda one: (one.raised_ms, one.cause))
+
+
+def unconfirmed(connection: sa.Connection) -> list[Unconfirmed]:
+    """Everything that waits for a repeat or, as `call_button`, for an answer; the oldest first."""
+    table = tables.alert_state
+    rows = connection.execute(
+        sa.select(table.c.patient, table.c.state).where(table.c.next_due_ms.is_not(None))
+    )
+    waiting = [
+        Unconfirmed(row.patient, cause, one.value, one.since_ms, one.until_ms)
+        for row in rows
+        for cause, one in decode_state(row.state).awaited.items()
+    ]
+    return sorted(waiting, key=lambda one: (one.since_ms, one.patient, one.cause))
 
 
 def cases_of(connection: sa.Connection, rules: RuleSet, patient: str) -> list[Case]:

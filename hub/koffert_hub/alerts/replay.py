@@ -35,6 +35,10 @@ class _Checkpoint(Struct, frozen=True):
     open_alerts: dict[int, Alert]
     elapsed_ms: int
 
+    def touched(self, alerts: list[Alert]) -> list[Alert]:
+        """Those of `alerts` that may differ from how they were here."""
+        return [alerts[place] for place in self.open_alerts] + alerts[self.count :]
+
 
 class Ledger:
     """One patient's readings and alerts. `arrive` and `tick` with rising times; then look at `alerts`."""
@@ -125,12 +129,16 @@ class Ledger:
         for place in range(checkpoint.index, len(self._readings)):
             self._advance(place)
         self._elapse()
-        self._reconcile(raised)
+        self._reconcile(raised, checkpoint)
 
-    def _reconcile(self, raised: list[Alert]) -> None:
+    def _reconcile(self, raised: list[Alert], since: _Checkpoint) -> None:
         """Keep what was raised and stands no more; forget revisions that stand again."""
-        compared = compare([*self.revised, *raised], self._standing, self._corrected)
-        self.revised = [
+        before, now = since.touched(raised), since.touched(self._standing)
+        earliest_ms = min((alert.raised_ms for alert in now), default=END_MS)
+        settled = [alert for alert in self.revised if _end_ms(alert) < earliest_ms]
+        open_again = [alert for alert in self.revised if _end_ms(alert) >= earliest_ms]
+        compared = compare([*open_again, *before], now, self._corrected)
+        self.revised = settled + [
             alert if alert.revised else _revise(alert, self._now_ms) for alert in compared.gone
         ]
 

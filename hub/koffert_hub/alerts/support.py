@@ -87,7 +87,7 @@ def judge_breathing(turn: Turn) -> None:
             "rise_limit_bpm": rules.respiratory_rate_rise_bpm,
             "strong_rise_bpm": rules.respiratory_rate_strong_bpm,
         },
-        baseline={"respiratory_rate_bpm": round(usual_bpm, 1), "own_days": len(own)},
+        baseline={"respiratory_rate_usual_bpm": round(usual_bpm, 1)},
     )
     turn.observe(RESPIRATORY_RATE_RISE, Level.YELLOW if risen else Level.NONE, find)
 

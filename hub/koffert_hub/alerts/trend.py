@@ -21,7 +21,7 @@ from koffert_hub.alerts.records import (
     Number,
 )
 from koffert_hub.alerts.scores import anthonisen_type, majors, minors, symptom_names
-from koffert_hub.alerts.state import Baseline, Day, State
+from koffert_hub.alerts.state import Day, State
 from koffert_hub.alerts.turn import Turn
 
 SUPPORTS = (FEV1_FALL, RESPIRATORY_RATE_RISE, CAT_RISE, RELIEVER_RISE)
@@ -38,7 +38,7 @@ def judge_trend(turn: Turn) -> None:
         return
     today.composite_z = composite_z(today, baseline)
     today.bad = _is_bad(turn.case, today)
-    _judge_deterioration(turn, today, baseline)
+    _judge_deterioration(turn, today)
     if turn.case.discharge_day is not None:
         _judge_course(turn, today, turn.case.discharge_day)
 
@@ -54,7 +54,7 @@ def _reaches(composite: float | None, limit: float) -> bool:
     return composite is not None and composite >= limit - _HAIR
 
 
-def _judge_deterioration(turn: Turn, today: Day, baseline: Baseline) -> None:
+def _judge_deterioration(turn: Turn, today: Day) -> None:
     rules = turn.case.rules.trend
     first = today.number - rules.of_days
     bad_days = sum(day.bad for day in turn.state.days[-rules.of_days :] if day.number > first)
@@ -65,7 +65,7 @@ def _judge_deterioration(turn: Turn, today: Day, baseline: Baseline) -> None:
         level = Level.RED if _graver(turn.state, today.number) else Level.YELLOW
     elif standing is not Level.NONE and not today.answered:
         return  # until today's questions are answered, nobody knows that the days are better
-    find = partial(_deterioration, turn, today, baseline, bad_days)
+    find = partial(_deterioration, turn, today, bad_days)
     turn.observe(DETERIORATION, level, find, step_down_ms=_step_down_ms(turn, level))
 
 
@@ -80,7 +80,7 @@ def _graver(state: State, today: int) -> bool:
     return off or any(state.level(cause) >= Level.YELLOW for cause in SUPPORTS)
 
 
-def _deterioration(turn: Turn, today: Day, baseline: Baseline, bad_days: int) -> Finding:
+def _deterioration(turn: Turn, today: Day, bad_days: int) -> Finding:
     rules, state = turn.case.rules.trend, turn.state
     off = sorted(cause for cause, number in state.mild.items() if number == today.number)
     support = [cause for cause in SUPPORTS if state.level(cause) >= Level.YELLOW]
@@ -99,7 +99,7 @@ def _deterioration(turn: Turn, today: Day, baseline: Baseline, bad_days: int) ->
         "majors": rules.majors,
         "majors_at_once": rules.majors_at_once,
     }
-    return Finding(rule, inputs, limits, baseline=_shown(baseline))
+    return Finding(rule, inputs, limits)
 
 
 def _judge_course(turn: Turn, today: Day, discharge_day: int) -> None:
@@ -185,16 +185,6 @@ def _day_inputs(day: Day) -> dict[str, Number]:
         "majors": majors(day.symptoms),
         "minors": minors(day.symptoms),
         "symptoms": " ".join(symptom_names(day.symptoms)) or None,
-    }
-
-
-def _shown(baseline: Baseline) -> dict[str, Number]:
-    return {
-        "spo2_mean_pct": _rounded(baseline.spo2_mean_pct),
-        "spo2_sd_pct": _rounded(baseline.spo2_sd_pct),
-        "pulse_mean_bpm": _rounded(baseline.pulse_mean_bpm),
-        "pulse_sd_bpm": _rounded(baseline.pulse_sd_bpm),
-        "own_days": baseline.own_days,
     }
 
 

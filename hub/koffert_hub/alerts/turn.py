@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from itertools import chain
 
+from msgspec import structs
+
+from koffert_hub.alerts.baseline import shown
 from koffert_hub.alerts.case import Case
 from koffert_hub.alerts.records import (
     PRIORITIES,
@@ -92,6 +95,8 @@ class Turn:
 
     def _raise(self, cause: str, level: Level, finding: Finding) -> None:
         inputs = finding.inputs | self._partial_score()
+        baseline = shown(self.state.baseline) if self.state.baseline else {}
+        finding = structs.replace(finding, baseline=baseline | finding.baseline)
         text_nb, text_en = sentences(finding, self.case.rules.version, late=self.late)
         if level >= Level.YELLOW:
             freeze_days = self.case.rules.baseline.freeze_after_days

@@ -19,7 +19,7 @@ from koffert_hub.alerts.book import Book, Reason
 from koffert_hub.alerts.civil import Shift, StaffingHours
 from koffert_hub.alerts.desk import AlertDesk
 from koffert_hub.alerts.escalation import Watch
-from koffert_hub.alerts.history import replay, settle
+from koffert_hub.alerts.history import replay, settle, unconfirmed
 from koffert_hub.alerts.life import Action, WrongLife
 from koffert_hub.alerts.notify import NotDelivered, Notice
 from koffert_hub.alerts.records import Patient, PatientLimits
@@ -421,6 +421,28 @@ def test_the_roster_is_ones_own_and_searchable(ward: Ward) -> None:
         pytest.raises(PermissionError),
     ):
         keep_entry(connection, ward.store.centre, entries[0], by="b", now_ms=0)
+
+
+def test_a_first_red_reading_is_seen_at_once_as_unconfirmed(ward: Ward) -> None:
+    ward.send(ward.spot(82.0))
+    with open_reading(ward.store.engine) as connection:
+        (waiting,) = unconfirmed(connection)
+    assert (waiting.cause, waiting.value) == ("spo2_low", 82.0)
+    assert waiting.until_ms - waiting.since_ms == 600_000
+    ward.wait(5 * MINUTE_S)
+    ward.send(ward.spot(81.0))
+    with open_reading(ward.store.engine) as connection:
+        assert unconfirmed(connection) == []
+
+
+def test_an_answered_call_is_not_red(ward: Ward) -> None:
+    ward.send(CallButton(ward.box.identifier(), ward.box.now()))
+    ward.wait(30)
+    loan = ward.loan()
+    with ward.store.engine.begin() as connection:
+        assert Book(rules()).answer_call(connection, loan, now_ms=ward.now_ms)
+    ward.wait(5 * MINUTE_S)
+    assert ward.open() == []
 
 
 def test_a_replay_gives_the_same_alerts(ward: Ward) -> None:
