@@ -1,0 +1,154 @@
+"""One peer connection with one watcher: made for an offer, closed when the next one comes."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
+from aiortc.mediastreams import MediaStreamError
+from aiortc.rtcconfiguration import RTCIceTransportPolicy
+from aiortc.stats import RTCRemoteInboundRtpStreamStats, RTCTransportStats
+from av import AudioFrame, VideoFrame
+
+from koffert_agent.video.bitrates import VIDEO_START_BPS, SteadyVp8Encoder
+from koffert_agent.video.camera import CameraTrack
+from koffert_agent.video.ladder import Ladder, Rung
+from koffert_wire.call import IceServer, Offer
+
+_LOG = logging.getLogger(__name__)
+
+# Fractions of loss come as parts of 256 (RFC 3550, 6.4.1).
+_LOSS_PARTS = 256
+
+
+class BadOffer(Exception):
+    """The watcher's description cannot be answered."""
+
+
+def rtc_configuration(servers: Sequence[IceServer], *, relay_only: bool) -> RTCConfiguration:
+    """Our own servers or none: aiortc's default would tell the patient's address to a stranger."""
+    policy = RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL
+    return RTCConfiguration(
+        iceServers=[
+            RTCIceServer(list(server.urls), server.username, server.credential)
+            for server in servers
+        ],
+        iceTransportPolicy=policy,
+    )
+
+
+class Connection:
+    """The box's half. `hear` gets the watcher's sound, `see` the pictures; both must return at once."""
+
+    def __init__(
+        self,
+        offer: Offer,
+        *,
+        camera: CameraTrack | None,
+        microphone: MediaStreamTrack,
+        hear: Callable[[AudioFrame], None],
+        see: Callable[[VideoFrame], None],
+    ) -> None:
+        self._offer = offer
+        self._camera = camera
+        self._hear = hear
+        self._see = see
+        self._ladder = Ladder()
+        self._pc = RTCPeerConnection(rtc_configuration(offer.ice, relay_only=offer.relay_only))
+        self._readers: list[asyncio.Task[None]] = []
+        # aiortc settles the codecs inside setRemoteDescription: what we want must be there before.
+        self._video: RTCRtpSender | None = None
+        self._add_video()
+        self._pc.addTransceiver(microphone, direction="sendrecv")
+        self._pc.on("track", self._take_track)
+
+    @property
+    def round(self) -> int:
+        """Which of the watcher's offers this answers."""
+        return self._offer.round
+
+    @property
+    def state(self) -> str:
+        """`connected` and so on, as WebRTC names it."""
+        return str(self._pc.connectionState)
+
+    async def answer(self) -> str:
+        """The description for the watcher; raises BadOffer."""
+        try:
+            await self._pc.setRemoteDescription(RTCSessionDescription(self._offer.sdp, "offer"))
+            await self._pc.setLocalDescription(await self._pc.createAnswer())
+        except (ValueError, AssertionError, IndexError, KeyError, AttributeError) as error:
+            # aiortc's parser of descriptions fails with whatever it stumbles over.
+            raise BadOffer(f"{type(error).__name__}: {error}") from error
+        return str(self._pc.localDescription.sdp)
+
+    async def close(self) -> None:
+        """End it; the camera and the microphone stay with who owns them."""
+        if self._camera is not None:
+            self._camera.stop()
+        for reader in self._readers:
+            reader.cancel()
+        await asyncio.gather(*self._readers, return_exceptions=True)
+        await self._pc.close()
+
+    async def traffic(self) -> tuple[int, int]:
+        """Bytes sent and received so far."""
+        report = await self._pc.getStats()
+        transports = [item for item in report.values() if isinstance(item, RTCTransportStats)]
+        return (
+            sum(item.bytesSent for item in transports),
+            sum(item.bytesReceived for item in transports),
+        )
+
+    async def adapt(self, now_s: float) -> Rung | None:
+        """Send the picture that the link bears now; returns it, None without a picture."""
+        if self._video is None or self._camera is None:
+            return None
+        rung = self._ladder.report(self._borne_bps(), await self._loss(), now_s)
+        self._camera.size, self._camera.rate_hz = (rung.width, rung.height), rung.rate_hz
+        return rung
+
+    def _add_video(self) -> None:
+        if self._camera is None:
+            transceiver = self._pc.addTransceiver("video", direction="recvonly")
+        else:
+            transceiver = self._pc.addTransceiver(self._camera, direction="sendrecv")
+            self._video = transceiver.sender
+        wanted = {"video/VP8", "video/rtx"}  # without rtx nothing lost is sent again
+        codecs = RTCRtpSender.getCapabilities("video").codecs
+        transceiver.setCodecPreferences([codec for codec in codecs if codec.mimeType in wanted])
+
+    def _take_track(self, track: MediaStreamTrack) -> None:
+        use = self._hear if track.kind == "audio" else self._see
+        self._readers.append(
+            asyncio.create_task(_read(track, use), name=f"{track.kind} of a watcher")
+        )
+
+    def _borne_bps(self) -> int:
+        # aiortc has no public way to the far end's estimate.
+        encoder = getattr(self._video, "_RTCRtpSender__encoder", None)
+        return encoder.reported_bps if isinstance(encoder, SteadyVp8Encoder) else VIDEO_START_BPS
+
+    async def _loss(self) -> float:
+        if self._video is None:
+            return 0.0
+        report = await self._video.getStats()
+        reports = [
+            item for item in report.values() if isinstance(item, RTCRemoteInboundRtpStreamStats)
+        ]
+        return max((item.fractionLost / _LOSS_PARTS for item in reports), default=0.0)
+
+
+async def _read(track: MediaStreamTrack, use: Callable[..., None]) -> None:
+    """Frames that nobody reads would pile up in memory."""
+    with contextlib.suppress(MediaStreamError):
+        while True:
+            use(await track.recv())

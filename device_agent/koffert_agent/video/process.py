@@ -1,0 +1,119 @@
+"""`koffert agent video`: the video process, with one socket for gateway and screens."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from koffert_agent.local_socket import listen, socket_address
+from koffert_agent.notify import Notifier, watchdog_period_s
+from koffert_agent.video.bitrates import limit_bitrates
+from koffert_agent.video.records import (
+    MOST_LINE_BYTES,
+    SOCKET_NAME,
+    AnswerCall,
+    CallView,
+    EndCall,
+    FromHub,
+    FromVideo,
+    IsGateway,
+    ToHub,
+    encode_line,
+    read_to_video,
+)
+from koffert_agent.video.settings import VideoSettings
+from koffert_agent.video.visit import Visit
+from koffert_wire.call import CallUp
+from koffert_wire.errors import WireError
+
+_LOG = logging.getLogger(__name__)
+_TICK_S = 1.0
+# A screen that has not read for this long is not there any more.
+_MOST_UNREAD_BYTES = 256 * 1024
+
+
+class VideoProcess:
+    """Serves until cancelled; a call that goes on then is ended and its devices released."""
+
+    def __init__(self, folder: Path, settings: VideoSettings) -> None:
+        self._folder = folder
+        self._gateway: asyncio.StreamWriter | None = None
+        self._screens: set[asyncio.StreamWriter] = set()
+        self._notifier = Notifier()
+        self.visit = Visit(
+            settings,
+            say=self._say,
+            show=self._show,
+            monotonic_s=asyncio.get_running_loop().time,
+        )
+
+    async def run(self) -> None:
+        """Serve gateway and screens, for ever."""
+        limit_bitrates()
+        async with self._listening():
+            self._notifier.tell("READY=1")
+            try:
+                while True:
+                    await asyncio.sleep(_TICK_S)
+                    await self.visit.tick()
+                    if watchdog_period_s() is not None:
+                        self._notifier.tell("WATCHDOG=1")
+            finally:
+                await self.visit.close()
+
+    @contextlib.asynccontextmanager
+    async def _listening(self) -> AsyncIterator[None]:
+        async with (
+            socket_address(self._folder, SOCKET_NAME) as address,
+            await asyncio.start_unix_server(
+                self._serve, sock=listen(address), limit=MOST_LINE_BYTES
+            ) as server,
+        ):
+            await server.start_serving()
+            try:
+                yield
+            finally:
+                for writer in [*self._screens, *([self._gateway] if self._gateway else [])]:
+                    writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._screens.add(writer)
+        try:
+            writer.write(encode_line(self.visit.view))
+            while line := await reader.readline():
+                await self._take(line, writer)
+        except (OSError, ValueError, WireError) as error:
+            _LOG.warning("a local link ended: %s", error)
+        finally:
+            self._screens.discard(writer)
+            if self._gateway is writer:
+                self._gateway = None
+            writer.close()
+
+    async def _take(self, line: bytes, writer: asyncio.StreamWriter) -> None:
+        match read_to_video(line):
+            case IsGateway():
+                self._screens.discard(writer)
+                self._gateway = writer
+            case FromHub(message):
+                await self.visit.hear(message)
+            case AnswerCall(picture):
+                await self.visit.answer(picture=picture)
+            case EndCall():
+                await self.visit.hang_up()
+
+    def _say(self, message: CallUp) -> None:
+        if self._gateway is not None:
+            _write(self._gateway, ToHub(message))
+
+    def _show(self, view: CallView) -> None:
+        for writer in list(self._screens):
+            _write(writer, view)
+
+
+def _write(writer: asyncio.StreamWriter, record: FromVideo) -> None:
+    if writer.transport.get_write_buffer_size() > _MOST_UNREAD_BYTES:
+        writer.transport.abort()
+    else:
+        writer.write(encode_line(record))

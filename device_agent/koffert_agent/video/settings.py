@@ -1,0 +1,14 @@
+"""Which devices the visit uses; apart from the libraries that open them."""
+
+from msgspec import Struct
+
+
+class VideoSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`test:` is a built-in source, an empty sound device is none.
+
+    `camera` is a V4L2 device, best by its name in /dev/v4l/by-id; sound devices are ALSA names.
+    """
+
+    camera: str = "/dev/video0"
+    microphone: str = "default"
+    loudspeaker: str = "default"
