@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 import click
+from sqlalchemy.exc import IntegrityError
 
 from koffert_cli.output import CommandGroup, UserError, json_option, print_json
 from koffert_hub.amk import (
@@ -16,8 +17,10 @@ from koffert_hub.amk import (
     open_replica,
     run_amk,
 )
+from koffert_hub.amk_web import open_accounts
 from koffert_hub.database import reading
 from koffert_hub.keys import LOG_KEY_FILE
+from koffert_hub.registry import Role, create_user
 from koffert_hub.settings import SettingsError
 from koffert_hub.setup import wall_ms
 from koffert_hub.stopping import until_signal
@@ -84,6 +87,26 @@ def status(config: Path, *, as_json: bool) -> None:
         click.echo(f"{hub.name}: {here.sequence} records, {len(signed)} heads countersigned")
         for alert in alerts:
             click.echo(f"  ALARM {alert.cause}: {alert.detail}")
+
+
+@amk.command("add-user")
+@_CONFIG
+@click.argument("username")
+@click.option("--name", "display_name", required=True, help="As colleagues know the person.")
+@click.option("--admin", is_flag=True, help="Reads the access log instead of the register.")
+@click.password_option(help="Asked for when left out.")
+def add_user(config: Path, username: str, display_name: str, password: str, *, admin: bool) -> None:
+    """Let a person log in to the register's pages."""
+    accounts = open_accounts(_initialised(config).data_dir)
+    try:
+        with accounts.begin() as connection:
+            role = Role.ADMIN if admin else Role.AMK
+            create_user(connection, username, password, role, display_name)
+    except IntegrityError as error:
+        raise UserError(f"there is already a user {username}") from error
+    finally:
+        accounts.dispose()
+    click.echo(f"{username} may log in")
 
 
 @amk.command()

@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from msgspec import Struct
 
+from koffert_hub.amk_web import open_accounts, serve_register, source_of
 from koffert_hub.keys import LOG_KEY_FILE, LOG_PUBLIC_FILE, write_private
 from koffert_hub.log_verify import LogPosition
 from koffert_hub.own_thread import OwnThread
@@ -26,7 +27,7 @@ from koffert_hub.register_wire import (
     send,
 )
 from koffert_hub.replica import Contradiction, Replica
-from koffert_hub.settings import Port, decode_settings
+from koffert_hub.settings import Port, WebSettings, decode_settings
 from koffert_hub.technical_alerts import Cause
 from koffert_wire.mqtt import MqttError, TlsFiles
 from koffert_wire.reconnect import Backoff, Link, keep_connected
@@ -58,11 +59,12 @@ class HubEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class AmkSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`amk.toml`; relative paths start at the file."""
+    """`amk.toml`; relative paths start at the file. Without `web` no pages are served."""
 
     data_dir: Path
     hubs: list[HubEntry]
     silent_after_s: float = SILENT_AFTER_S
+    web: WebSettings | None = None
 
 
 def load_amk_settings(path: Path) -> AmkSettings:
@@ -171,16 +173,34 @@ class Follower:
 
 
 async def run_amk(settings: AmkSettings, clock_ms: Callable[[], int]) -> None:
-    """Follow every hub until cancelled."""
+    """Follow every hub, and serve the register's pages, until cancelled."""
     replicas = [(hub, open_replica(settings, hub)) for hub in settings.hubs]
     try:
         async with asyncio.TaskGroup() as tasks:
             for hub, replica in replicas:
                 follower = Follower(hub, replica, clock_ms, settings.silent_after_s)
                 tasks.create_task(follower.run(), name=f"hub-{hub.name}")
+            if settings.web is not None:
+                serving = _serve(settings, settings.web, replicas, clock_ms)
+                tasks.create_task(serving, name="web")
     finally:
         for _, replica in replicas:
             replica.close()
+
+
+async def _serve(
+    settings: AmkSettings,
+    web: WebSettings,
+    replicas: list[tuple[HubEntry, Replica]],
+    clock_ms: Callable[[], int],
+) -> None:
+    own_key = Ed25519PublicKey.from_public_bytes((settings.data_dir / LOG_PUBLIC_FILE).read_bytes())
+    logs = [source_of(hub.name, replica.engine, hub.log_key, own_key) for hub, replica in replicas]
+    accounts = open_accounts(settings.data_dir)
+    try:
+        await serve_register(web, accounts, logs, clock_ms)
+    finally:
+        accounts.dispose()
 
 
 def _backoff(error: Exception) -> Backoff:

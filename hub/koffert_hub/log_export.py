@@ -6,6 +6,7 @@ signature on a head in it.
 """
 
 import csv
+import io
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
@@ -90,12 +91,20 @@ def json_lines(connection: sa.Connection, chosen: Span) -> Iterator[bytes]:
             yield encode(_Signed(signed)) + b"\n"
 
 
-def write_csv(connection: sa.Connection, chosen: Span, file: TextIO) -> None:
-    """One line for each record, with a header."""
-    writer = csv.DictWriter(file, CSV_FIELDS)
+def csv_lines(connection: sa.Connection, chosen: Span) -> Iterator[bytes]:
+    """A header and one line for each record, each with its newline."""
+    line = io.StringIO()
+    writer = csv.DictWriter(line, CSV_FIELDS)
     writer.writeheader()
     for row in _rows(connection, chosen):
+        yield _taken(line)
         writer.writerow(msgspec.to_builtins(decode_record(row.record)))
+    yield _taken(line)
+
+
+def write_csv(connection: sa.Connection, chosen: Span, file: TextIO) -> None:
+    """One line for each record, with a header."""
+    file.writelines(line.decode() for line in csv_lines(connection, chosen))
 
 
 def read_export(lines: Iterable[bytes]) -> Export:
@@ -127,6 +136,13 @@ class _Numbered(Struct, frozen=True):
 def _row(record: bytes, head: bytes) -> LogRow:
     """The number is taken from the record itself: an export has no other."""
     return LogRow(msgspec.json.decode(record, type=_Numbered).sequence, record, head)
+
+
+def _taken(line: io.StringIO) -> bytes:
+    text = line.getvalue()
+    line.seek(0)
+    line.truncate()
+    return text.encode()
 
 
 def _rows(connection: sa.Connection, chosen: Span) -> Iterator[LogRow]:

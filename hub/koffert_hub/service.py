@@ -29,13 +29,19 @@ from koffert_hub.stopping import first_of, stop_signals
 from koffert_hub.time_series import TimeSeries
 from koffert_hub.time_series.opening import open_time_series
 from koffert_hub.transmission_log import Epoch, current_epoch
+from koffert_hub.video.switchboard import Switchboard
+from koffert_hub.video.turn import TurnCredentials
 from koffert_hub.web.alerts import NoAlerts
 from koffert_hub.web.app import create_app
+from koffert_hub.web.register import own_log
 from koffert_hub.web.services import LocalAccounts, WebServices
 from koffert_hub.worker import Worker
+from koffert_wire.topics import Lane
 
 # Browsers hold their event streams open for ever; they reconnect by themselves.
 WEB_STOP_S = 1
+# The longest message of a page is its offer, about 7 kB.
+MAX_WEBSOCKET_BYTES = 64 * 1024
 # Nobody wakes the projector when other processes take in: it looks this often, which the ward hardly sees.
 POLL_WITHOUT_INGEST_MS = 200
 
@@ -95,8 +101,10 @@ async def _run(
 
     worker = _worker(settings, engine, keys, committed) if ingest else None
     servers: list[_Server] = []
+    calls: Switchboard | None = None
     if settings.web is not None:
-        app = create_app(_services(settings, engine, live, time_series, alerts))
+        calls = _switchboard(settings, engine, keys)
+        app = create_app(_services(settings, engine, live, time_series, alerts=alerts, calls=calls))
         servers.append(_server(app, settings.web))
     if settings.metrics is not None:
         listening = (lambda: worker.is_listening) if worker else (lambda: True)
@@ -107,13 +115,14 @@ async def _run(
         register.serving() if register else contextlib.nullcontext(),
         provisioning(settings, engine),
     ):
-        await _until_stopped(worker, projector, alerts, servers)
+        await _until_stopped(worker, projector, alerts, calls, servers)
 
 
 async def _until_stopped(
     worker: Worker | None,
     projector: Projector,
     alerts: AlertService | None,
+    calls: Switchboard | None,
     servers: "Sequence[_Server]",
 ) -> None:
     async with asyncio.TaskGroup() as tasks:
@@ -122,11 +131,15 @@ async def _until_stopped(
             running.append(tasks.create_task(worker.run(), name="ingest"))
         if alerts is not None:
             running.append(tasks.create_task(alerts.run(), name="alerts"))
+        if calls is not None:
+            running.append(tasks.create_task(calls.run(), name="calls"))
         for server in servers:
             tasks.create_task(server.serve(), name="web")
         with stop_signals() as stop:
             await first_of(stop.wait(), *running)
         _LOG.info("stopping")
+        if calls is not None:
+            calls.stop()
         for server in servers:
             server.should_exit = True
         if worker is not None:
@@ -154,6 +167,16 @@ def _worker(
     )
 
 
+def _switchboard(settings: Settings, engine: sa.Engine, keys: HubKeys) -> Switchboard:
+    return Switchboard(
+        engine,
+        settings.broker.endpoints("calls")[Lane.VITALS],
+        keys.sealing,
+        TurnCredentials(settings.turn),
+        time.time_ns,
+    )
+
+
 def _register(settings: Settings, engine: sa.Engine, keys: HubKeys) -> RegisterServer | None:
     if settings.register is None:
         return None
@@ -165,7 +188,9 @@ def _services(
     engine: sa.Engine,
     live: LiveFeed,
     time_series: TimeSeries,
+    *,
     alerts: AlertService | None,
+    calls: Switchboard,
 ) -> WebServices:
     return WebServices(
         engine=engine,
@@ -175,7 +200,9 @@ def _services(
         clock_ms=wall_ms,
         centre_name=settings.centre,
         https=settings.web is None or settings.web.https,
+        logs=(own_log(settings, engine),),
         alerts=alerts.desk if alerts else NoAlerts(),
+        calls=calls,
     )
 
 
@@ -196,6 +223,9 @@ def _server(app: FastAPI | MetricsApp, where: WebSettings | MetricsSettings) -> 
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=WEB_STOP_S,
+        # The layer that websockets itself still keeps; the default one warns that it will go.
+        ws="websockets-sansio",
+        ws_max_size=MAX_WEBSOCKET_BYTES,
     )
     return _Server(config)
 

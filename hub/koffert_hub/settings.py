@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from koffert_hub.alerts.opening import AlertSettings
+from koffert_hub.video.turn import TurnSettings
 from koffert_wire.mqtt import Endpoint, TlsFiles
 from koffert_wire.topics import Lane
 
@@ -117,6 +118,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     time_series: InfluxSettings | None = None
     metrics: MetricsSettings | None = None
     alerts: AlertSettings | None = None
+    turn: TurnSettings | None = None
 
     @property
     def database_url(self) -> str:

@@ -57,6 +57,8 @@ _PAGES = (
     (Role.NURSE, "/account", "h1"),
     (Role.ADMIN, "/access-log", "table"),
     (Role.AMK, "/nowhere", "h1"),
+    (Role.AMK, "/log/dalane", "#connection[data-state=connected]"),
+    (Role.AMK, "/log/dalane/records/1?check=true", ".outcome"),
 )
 
 

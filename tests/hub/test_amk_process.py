@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import msgspec
 from tests.hub.broker import TestBroker, hub_broker
 from tests.hub.process import HubProcess
@@ -84,3 +85,47 @@ def test_the_register_outlives_the_hub(tmp_path: Path) -> None:
     (verified,) = koffert("log", "verify", str(hub.config), *keys, "--heads", str(heads), "--json")
     assert (verified["ok"], verified["records"]) == (True, 51)
     assert verified["heads"] != 0
+
+
+def test_the_register_serves_its_own_pages(tmp_path: Path) -> None:
+    with hub_broker(tmp_path) as broker:
+        hub, config = prepare(tmp_path, broker)
+        port = free_port()
+        settings = Path(config).read_text()
+        Path(config).write_text(f"{settings}\n[web]\nport = {port}\nhttps = false\n")
+        adding = ("amk", "add-user", "operator", "--config", config, "--name", "Operatør Test")
+        added = subprocess.run(
+            [*PROGRAM, *adding, "--password", "hemmelig nok til test"],
+            capture_output=True,
+            check=False,
+        )
+        assert added.returncode == 0, added.stderr
+        hub.start()
+        with (tmp_path / "amk.log").open("wb") as log:
+            amk = subprocess.Popen([*PROGRAM, "amk", "run", "--config", config], stderr=log)
+        try:
+            page = _first_page(f"http://127.0.0.1:{port}")
+        finally:
+            amk.terminate()
+            assert amk.wait(10) == 0
+            hub.kill()
+    assert "Sendingslogg" in page
+    assert "Søk på navn" not in page
+
+
+def _first_page(url: str) -> str:
+    """Log in as the operator; what is then shown, once the replica holds a record."""
+    with httpx.Client(base_url=url, headers={"Origin": url}, trust_env=False) as visitor:
+        until(lambda: _answers(visitor))
+        login = {"username": "operator", "password": "hemmelig nok til test"}
+        assert visitor.post("/login", data=login).headers["location"] == "/log"
+        assert visitor.get("/").status_code == 404
+        until(lambda: "records/1" in visitor.get("/log/dalane").text)
+        return visitor.get("/log/dalane").text
+
+
+def _answers(visitor: httpx.Client) -> bool:
+    try:
+        return visitor.get("/login").status_code == 200
+    except httpx.TransportError:
+        return False

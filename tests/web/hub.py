@@ -11,20 +11,28 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import uvicorn
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.web.board import Board
 
 from koffert_hub.database import open_database
 from koffert_hub.live import Link, LiveEvent, LiveFeed, LiveRow
+from koffert_hub.log_record import Direction, Event, LogRecord, Result
 from koffert_hub.migrations import migrate
 from koffert_hub.registry import Role, User, create_user
 from koffert_hub.time_series import StoredReading, TimeQuality
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
+from koffert_hub.transmission_log import LogWriter, begin_log, draft, sign_due_head
 from koffert_hub.web.app import create_app
+from koffert_hub.web.register import LogSource
 from koffert_hub.web.services import LocalAccounts, WebServices
 from koffert_hub.web.session import SessionStore
 
 CENTRE = "Dalane DMS"
+LOG = "dalane"
+LOG_KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
+AMK_KEY = Ed25519PrivateKey.from_private_bytes(bytes([1]) * 32)
 PASSWORD = "hemmelig nok til test"
 DISPLAY_NAMES = {
     Role.NURSE: "Sykepleier Test",
@@ -67,7 +75,33 @@ class Hub:
             centre_name=CENTRE,
             https=False,
             alerts=self.board,
+            logs=(self.log_source(),),
         )
+
+    def log_source(self) -> LogSource:
+        """The hub's own log, as its pages show it."""
+        keys = LOG_KEY.public_key(), AMK_KEY.public_key()
+        return LogSource(LOG, self.engine, *keys, knows_names=True)
+
+    def log(self, *devices: str, **fields: Any) -> list[int]:
+        """Append one record for each device to the log; returns their numbers."""
+        calm = {"direction": Direction.UP, "lane": "vitals", "content": "reading", "bytes": 412}
+        with self.engine.begin() as connection:
+            writer = LogWriter(connection)
+            numbers = [writer.add(self._record(device, {**calm, **fields})) for device in devices]
+            writer.flush()
+        return numbers
+
+    def _record(self, device: str, fields: dict[str, Any]) -> LogRecord:
+        stated = {"payload_hash": "5e" * 32, "device": device, **fields}
+        result = stated.pop("result", Result.STORED)
+        record = draft(Event.TRANSMISSION, result, at_ms=self.now_ms())
+        return msgspec.structs.replace(record, **stated)
+
+    def sign_log(self) -> None:
+        """Sign the log's head as the hub does, and countersign it as the emergency centre does."""
+        for key in (LOG_KEY, AMK_KEY):
+            assert sign_due_head(self.engine, key, now_ms=self.now_ms(), last=None)
 
     @contextmanager
     def serve(self, port: int = 0) -> Iterator[None]:
@@ -190,6 +224,7 @@ def prepare_database(path: Path) -> Path:
     engine = open_database(f"sqlite:///{path}")
     migrate(engine)
     with engine.begin() as connection:
+        begin_log(connection, bytes(16), now_ms=time.time_ns() // 1_000_000)
         for role, name in DISPLAY_NAMES.items():
             create_user(connection, role, PASSWORD, role, name)
     engine.dispose()

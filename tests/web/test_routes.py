@@ -22,9 +22,16 @@ EXPECTED: dict[tuple[str, str], set[Role] | None] = {
     ("GET", "/"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/api/v1/live"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/patients/{patient}"): {Role.NURSE, Role.DOCTOR},
+    ("GET", "/patients/{patient}/call"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/access-log"): {Role.ADMIN},
     ("POST", "/api/v1/alerts/{alert}/acknowledge"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/api/v1/patients/{patient}/trend"): {Role.NURSE, Role.DOCTOR},
+    ("GET", "/log"): {Role.AMK},
+    ("GET", "/log/{hub}"): {Role.AMK},
+    ("GET", "/log/{hub}/records/{sequence}"): {Role.AMK},
+    ("GET", "/log/{hub}/export.{kind}"): {Role.AMK},
+    ("POST", "/log/{hub}/name"): {Role.AMK},
+    ("GET", "/api/v1/log/{hub}"): {Role.AMK},
 }
 
 

@@ -17,14 +17,23 @@ class Action(StrEnum):
     LOGIN_REFUSED = "login-refused"
     LOGGED_OUT = "logged-out"
     ACKNOWLEDGED = "acknowledged"
+    CALLED = "called"
     SAW_WARD = "saw-ward"
     SAW_PATIENT = "saw-patient"
     SAW_TREND = "saw-trend"
     SAW_ACCESS_LOG = "saw-access-log"
+    SAW_LOG = "saw-log"
+    SAW_RECORD = "saw-record"
+    CHECKED_RECORD = "checked-record"
+    EXPORTED_LOG = "exported-log"
+    SEARCHED_NAME = "searched-name"
 
 
 class Look(Struct, frozen=True):
-    """One line of the access log; the name is today's, None when it has been erased."""
+    """One line of the access log; the name is today's, None when it has been erased.
+
+    `detail` is what the person gave as a reason, or what was changed.
+    """
 
     id: int
     at_ms: int
@@ -32,6 +41,7 @@ class Look(Struct, frozen=True):
     action: Action
     patient: str | None
     patient_name: str | None
+    detail: str | None
 
 
 class AccessLog:
@@ -41,13 +51,19 @@ class AccessLog:
         self._engine = engine
 
     def record(
-        self, username: str, action: Action, *, at_ms: int, patient: str | None = None
+        self,
+        username: str,
+        action: Action,
+        *,
+        at_ms: int,
+        patient: str | None = None,
+        detail: str | None = None,
     ) -> None:
         """Add one line."""
         with self._engine.begin() as connection:
             connection.execute(
                 access_log.insert().values(
-                    at_ms=at_ms, username=username, action=action, patient=patient
+                    at_ms=at_ms, username=username, action=action, patient=patient, detail=detail
                 )
             )
 
@@ -65,6 +81,14 @@ class AccessLog:
         with reading(self._engine) as connection:
             rows = connection.execute(query).all()
         return [
-            Look(row.id, row.at_ms, row.username, Action(row.action), row.patient, row.display_name)
+            Look(
+                row.id,
+                row.at_ms,
+                row.username,
+                Action(row.action),
+                row.patient,
+                row.display_name,
+                row.detail,
+            )
             for row in rows
         ]

@@ -1,29 +1,42 @@
 """The web app: every route in one table, each behind its guard."""
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from fastapi import Depends, FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from koffert_hub.web import alert_api, live_api, login, pages, trend_api
+from koffert_hub.video import page as call_page
+from koffert_hub.video.socket import CALL_PATH, call_socket
+from koffert_hub.web import alert_api, live_api, login, pages, register_pages, trend_api
 from koffert_hub.web.context import WebContext, build_context
-from koffert_hub.web.guard import NotLoggedIn, Refused, guard
+from koffert_hub.web.guard import NotLoggedIn, Refused, Route, guard
 from koffert_hub.web.headers import SecurityHeaders
 from koffert_hub.web.services import WebServices
 
 # A route that is not here does not exist; one without a permission says so with None.
-ROUTES = (*login.ROUTES, *pages.ROUTES, *live_api.ROUTES, *trend_api.ROUTES, *alert_api.ROUTES)
+ROUTES = (
+    *login.ROUTES,
+    *pages.ROUTES,
+    *live_api.ROUTES,
+    *trend_api.ROUTES,
+    *alert_api.ROUTES,
+    *register_pages.ROUTES,
+    *call_page.ROUTES,
+)
+# What the emergency centre's own machine serves: it holds no patient's page.
+REGISTER_ROUTES = (*login.ROUTES, *pages.COMMON_ROUTES, *register_pages.ROUTES)
 
 _API = "/api/"
 
 
-def create_app(services: WebServices) -> FastAPI:
+def create_app(services: WebServices, routes: Sequence[Route] = ROUTES) -> FastAPI:
     """The ASGI app over `services`; RuntimeError when the front end is not built."""
     # The description of the API is for tests and client types; it is not served.
     app = FastAPI(title="Koffert", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.context = build_context(services)
-    for route in ROUTES:
+    for route in routes:
         app.add_api_route(
             route.path,
             route.endpoint,
@@ -32,6 +45,8 @@ def create_app(services: WebServices) -> FastAPI:
             response_model=None,
             include_in_schema=route.path.startswith(_API),
         )
+    # The one WebSocket asks for session, origin and permission itself: it has no answer but to close.
+    app.add_api_websocket_route(CALL_PATH, call_socket)
     app.add_middleware(SecurityHeaders, https=services.https)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _http_error)

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
 
 from koffert_hub.web.context import Context
 from koffert_hub.web.permissions import Permission, may
@@ -62,7 +63,7 @@ def guard(permission: Permission | None) -> Callable[..., Awaitable[None]]:
     return check
 
 
-def find_session(request: Request, context: Context) -> Session | None:
+def find_session(request: HTTPConnection, context: Context) -> Session | None:
     """The session of the request's cookie; asks the database."""
     token = request.cookies.get(context.session_cookie)
     if token is None:

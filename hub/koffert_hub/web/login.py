@@ -16,7 +16,7 @@ from koffert_hub.web.permissions import Permission
 HOME = {
     Role.NURSE: "/",
     Role.DOCTOR: "/",
-    Role.AMK: "/account",
+    Role.AMK: "/log",
     Role.ENGINEER: "/account",
     Role.ADMIN: "/access-log",
 }

@@ -56,9 +56,12 @@ def built_file(request: Request, context: Context, name: str) -> Response:
     return context.assets.response(name, request)
 
 
+COMMON_ROUTES = (
+    Route("GET", "/access-log", access_log_page, Permission.SEE_ACCESS_LOG),
+    Route("GET", "/static/{name}", built_file, None),
+)
 ROUTES = (
     Route("GET", "/", ward_page, Permission.SEE_WARD),
     Route("GET", "/patients/{patient}", patient_page, Permission.SEE_PATIENT),
-    Route("GET", "/access-log", access_log_page, Permission.SEE_ACCESS_LOG),
-    Route("GET", "/static/{name}", built_file, None),
+    *COMMON_ROUTES,
 )

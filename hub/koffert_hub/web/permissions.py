@@ -14,7 +14,10 @@ class Permission(StrEnum):
     SEE_WARD = "see-ward"
     SEE_PATIENT = "see-patient"
     ACKNOWLEDGE = "acknowledge"
+    CALL = "call"
     SEE_ACCESS_LOG = "see-access-log"
+    SEE_LOG = "see-log"
+    SEARCH_NAME = "search-name"
 
 
 _CARE = frozenset(
@@ -23,6 +26,7 @@ _CARE = frozenset(
         Permission.SEE_WARD,
         Permission.SEE_PATIENT,
         Permission.ACKNOWLEDGE,
+        Permission.CALL,
     }
 )
 
@@ -31,7 +35,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         Role.NURSE: _CARE,
         Role.DOCTOR: _CARE,
         # The AMK keeps the register of transmissions and needs no clinical value.
-        Role.AMK: frozenset({Permission.OWN_SESSION}),
+        Role.AMK: frozenset({Permission.OWN_SESSION, Permission.SEE_LOG, Permission.SEARCH_NAME}),
         Role.ENGINEER: frozenset({Permission.OWN_SESSION}),
         Role.ADMIN: frozenset({Permission.OWN_SESSION, Permission.SEE_ACCESS_LOG}),
     }

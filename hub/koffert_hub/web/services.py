@@ -9,8 +9,10 @@ import sqlalchemy as sa
 from koffert_hub.database import reading
 from koffert_hub.live import LiveFeed
 from koffert_hub.registry import User, verify_user
-from koffert_hub.time_series import TimeSeries
+from koffert_hub.time_series.records import Trend
+from koffert_hub.video.call import Calls
 from koffert_hub.web.alerts import Alerts, NoAlerts
+from koffert_hub.web.register import LogSource
 
 
 class Accounts(Protocol):
@@ -18,6 +20,14 @@ class Accounts(Protocol):
 
     def verify(self, username: str, password: str) -> User | None:
         """The user whose password this is, else None, after the same time whoever asks."""
+        ...
+
+
+class Trends(Protocol):
+    """What the pages read of the time series."""
+
+    def trend(self, patient: str, quantity: str, start_ms: int, end_ms: int, buckets: int) -> Trend:
+        """See `TimeSeries`."""
         ...
 
 
@@ -39,14 +49,16 @@ class WebServices:
 
     `engine` holds sessions and the access log. `clock_ms` is the hub's wall clock in ms since 1970.
     `https` says that browsers reach the app over TLS (through the proxy in front): cookies are then
-    bound to it. Without it the app is for loopback alone.
+    bound to it. Without it the app is for loopback alone. `logs` are the registers that can be looked into.
     """
 
     engine: sa.Engine
     live: LiveFeed
-    time_series: TimeSeries
+    time_series: Trends
     accounts: Accounts
     clock_ms: Callable[[], int]
     centre_name: str
     https: bool = True
     alerts: Alerts = field(default_factory=NoAlerts)
+    calls: Calls | None = None
+    logs: tuple[LogSource, ...] = ()

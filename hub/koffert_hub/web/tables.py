@@ -30,4 +30,5 @@ access_log = sa.Table(
     sa.Column("username", sa.Text, nullable=False, index=True),
     sa.Column("action", sa.Text, nullable=False),
     sa.Column("patient", sa.Text, index=True),
+    sa.Column("detail", sa.Text),
 )
