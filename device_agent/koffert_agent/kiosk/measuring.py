@@ -1,6 +1,5 @@
 """What the meter's numbers amount to while the clip is on: hold still, so many seconds left, a result. Pure."""
 
-import math
 from statistics import median
 from typing import NamedTuple
 
@@ -65,7 +64,7 @@ class Watch(Struct, frozen=True):
 
     def left_s(self) -> int:
         """Seconds of good signal still needed."""
-        return max(0, math.ceil(STEADY_S - self._held_s()))
+        return max(0, round(STEADY_S - self._held_s()))
 
     def result(self) -> Result | None:
         """The result, once it has been steady for long enough."""
