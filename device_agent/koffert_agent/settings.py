@@ -72,6 +72,13 @@ class OutboxSettings(Struct, frozen=True, forbid_unknown_fields=True):
         return Quota(total_bytes, total_bytes // _RESERVE_DIVISOR)
 
 
+class StillSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where ECG stills are left: a folder in `data_dir`, so that a wipe empties it, and a stick's mount."""
+
+    folder: str
+    stick: str | None = None
+
+
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
     """agent.toml as written."""
 
@@ -81,6 +88,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     loan: str | None = None
     sensors: tuple[SensorSettings, ...] = ()
     outbox: OutboxSettings = OutboxSettings()
+    stills: StillSettings | None = None
     kiosk: KioskSettings = KioskSettings()  # the kiosk's process reads it; here it is only checked
 
 
@@ -96,6 +104,7 @@ class Settings(Struct, frozen=True):
     sensors: tuple[SensorSettings, ...] = ()
     quota: Quota = OutboxSettings().quota
     daily_budget_bytes: int | None = None
+    still_folders: tuple[Path, ...] = ()
 
     @property
     def hub_key(self) -> X25519PublicKey:
@@ -126,6 +135,7 @@ def load_settings(path: Path) -> Settings:
         sensors=file.sensors,
         quota=file.outbox.quota,
         daily_budget_bytes=None if budget_mb is None else budget_mb * _MIB,
+        still_folders=_still_folders(path, folder / file.data_dir, file.stills),
     )
 
 
@@ -193,6 +203,18 @@ def _check_sensors(path: Path, sensors: tuple[SensorSettings, ...]) -> None:
         if sensor.port in ports:
             raise SettingsError(path, f"sensors[{number}].port", f"{sensor.port} is named twice")
         ports.add(sensor.port)
+
+
+def _still_folders(path: Path, data_dir: Path, stills: StillSettings | None) -> tuple[Path, ...]:
+    if stills is None:
+        return ()
+    folder = data_dir / stills.folder
+    if not folder.resolve().is_relative_to(data_dir.resolve()):
+        reason = f"{folder} must lie in data_dir, so that a wipe between patients empties it"
+        raise SettingsError(path, "stills.folder", reason)
+    if stills.stick is None:
+        return (folder,)
+    return (folder, path.resolve().parent / stills.stick)
 
 
 def _read_key(path: Path, key: str, file: Path, length_bytes: int) -> bytes:

@@ -74,6 +74,7 @@ def test_a_box_without_a_loan_is_allowed(folder: Path) -> None:
         ('host = "hub.example"', 'host = "h"\nspeed = 1', "hub", "speed"),
         ('link_key = "link.key"', 'link_key = "no"', "hub.link_key", "not there"),
         ('sealing_key = "sealing.pub"', 'sealing_key = "ca.crt"', "hub.sealing_key", "0 bytes"),
+        ("[hub]", '[stills]\nfolder = "../stills"\n[hub]', "stills.folder", "must lie in data_dir"),
         ("contec-v7", "contec-v8", "sensors[0].driver", "known: "),
         ("[[sensors]]", "[sensors", "", "not TOML"),
         ("[hub]", '[[sensors]]\ndriver = "nonin-serial"\nport = "/dev/ttyUSB0"\n[hub]', "sensors[1].port", "named twice"),
@@ -91,3 +92,10 @@ def test_what_is_wrong_is_said(folder: Path, old: str, new: str, key: str, reaso
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="No such file"):
         load_settings(tmp_path / "agent.toml")
+
+
+def test_stills_lie_in_the_data_folder_and_on_a_stick(folder: Path) -> None:
+    stills = '[stills]\nfolder = "stills"\nstick = "/media/koffert"\n[hub]'
+    settings = load_settings(write(folder, GOOD.replace("[hub]", stills)))
+    assert settings.still_folders == (folder / "data" / "stills", Path("/media/koffert"))
+    assert load_settings(write(folder, GOOD)).still_folders == ()
