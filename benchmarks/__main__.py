@@ -15,6 +15,10 @@ NAMES = (
     "rebuild",
     "alert-cohort",
     "alert-cost",
+    "qrs",
+    "ppg",
+    "codec",
+    "still",
 )
 
 

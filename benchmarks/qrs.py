@@ -1,0 +1,119 @@
+"""QRS detection against NeuroKit2's default, wfdb's XQRS and sleepecg: F1 at 150 ms, and time.
+
+Every annotated record beside the repository is used: WFDB records with `.atr`, and the excerpts of
+the noise stress test with their beats as CSV.
+"""
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import neurokit2
+import numpy as np
+import numpy.typing as npt
+import sleepecg
+import wfdb
+from tests.signal.synthetic import score
+from wfdb.processing import XQRS
+
+from benchmarks.report import ROOT, Baseline, Result, publish
+from koffert_signal.ecg import qrs
+
+DATA = ROOT.parent / "shared" / "data" / "ecg"
+BEATS = set("NLRBAaJSVrFejnE/fQ?")  # the beat codes of WFDB; the rest are rhythm and noise marks
+HALF_HOUR_S = 1800
+NOISY = "118e06"
+
+Floats = npt.NDArray[np.float64]
+Detector = Callable[[Floats, float], npt.ArrayLike]
+
+
+class Annotated(NamedTuple):
+    """A lead and its experts' beats."""
+
+    name: str
+    x: Floats
+    fs_hz: float
+    beats: npt.NDArray[np.int64]
+
+
+def records() -> Iterator[Annotated]:
+    """All annotated records, first lead of each."""
+    for file in sorted(DATA.glob("*_ann.csv")):
+        name = file.name.removesuffix("_ann.csv")
+        x = np.loadtxt(file.with_name(f"{name}.csv"))
+        yield Annotated(name, x, 360.0, np.loadtxt(file).astype(np.int64))
+    for file in sorted(DATA.glob("*.atr")):
+        record = wfdb.rdrecord(str(file.with_suffix("")))
+        marks = wfdb.rdann(str(file.with_suffix("")), "atr")
+        beats = [at for at, code in zip(marks.sample, marks.symbol, strict=True) if code in BEATS]
+        yield Annotated(file.stem, record.p_signal[:, 0], float(record.fs), np.array(beats))
+
+
+def xqrs(x: Floats, fs_hz: float) -> npt.ArrayLike:
+    """What `xqrs_detect` does, without its print."""
+    detector = XQRS(x, fs_hz)
+    detector.detect(verbose=False)
+    return detector.qrs_inds
+
+
+def neurokit(x: Floats, fs_hz: float) -> npt.ArrayLike:
+    """NeuroKit2's default cleaning and peaks."""
+    clean = neurokit2.ecg_clean(x, sampling_rate=int(fs_hz))
+    return neurokit2.ecg_peaks(clean, sampling_rate=int(fs_hz))[1]["ECG_R_Peaks"]
+
+
+DETECTORS: dict[str, Detector] = {
+    "koffert": qrs.detect,
+    "neurokit2": neurokit,
+    "xqrs": xqrs,
+    "sleepecg": sleepecg.detect_heartbeats,
+}
+
+
+def seconds_for_half_an_hour(detect: Detector, record: Annotated) -> float:
+    """The best of three runs over the record repeated to 30 minutes."""
+    repeats = int(np.ceil(HALF_HOUR_S * record.fs_hz / record.x.size))
+    x = np.tile(record.x, repeats)[: int(HALF_HOUR_S * record.fs_hz)]
+    times = []
+    for _ in range(3):
+        started_s = time.process_time()
+        detect(x, record.fs_hz)
+        times.append(time.process_time() - started_s)
+    return min(times)
+
+
+def main() -> None:
+    """Measure, and publish `qrs`."""
+    warnings.simplefilter("ignore")  # the baselines' own
+    found = list(records())
+    if not found:
+        raise SystemExit(f"no annotated records in {Path(*DATA.parts[-3:])}")
+    detail = {}
+    for record in found:
+        for name, detect in DETECTORS.items():
+            f1 = score(record.beats, detect(record.x, record.fs_hz), record.fs_hz).f1
+            detail[f"{record.name} {name} f1_pct"] = round(100 * f1, 2)
+    for name in ("koffert", "sleepecg"):
+        detail[f"{name} 30_min_s"] = round(seconds_for_half_an_hour(DETECTORS[name], found[-1]), 4)
+    noisy = next((r.name for r in found if r.name == NOISY), found[0].name)
+    rivals = {name: detail[f"{noisy} {name} f1_pct"] for name in DETECTORS if name != "koffert"}
+    best = max(rivals, key=rivals.__getitem__)
+    value = detail[f"{noisy} koffert f1_pct"]
+    baseline = Baseline(f"{best}, the best of three on {noisy}", rivals[best])
+    publish(
+        Result(
+            name="qrs",
+            value=value,
+            unit=f"% F1 on {noisy}",
+            baseline=baseline,
+            ratio=round(value / baseline.value, 3),
+            detail=detail,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
