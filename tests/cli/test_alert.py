@@ -117,6 +117,19 @@ def test_a_value_that_is_none_may_be_null_or_the_meters_code() -> None:
         assert evaluate(PATIENT, {**LOW, "value": value, "quality": 0}) == []
 
 
+def test_a_session_without_a_grade_is_no_value() -> None:
+    blows = [
+        {
+            "measured_at": f"2026-11-0{day}T10:00:00Z",
+            "kind": "spirometry",
+            "value": {"fev1_l": 0.5, "fvc_l": 1.5, "grade": None},
+        }
+        for day in (5, 6)
+    ]
+    usual = {"fev1_mean_l": 1.2, "fev1_sd_l": 0.1}
+    assert evaluate({"patient": {"spo2_scale": 2, "baseline": usual}}, *blows) == []
+
+
 @pytest.mark.parametrize(
     ("line", "error"),
     [

@@ -23,6 +23,8 @@ from koffert_hub.alerts.state import State, decode_state
 from koffert_hub.registry import Loan
 
 NEVER_MS = -END_MS
+# SQLite takes 32,766 parameters in one statement.
+_IDS_PER_QUERY = 10_000
 _READING = msgspec.msgpack.Decoder(Reading)
 _PATIENT = msgspec.msgpack.Decoder(Patient)
 _ENCODE = msgspec.msgpack.Encoder().encode
@@ -124,12 +126,14 @@ def fresh_ones(connection: sa.Connection, loan: Loan, readings: Iterable[Reading
     by_id: dict[str, Reading] = {}
     for one in readings:
         by_id.setdefault(one.id, one)
-    table = tables.alert_reading
-    known = connection.execute(
-        sa.select(table.c.id).where(table.c.loan == loan.id, table.c.id.in_(list(by_id)))
-    ).scalars()
-    for identity in known:
-        del by_id[identity]
+    table, identities = tables.alert_reading, list(by_id)
+    for start in range(0, len(identities), _IDS_PER_QUERY):
+        some = identities[start : start + _IDS_PER_QUERY]
+        known = connection.execute(
+            sa.select(table.c.id).where(table.c.loan == loan.id, table.c.id.in_(some))
+        ).scalars()
+        for identity in known:
+            del by_id[identity]
     return sorted(by_id.values(), key=order)
 
 

@@ -97,8 +97,10 @@ class _Diary(Struct, frozen=True):
 
 
 class _Session(Struct, frozen=True):
-    fev1_l: Annotated[float, Meta(ge=0, le=15)]
-    grade: Literal["A", "B", "C", "D", "E", "F", "U"]
+    """Both must be there; a session without a grade or without FEV1 is no value."""
+
+    fev1_l: Annotated[float, Meta(ge=0, le=15)] | None
+    grade: Literal["A", "B", "C", "D", "E", "F", "U"] | None
     fvc_l: Annotated[float, Meta(ge=0, le=15)] | None = None
 
 
@@ -240,6 +242,8 @@ def _value(read: _Line) -> Value:
     if isinstance(value, _Diary):
         return Symptoms(*(bool(answer) for answer in msgspec.structs.astuple(value)))
     if isinstance(value, _Session):
+        if value.fev1_l is None or value.grade is None:
+            return None
         return Session(value.fev1_l, value.grade, value.fvc_l)
     if isinstance(value, DeviceProblem):
         return DeviceProblem(value.problem or None)
