@@ -200,13 +200,13 @@ def parse_call_up(payload: bytes) -> UpCall:
     if len(payload) > _MAX_CALL_BYTES:
         raise UnreadablePayload(Reason.OVERSIZE, f"{len(payload)} bytes")
     try:
-        *fields, sealed, tag = _ENVELOPE.decode(payload)
+        version, device, sequence, issued_ns, key_id, sealed, tag = _ENVELOPE.decode(payload)
     except DECODE_ERRORS as error:
         raise UnreadablePayload(Reason.MALFORMED, str(error)) from error
-    version, device, sequence, issued_ns, key_id = fields
     if version != WIRE_VERSION:
         raise UnreadablePayload(Reason.UNSUPPORTED_VERSION, f"version {version}")
-    info = _ENCODER.encode(tuple(fields))
+    fields = (version, device, sequence, issued_ns, key_id)
+    info = _ENCODER.encode(fields)
     authenticated = _ENCODER.encode((*fields, sealed))
     return UpCall(device, sequence, issued_ns, key_id, sealed, info, authenticated, tag)
 

@@ -55,6 +55,10 @@ class NoSuitcase(Exception):
     """The patient has no box that may ring."""
 
 
+class CallIsOver(Exception):
+    """The call that a page wanted to go back to has ended."""
+
+
 class CallIsFull(Exception):
     """As many watch as a box can bear."""
 
@@ -72,8 +76,11 @@ class Seat(Protocol):
 class Calls(Protocol):
     """What pages need of the switchboard."""
 
-    async def join(self, patient: str, visitor: Visitor) -> Seat:
-        """Call the patient's box, or join the call that goes on. Raises NoSuitcase or CallIsFull."""
+    async def join(self, patient: str, visitor: Visitor, *, back_to: str = "") -> Seat:
+        """Call the patient's box, or join the call that goes on; after a break, go `back_to` that one alone.
+
+        Raises NoSuitcase, CallIsFull or CallIsOver.
+        """
         ...
 
 

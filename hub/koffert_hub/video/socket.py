@@ -7,7 +7,7 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from koffert_hub.video.call import CallIsFull, Calls, NoSuitcase, Seat, Visitor
+from koffert_hub.video.call import CallIsFull, CallIsOver, Calls, NoSuitcase, Seat, Visitor
 from koffert_hub.video.records import ToPage, read_page
 from koffert_hub.web.access_log import Action
 from koffert_hub.web.context import WebContext
@@ -20,6 +20,7 @@ CALL_PATH = "/api/v1/patients/{patient}/call"
 # Close codes above 4000 are ours (RFC 6455, 7.4.2); the page has a sentence for each.
 CLOSE_NOT_ALLOWED = 4403
 CLOSE_NO_SUITCASE = 4404
+CLOSE_OVER = 4410
 CLOSE_FULL = 4429
 CLOSE_MALFORMED = 4400
 # How soon a call ends for somebody whose session ended.
@@ -56,9 +57,13 @@ class _Conversation:
             username=self._session.username, name=self._session.display_name, send=self._send
         )
         try:
-            seat = await calls.join(patient, visitor)
+            seat = await calls.join(
+                patient, visitor, back_to=self._socket.query_params.get("call", "")
+            )
         except NoSuitcase:
             await self._socket.close(CLOSE_NO_SUITCASE)
+        except CallIsOver:
+            await self._socket.close(CLOSE_OVER)
         except CallIsFull:
             await self._socket.close(CLOSE_FULL)
         else:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from koffert_hub.log_record import Result
 from koffert_hub.own_thread import OwnThread
-from koffert_hub.video.call import Call, NoSuitcase, Visitor
+from koffert_hub.video.call import Call, CallIsOver, NoSuitcase, Visitor
 from koffert_hub.video.records import (
     FromPage,
     Ice,
@@ -110,12 +110,15 @@ class Switchboard:
 
     # -- pages ------------------------------------------------------------------------------------
 
-    async def join(self, patient: str, visitor: Visitor) -> "Place":
-        """Call the patient's box, or join the call that goes on. Raises NoSuitcase or CallIsFull."""
+    async def join(self, patient: str, visitor: Visitor, *, back_to: str = "") -> "Place":
+        """See `Calls`."""
         suitcase = await self._thread(partial(suitcase_of, self._engine, patient))
         if suitcase is None:
             raise NoSuitcase(patient)
         line = self._lines.get(suitcase.device)
+        if back_to and (line is None or line.call.id.hex() != back_to):
+            # Nobody rings at a patient's because a browser came back from somewhere.
+            raise CallIsOver(back_to)
         if line is not None and line.call.patient != patient:
             line.call.hang_up(CallOutcome.REPLACED)
             line = None

@@ -1,6 +1,7 @@
 """The small parts of the video visit: gate, ladder, time code, tone, limits. No network."""
 
 import asyncio
+import itertools
 import os
 
 import numpy as np
@@ -73,10 +74,11 @@ def test_the_ladder_falls_quickly_and_climbs_slowly() -> None:
 def test_the_ladder_never_changes_at_each_report(reports: list[tuple[int, float]]) -> None:
     ladder = Ladder()
     rungs = [
-        ladder.report(bitrate, loss, float(second)) for second, (bitrate, loss) in enumerate(reports)
+        ladder.report(bitrate, loss, float(second))
+        for second, (bitrate, loss) in enumerate(reports)
     ]
     changes = [index for index in range(1, len(rungs)) if rungs[index] != rungs[index - 1]]
-    assert all(later - earlier >= DOWN_AFTER_S for earlier, later in zip(changes, changes[1:]))
+    assert all(later - earlier >= DOWN_AFTER_S for earlier, later in itertools.pairwise(changes))
 
 
 def test_heavy_loss_is_answered_with_a_smaller_picture() -> None:
