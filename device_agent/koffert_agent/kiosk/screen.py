@@ -18,6 +18,7 @@ from koffert_agent.kiosk.records import Box, DeliveryState
 PATIENCE_S = 60.0
 # Where nobody else is named: the out-of-hours doctor, all over Norway.
 OUT_OF_HOURS_TELEPHONE = "116 117"
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 _MORNING_UNTIL, _DAY_UNTIL = 10, 18
 
 
@@ -110,7 +111,7 @@ def compose(facts: Facts, texts: Catalogue) -> Screen:
         wave=content.wave,
         progress=content.progress,
         buttons=_buttons(name, facts.flow.step, texts),
-        note="" if facts.box is None or facts.box.link_up or silent else texts.text("network.away"),
+        note=_note(name, facts, texts),
         call=None if silent or name == "call" else texts.text("button.call"),
         volume=None if silent else texts.text(f"volume.{facts.volume.value}"),
         loudness=Volume.OFF if silent else facts.volume,
@@ -136,7 +137,7 @@ def is_silent(box: Box) -> bool:
 
 def truth(facts: Facts, sent: Sent, texts: Catalogue, *, awaits_answer: bool) -> tuple[str, ...]:
     """Who knows of it, and whom to ring otherwise. Nobody is said to know without the hub's receipt."""
-    telephone = facts.telephone or OUT_OF_HOURS_TELEPHONE
+    telephone = in_one_piece(facts.telephone)
     late = sent.waited_s >= PATIENCE_S
     danger = texts.text("truth.danger")
     if not facts.staffed:
@@ -147,6 +148,11 @@ def truth(facts: Facts, sent: Sent, texts: Catalogue, *, awaits_answer: bool) ->
     if awaits_answer and late:
         return texts.text("truth.unanswered", telephone=telephone), danger
     return texts.text("truth.told"), danger
+
+
+def in_one_piece(telephone: str | None) -> str:
+    """The number to ring, which no line end takes apart."""
+    return (telephone or OUT_OF_HOURS_TELEPHONE).replace(" ", _NO_BREAK)
 
 
 def delivery(sent: Sent, box: Box | None, texts: Catalogue) -> str:
@@ -284,6 +290,12 @@ def _pulse(facts: Facts, texts: Catalogue) -> str:
     if result is None or result.pulse_bpm is None:
         return ""
     return texts.text("result.pulse", pulse=result.pulse_bpm)
+
+
+def _note(name: str, facts: Facts, texts: Catalogue) -> str:
+    """Said once, before it matters; afterwards each result says where it is."""
+    away = facts.box is not None and not facts.box.link_up
+    return texts.text("network.away") if away and name == Step.GREETING else ""
 
 
 def _voice(content: Content) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from koffert_agent.kiosk.catalogue import Catalogue
-from koffert_agent.kiosk.screen import OUT_OF_HOURS_TELEPHONE
+from koffert_agent.kiosk.screen import in_one_piece
 
 # What may be read out; a meter's whole range of living people.
 _SPO2_PCT = range(50, 101)
@@ -29,7 +29,7 @@ def clip_name(text: str) -> str:
 
 def sentences(texts: Catalogue, telephone: str | None) -> Iterator[str]:
     """All that can be said in one language: texts without gaps, telephone numbers, and values."""
-    number = telephone or OUT_OF_HOURS_TELEPHONE
+    number = in_one_piece(telephone)
     for key, text in texts.texts.items():
         if "{" not in text:
             yield text

@@ -5,6 +5,12 @@ export function element(id: string): HTMLElement {
   return found;
 }
 
+export function within(parent: ParentNode, selector: string): HTMLElement {
+  const found = parent.querySelector<HTMLElement>(selector);
+  if (found === null) throw new Error(`no ${selector} in the page`);
+  return found;
+}
+
 export function setText(target: HTMLElement, text: string): void {
   if (target.textContent !== text) target.textContent = text;
 }

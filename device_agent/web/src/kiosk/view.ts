@@ -1,4 +1,4 @@
-import { element, setText, show } from "./dom.ts";
+import { element, setText, show, within } from "./dom.ts";
 import type { ButtonText, Screen, Shown } from "./screen.ts";
 import { WaveView } from "./wave_view.ts";
 
@@ -29,7 +29,8 @@ export class View {
     this.#progress(screen.progress);
     this.#wave.show(screen.wave);
     this.#optional("note", screen.note);
-    this.#optional("call", screen.call ?? "");
+    show(element("call"), screen.call !== null);
+    setText(within(element("call"), "span"), screen.call ?? "");
     this.#optional("volume", screen.volume ?? "");
     element("volume").dataset["loudness"] = screen.loudness;
     if (fresh) this.#buttons(screen.buttons);
