@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from koffert_agent.clock import NS_PER_S
 from koffert_drivers.device import DeviceRecord, Kind, Stream
@@ -12,6 +13,7 @@ from koffert_wire.messages import (
     Instant,
     Message,
     Mode,
+    Quarantined,
     Reading,
     SensorLink,
     SensorState,
@@ -79,6 +81,32 @@ class Channel:
                 messages.append(self._reading(measurement, values, at))
         samples = () if measurement.finger is False else measurement.waveform
         return messages + self._waveform.take(samples, at)
+
+    def recall(self, measurement: Measurement, taken: Instant) -> list[Message]:
+        """The reading of a record from the meter's memory that was taken at `taken`."""
+        if not measurement.speaks_of_numbers:
+            return []
+        stored = (
+            measurement.flags
+            if Flag.FROM_STORAGE in measurement.flags
+            else (*measurement.flags, Flag.FROM_STORAGE)
+        )
+        recalled = replace(measurement, flags=stored)
+        return [self._reading(recalled, self.values(recalled), taken)]
+
+    def quarantine(self, measurement: Measurement, at: Instant, reason: str) -> Quarantined:
+        """A record that nobody can say whose it is; `at` is when it was fetched."""
+        taken = measurement.measured_at
+        return Quarantined(
+            id=self.identity(measurement),
+            at=at,
+            sensor=self._sensor,
+            sensor_serial=self._serial,
+            values=self.values(measurement),
+            flags=tuple(flag.value for flag in measurement.flags),
+            device_time=None if taken is None else taken.isoformat(),
+            reason=reason,
+        )
 
     def link_changed(self, link: SensorLink, at: Instant) -> list[Message]:
         """The messages of a link that came or went; what was half collected goes out."""

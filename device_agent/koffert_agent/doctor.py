@@ -53,7 +53,7 @@ async def examine(settings: Settings, clock: Clock, system: Path = Path("/")) ->
     findings = [_disk_space(settings), _disk_speed(settings), _clock(clock)]
     findings += _certificate(settings.endpoint.tls)
     findings.append(await _broker(settings, running))
-    findings += [_port(sensor.port) for sensor in settings.sensors]
+    findings += [_port(sensor.port) for sensor in settings.sensors if sensor.port]
     findings += [_agent(running), _adapter(system), _camera(system)]
     return findings
 

@@ -13,14 +13,13 @@ from msgspec import Struct
 from koffert_agent import disk, network, status
 from koffert_agent.accounting import Account
 from koffert_agent.clock import Clock
-from koffert_agent.meters import make_sensors
+from koffert_agent.meters import Meters
 from koffert_agent.notify import Notifier, watchdog_period_s
 from koffert_agent.outbox.folder import OutboxFolder, outbox_name
 from koffert_agent.outbox.outbox import Outbox
 from koffert_agent.outbox.records import OutboxError, OutboxReason
 from koffert_agent.outbox.salvage import replace_damaged
 from koffert_agent.pipeline import Pipeline
-from koffert_agent.sensor import Sensor
 from koffert_agent.session import Identity, Session
 from koffert_agent.settings import Settings
 from koffert_agent.supervisor import Part, Pulse, Supervisor
@@ -46,7 +45,7 @@ class Gateway(Struct, frozen=True):
     clock: Clock
     outboxes: Sequence[Outbox]
     pipeline: Pipeline
-    sensors: Sequence[Sensor]
+    meters: Meters
     uplink: Uplink
     supervisor: Supervisor
 
@@ -104,8 +103,10 @@ async def _open(
             )
 
         uplink = Uplink(make_session, outboxes, account, chance.random)
-        sensors = make_sensors(
+        meters = Meters(
             settings.sensors,
+            settings.data_dir,
+            settings.loan,
             clock=clock,
             sink=pipeline,
             new_id=sealer.new_id,
@@ -113,7 +114,7 @@ async def _open(
         )
         supervisor = await stack.enter_async_context(Supervisor(chance.random))
         sync_s = await _measure_disk(settings.data_dir)
-        yield Gateway(settings, sync_s, clock, outboxes, pipeline, sensors, uplink, supervisor)
+        yield Gateway(settings, sync_s, clock, outboxes, pipeline, meters, uplink, supervisor)
 
 
 def _start(gateway: Gateway, notifier: Notifier) -> None:
@@ -124,13 +125,12 @@ def _start(gateway: Gateway, notifier: Notifier) -> None:
     start(Part("network", lambda pulse: _watch_network(gateway, pulse)))
     start(Part("status", lambda pulse: _answer(gateway, pulse)))
     start(Part("watchdog", lambda pulse: _feed_watchdog(gateway, notifier, pulse)))
-    for sensor in gateway.sensors:
-        start(Part(sensor.name, sensor.run))
+    gateway.meters.start(gateway.supervisor)
 
 
 async def _wind_down(gateway: Gateway) -> None:
     """Stop the meters, keep what they brought, give the link a moment to take it."""
-    await asyncio.gather(*(gateway.supervisor.stop(sensor.name) for sensor in gateway.sensors))
+    await gateway.meters.stop(gateway.supervisor)
     await gateway.supervisor.stop("pipeline")
     try:
         await gateway.pipeline.flush()
@@ -181,7 +181,7 @@ async def _collect(gateway: Gateway) -> status.Status:
         unacknowledged=gateway.pipeline.unacknowledged,
         disk=status.disk_status(settings.data_dir, outboxes, gateway.sync_s),
         clock=status.clock_status(clock),
-        sensors=[sensor.status for sensor in gateway.sensors],
+        sensors=gateway.meters.statuses,
         parts=gateway.supervisor.states,
         memory_bytes=status.memory_bytes(),
     )

@@ -12,7 +12,7 @@ from koffert_agent.clock import NS_PER_S, Clock, now
 from koffert_agent.pipeline import Sink
 from koffert_drivers.device import DeviceRecord, Stream
 from koffert_drivers.measurement import Event, FrameError, Measurement
-from koffert_wire.messages import Message, Reading, SensorLink
+from koffert_wire.messages import Message, Quarantined, Reading, SensorLink
 
 _LOG = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class Intake:
         except TimeoutError:
             return False
         if safe:
-            self._kept |= {m.id: None for m in fresh if isinstance(m, Reading)}
+            self._kept |= {m.id: None for m in fresh if isinstance(m, Reading | Quarantined)}
             while len(self._kept) > _REMEMBERED:
                 self._kept.popitem(last=False)
         return safe
@@ -133,7 +133,7 @@ class Intake:
         self._sink.submit(first.link_changed(link, now(self.clock)))
 
     def _has_kept(self, message: Message) -> bool:
-        return isinstance(message, Reading) and message.id in self._kept
+        return isinstance(message, Reading | Quarantined) and message.id in self._kept
 
     @property
     def status(self) -> SensorStatus:

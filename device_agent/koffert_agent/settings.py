@@ -1,5 +1,6 @@
 """agent.toml as frozen records; whatever is wrong in it is said with file, key and reason."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +22,8 @@ _SEALING_KEY_BYTES = 32
 _MIB = 1024 * 1024
 # The part of the quota that only alarms may use, and that bulk leaves once more to the vitals.
 _RESERVE_DIVISOR = 16
+
+_ADDRESS = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -54,10 +57,11 @@ class HubSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SensorSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """One meter: which driver speaks with it, on which port."""
+    """One meter: which driver speaks with it, and on which serial port or Bluetooth address it is."""
 
     driver: str
-    port: str
+    port: str | None = None
+    address: str | None = None
 
 
 class OutboxSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -194,15 +198,28 @@ def _completed(path: Path, raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_sensors(path: Path, sensors: tuple[SensorSettings, ...]) -> None:
-    known = {record.id for record in DEVICES if record.serial is not None}
-    ports: set[str] = set()
+    places: set[str] = set()
     for number, sensor in enumerate(sensors):
-        if sensor.driver not in known:
-            reason = f"{sensor.driver!r} is not a serial driver; known: {', '.join(sorted(known))}"
-            raise SettingsError(path, f"sensors[{number}].driver", reason)
-        if sensor.port in ports:
-            raise SettingsError(path, f"sensors[{number}].port", f"{sensor.port} is named twice")
-        ports.add(sensor.port)
+        key = f"sensors[{number}]"
+        if (sensor.port is None) == (sensor.address is None):
+            raise SettingsError(path, f"{key}.port", "give either a port or a Bluetooth address")
+        _check_driver(path, key, sensor)
+        if sensor.address is not None and not _ADDRESS.fullmatch(sensor.address):
+            raise SettingsError(path, f"{key}.address", f"{sensor.address!r} is no address")
+        place = (sensor.port or sensor.address or "").upper()
+        if place in places:
+            named = "port" if sensor.port else "address"
+            raise SettingsError(path, f"{key}.{named}", f"{place} is named twice")
+        places.add(place)
+
+
+def _check_driver(path: Path, key: str, sensor: SensorSettings) -> None:
+    serial = sensor.port is not None
+    known = {record.id for record in DEVICES if (record.serial if serial else record.ble)}
+    if sensor.driver not in known:
+        kind, choice = "serial" if serial else "Bluetooth", ", ".join(sorted(known))
+        reason = f"{sensor.driver!r} is not a {kind} driver; known: {choice}"
+        raise SettingsError(path, f"{key}.driver", reason)
 
 
 def _still_folders(path: Path, data_dir: Path, stills: StillSettings | None) -> tuple[Path, ...]:

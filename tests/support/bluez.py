@@ -106,9 +106,19 @@ class Bluez:
             if path.startswith(self._adapter):
                 self.tree.remove(path)
 
-    def power(self, *, on: bool) -> None:
-        """Switch the radio (rfkill, bluetoothctl power)."""
-        self.tree.change(self._adapter, _ADAPTER, Powered=Variant("b", on))
+    async def power_off(self) -> None:
+        """The radio is switched off (rfkill): links end, the objects stay."""
+        for meter in self.meters:
+            await self._end_link(meter)
+        self.tree.change(self._adapter, _ADAPTER, Powered=_NO, Discovering=_NO)
+
+    def power_on(self) -> None:
+        """The radio is switched on again."""
+        self.tree.change(self._adapter, _ADAPTER, Powered=_YES)
+
+    def lose_bonds(self) -> None:
+        """The meters have forgotten the box; BlueZ thinks that all is well."""
+        self.bonds.clear()
 
     async def drop(self, meter: Meter) -> None:
         """The meter goes out of reach."""

@@ -13,7 +13,7 @@ from koffert_drivers.table import device
 _SIG_BASE = "-0000-1000-8000-00805f9b34fb"
 # What a notification carries at the smallest MTU, which is all that most of these devices use.
 _NOTIFICATION_BYTES = 20
-_ADVERTISING_INTERVAL_S = 0.05
+_LISTENING_INTERVAL_S = 0.01
 
 SPOT_CHECK, ACCESS_POINT = "2a5e", "2a52"
 CURRENT_TIME, SERIAL_NUMBER = "2a2b", "2a25"
@@ -103,13 +103,17 @@ class Meter:
         """Send what the device's voices say, while connected."""
         async with asyncio.TaskGroup() as group:
             for stream, speaker in self._speakers:
+                if stream.spot and stream.name != "blows":
+                    continue  # it measures when the test takes a measurement
                 group.create_task(self._speak(stream, speaker), name=f"{self.name} {stream.name}")
 
     async def _speak(self, stream: Stream, speaker: Speaker) -> None:
         loop = asyncio.get_running_loop()
+        characteristic = self.characteristics[stream.characteristic or stream.name]
         while True:
-            if self.speaking and not (stream.spot and stream.name != "blows"):
-                self._send(stream, speaker.frame(self.physiology, loop.time()))
+            while not (characteristic.listening and self.speaking):  # noqa: ASYNC110 - it is polled on the air too
+                await asyncio.sleep(_LISTENING_INTERVAL_S)
+            self._send(stream, speaker.frame(self.physiology, loop.time()))
             await asyncio.sleep(1 / speaker.rate_hz)
 
     def _send(self, stream: Stream, data: bytes) -> None:

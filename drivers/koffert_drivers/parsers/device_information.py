@@ -5,6 +5,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from koffert_drivers.measurement import Damaged
+from koffert_drivers.parsers.fields import Fields
+
 
 class DeviceInformation(Struct, frozen=True):
     """What a device says of itself; None where it says nothing."""
@@ -35,6 +38,14 @@ def encode_current_time(now: datetime) -> bytes:
     fraction = now.microsecond * 256 // 1_000_000
     manual_update = 0x01
     return now.year.to_bytes(2, "little") + bytes((*day, fraction, manual_update))
+
+
+def decode_current_time(value: bytes) -> datetime | None:
+    """What 0x2A2B shows, in no zone; None when the device does not know the time or the value is cut."""
+    try:
+        return Fields(value).time()
+    except Damaged:
+        return None
 
 
 def _text(value: bytes | None) -> str | None:

@@ -1,0 +1,263 @@
+"""Paired meters on the simulated radio: read by themselves, lost and found, two alike, a radio that goes away."""
+
+import asyncio
+import gc
+import itertools
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.device_agent.support import eventually
+from tests.support.bluez import Bluez, simulated_radio
+from tests.support.bluez_meter import Meter as SimulatedMeter
+
+from koffert_agent.ble.book import MeterBook, PairedMeter
+from koffert_agent.clock import SystemClock
+from koffert_agent.intake import SensorStatus
+from koffert_agent.meters import Meters
+from koffert_agent.supervisor import Supervisor
+from koffert_wire.messages import (
+    Message,
+    Quarantined,
+    Reading,
+    SensorLink,
+    SensorState,
+    WaveformBlock,
+)
+
+ADDRESS, OTHER = "00:00:5E:00:53:10", "00:00:5E:00:53:11"
+Scenario = Callable[["Home", Bluez], Coroutine[Any, Any, None]]
+
+
+class Home:
+    """A box's meters, and what they have brought."""
+
+    def __init__(self, folder: Path, loan: str | None = "loan-1") -> None:
+        self.messages: list[Message] = []
+        self.book = MeterBook(folder)
+        self.disk_is_well = True
+        ids = itertools.count()
+        self.supervisor = Supervisor(lambda: 0.5)
+        self.meters = Meters(
+            (),
+            folder,
+            loan,
+            clock=SystemClock(),
+            sink=self,
+            new_id=lambda: next(ids).to_bytes(16),
+            random=lambda: 0.5,
+        )
+
+    def submit(self, messages: Iterable[Message], /) -> None:
+        self.messages += messages
+
+    async def keep(self, messages: Iterable[Message], /) -> bool:
+        if self.disk_is_well:
+            self.submit(messages)
+        return self.disk_is_well
+
+    @property
+    def readings(self) -> list[Reading]:
+        return [each for each in self.messages if isinstance(each, Reading)]
+
+    @property
+    def quarantined(self) -> list[Quarantined]:
+        return [each for each in self.messages if isinstance(each, Quarantined)]
+
+    @property
+    def links(self) -> list[SensorLink]:
+        return [each.link for each in self.messages if isinstance(each, SensorState)]
+
+    def values(self, serial: str = ADDRESS) -> list[float | None]:
+        return [
+            reading.values.get("spo2_pct")
+            for reading in self.readings
+            if reading.sensor_serial == serial and reading.quality > 0
+        ]
+
+    @property
+    def trouble(self) -> str:
+        return " ".join(each.trouble or "" for each in self.meters.statuses)
+
+    def status(self, address: str = ADDRESS) -> SensorStatus:
+        return next(each for each in self.meters.statuses if each.port == address)
+
+
+@asynccontextmanager
+async def at_home(folder: Path, loan: str | None = "loan-1") -> AsyncIterator[Home]:
+    home = Home(folder, loan)
+    async with home.supervisor:
+        home.meters.start(home.supervisor)
+        yield home
+        await home.meters.stop(home.supervisor)
+
+
+def play(folder: Path, scenario: Scenario, *meters: SimulatedMeter, **radio: Any) -> None:
+    """Run `scenario` with those meters paired and in reach."""
+
+    async def main() -> None:
+        for meter in meters:
+            MeterBook(folder).add(PairedMeter(meter.address, meter.driver, meter.name))
+        async with (
+            asyncio.timeout(50),
+            simulated_radio(folder, *meters, **radio) as bluez,
+            at_home(folder) as home,
+        ):
+            await scenario(home, bluez)
+
+    asyncio.run(main())
+
+
+def oximeter(address: str = ADDRESS, **habits: Any) -> SimulatedMeter:
+    return SimulatedMeter("nonin-ble", address, "Nonin3230_500001", needs_bond=True, **habits)
+
+
+def test_a_paired_oximeter_is_read_when_it_begins_to_advertise(tmp_path: Path) -> None:
+    meter = oximeter(advertising=False)
+
+    async def scenario(home: Home, bluez: Bluez) -> None:
+        await eventually(lambda: bluez.discoveries > 1)
+        assert home.status().link is SensorLink.SEARCHING
+        meter.advertising = True
+        await eventually(lambda: bool(home.values()))
+        assert home.values()[0] == meter.physiology.spo2_pct
+        assert home.status().link is SensorLink.CONNECTED
+        assert home.status().battery_pct == 80
+        await eventually(lambda: any(isinstance(each, WaveformBlock) for each in home.messages))
+        assert bluez.bonds == {ADDRESS}
+
+    play(tmp_path, scenario, meter)
+
+
+def test_nobody_listens_while_every_meter_is_connected(tmp_path: Path) -> None:
+    async def scenario(home: Home, bluez: Bluez) -> None:
+        await eventually(lambda: len(home.values()) >= 2)
+        before = bluez.discoveries
+        await eventually(lambda: len(home.values()) >= 4)
+        assert bluez.discoveries == before
+
+    play(tmp_path, scenario, oximeter())
+
+
+def test_two_of_one_model_are_told_apart_and_connected_one_at_a_time(tmp_path: Path) -> None:
+    first, second = oximeter(), oximeter(OTHER)
+    second.physiology = type(second.physiology)(spo2_pct=88)
+
+    async def scenario(home: Home, bluez: Bluez) -> None:
+        await eventually(lambda: bool(home.values()) and bool(home.values(OTHER)))
+        assert set(home.values()) == {97}
+        assert set(home.values(OTHER)) == {88}
+        assert bluez.most_connects_at_once == 1
+
+    play(tmp_path, scenario, first, second, air_delay_s=0.2)
+
+
+def test_a_meter_that_a_phone_holds_is_said_in_words_and_read_once_it_is_free(
+    tmp_path: Path,
+) -> None:
+    meter = oximeter(refuses="le-connection-refused")
+
+    async def scenario(home: Home, _: Bluez) -> None:
+        await eventually(lambda: "a phone or another box may hold it" in home.trouble)
+        meter.refuses = ""
+        await eventually(lambda: bool(home.values()))
+        assert not home.trouble
+
+    play(tmp_path, scenario, meter)
+
+
+@pytest.mark.parametrize("accident", ["restart", "kill", "unplug", "power"])
+def test_a_radio_that_goes_away_and_comes_back(tmp_path: Path, accident: str) -> None:
+    async def go_away(bluez: Bluez) -> None:
+        match accident:
+            case "unplug":
+                await bluez.unplug_adapter()
+            case "power":
+                await bluez.power_off()
+            case _:
+                await bluez.kill()
+
+    async def scenario(home: Home, bluez: Bluez) -> None:
+        await eventually(lambda: bool(home.values()))
+        await go_away(bluez)
+        await eventually(lambda: home.links[-1] is SensorLink.LOST)
+        if accident != "restart":
+            await eventually(lambda: "Bluetooth is off" in home.trouble)
+        seen = len(home.values())
+        if accident == "unplug":
+            bluez.plug_adapter()
+        elif accident == "power":
+            bluez.power_on()
+        else:
+            await bluez.start()
+        await eventually(lambda: len(home.values()) > seen)
+        assert all(part.restarts == 0 for part in home.supervisor.states)
+
+    play(tmp_path, scenario, oximeter())
+
+
+def test_a_meter_that_is_paired_or_struck_out_while_the_box_runs(tmp_path: Path) -> None:
+    meter = oximeter()
+
+    async def scenario(home: Home, bluez: Bluez) -> None:
+        home.book.remove(ADDRESS)
+        await eventually(lambda: not home.meters.statuses)
+        assert not bluez.is_connected(meter)
+        home.book.add(PairedMeter(ADDRESS, "nonin-ble", serial="500001"))
+        await eventually(lambda: bool(home.values("500001")))
+
+    play(tmp_path, scenario, meter)
+
+
+def test_a_lost_bond_is_made_anew(tmp_path: Path) -> None:
+    meter = oximeter()
+
+    async def scenario(home: Home, bluez: Bluez) -> None:
+        await eventually(lambda: bool(home.values()))
+        bluez.lose_bonds()
+        await bluez.drop(meter)
+        seen = len(home.values())
+        await eventually(lambda: len(home.values()) > seen)
+        assert bluez.bonds == {ADDRESS}
+
+    play(tmp_path, scenario, meter)
+
+
+def _sockets() -> int:
+    return sum(link.is_socket() for link in Path("/proc/self/fd").iterdir())
+
+
+def _resident_pages() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+
+def test_lost_and_found_fifty_times_leaves_nothing_behind(tmp_path: Path) -> None:
+    """No task, socket or memory more after fifty losses than after ten."""
+    meter = SimulatedMeter("plx", ADDRESS, "Oximeter")
+
+    async def scenario(home: Home, bluez: Bluez) -> None:
+        async def lose_and_find() -> None:
+            lost = home.links.count(SensorLink.LOST)
+            await bluez.drop(meter)
+            await eventually(lambda: home.links.count(SensorLink.LOST) > lost)
+            seen = len(home.values())
+            await eventually(lambda: len(home.values()) > seen)
+
+        await eventually(lambda: bool(home.values()))
+        for _ in range(10):
+            await lose_and_find()
+        gc.collect()
+        tasks, sockets = len(asyncio.all_tasks()), _sockets()
+        pages = _resident_pages()
+        for _ in range(40):
+            await lose_and_find()
+        assert len(asyncio.all_tasks()) <= tasks
+        assert _sockets() <= sockets
+        gc.collect()
+        assert _resident_pages() - pages < 2 * 256  # 2 MiB, for what the allocator keeps
+        assert meter.connections == 51
+        assert home.links.count(SensorLink.LOST) == 50
+
+    play(tmp_path, scenario, meter)
