@@ -10,10 +10,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from koffert_hub import registry, tables
+from koffert_hub.corrections import (
+    BODY_COLUMNS,
+    corrected_ids,
+    corrections_between,
+    only,
+    open_body,
+    without,
+)
 from koffert_hub.database import reading as open_reading
 from koffert_hub.leadership import Leadership
 from koffert_hub.live import LiveEvent, LiveFeed, LiveRow
@@ -34,15 +43,8 @@ _LOG = logging.getLogger(__name__)
 _LIVE_LOOKBACK_BODIES = 100
 
 
-_BODY_COLUMNS = (
-    tables.body.c.log_sequence,
-    tables.body.c.patient,
-    tables.body.c.header,
-    tables.body.c.messages,
-    tables.body.c.time_basis,
-)
 _BODIES_BETWEEN = (
-    sa.select(*_BODY_COLUMNS)
+    sa.select(*BODY_COLUMNS)
     .where(
         tables.body.c.log_sequence > sa.bindparam("after"),
         tables.body.c.log_sequence <= sa.bindparam("until"),
@@ -53,9 +55,13 @@ _BODIES_BETWEEN = (
 
 
 class Step(NamedTuple):
-    """Bodies after a cursor, and the cursor after them."""
+    """Bodies after a cursor, and the cursor after them.
+
+    `corrected` holds just the readings that count no more, each under the log record that says so.
+    """
 
     bodies: list[Opened]
+    corrected: list[Opened]
     cursor: int
 
 
@@ -122,7 +128,11 @@ class Projector:
             step = await thread(partial(read_step, self._engine, self._cursor, STEP_RECORDS))
             if step.cursor == self._cursor:
                 return
-            self._show(step.bodies)
+            for opened in sorted(step.bodies + step.corrected, key=lambda one: one.log_sequence):
+                if opened in step.corrected:
+                    await self._show_again(opened, thread)
+                else:
+                    self._show(opened)
             self._cursor = step.cursor
 
     async def _follow_series(self) -> None:
@@ -154,22 +164,34 @@ class Projector:
             return
         cursor = self._time_series.cursor()
         while (step := read_step(self._engine, cursor, STEP_RECORDS)).cursor > cursor:
-            readings = [r for opened in step.bodies for r in stored_readings(opened)]
-            self._time_series.write(readings, step.cursor)
+            project(self._time_series, step)
             cursor = step.cursor
         last = self._signed or _last_signed(self._engine, self._log_key)
         self._signed = sign_due_head(
             self._engine, self._log_key, now_ms=self._clock_ms(), last=last
         )
 
-    def _show(self, bodies: list[Opened]) -> None:
-        for opened in bodies:
-            before = self._live.row(opened.patient)
-            if before is None:
-                continue
-            row = live_row(opened, before, before.display_name)
-            if row is not None:
-                self._live.publish(LiveEvent(opened.log_sequence, row))
+    def _show(self, opened: Opened) -> None:
+        before = self._live.row(opened.patient)
+        if before is None:
+            return
+        row = live_row(opened, before, before.display_name)
+        if row is not None:
+            self._live.publish(LiveEvent(opened.log_sequence, row))
+
+    async def _show_again(self, corrected: Opened, thread: OwnThread) -> None:
+        """The newest value that counts, when what was shown does not."""
+        before = self._live.row(corrected.patient)
+        if before is None or all(
+            at_ms != before.measured_at_ms for _, at_ms, _ in corrected.readings
+        ):
+            return
+        place = registry.WardPlace(before.patient, before.display_name, before.suitcase)
+        row = await thread(partial(newest_row, self._engine, place))
+        row = msgspec.structs.replace(row, sequence=corrected.log_sequence)
+        rows = {**{one.patient: one for one in self._live.snapshot().rows}, row.patient: row}
+        # A page lets no older value replace a newer one; a snapshot is believed whole.
+        self._live.set_patients(rows.values(), corrected.log_sequence)
 
     async def _refresh_ward(self, thread: OwnThread) -> None:
         """Show who has a suitcase; a patient who is new on the ward starts with the newest value known."""
@@ -191,9 +213,21 @@ def read_step(engine: sa.Engine, cursor: int, limit: int) -> Step:
     with open_reading(engine) as connection:
         end = min(position(connection).sequence, cursor + limit)
         if end <= cursor:
-            return Step([], cursor)
+            return Step([], [], cursor)
         rows = connection.execute(_BODIES_BETWEEN, {"after": cursor, "until": end}).all()
-    return Step([open_stored(StoredBody(*row)) for row in rows], end)
+        corrected = _corrected(connection, cursor, end)
+    return Step([open_stored(StoredBody(*row)) for row in rows], corrected, end)
+
+
+def project(time_series: TimeSeries, step: Step) -> int:
+    """Write a step into the time series; returns the readings written. Doing it again changes nothing."""
+    wrong = [r for opened in step.corrected for r in stored_readings(opened)]
+    struck = {reading.id for reading in wrong}
+    readings = [r for opened in step.bodies for r in stored_readings(opened) if r.id not in struck]
+    if wrong:
+        time_series.remove(wrong)
+    time_series.write(readings, step.cursor)
+    return len(readings)
 
 
 def rebuild(engine: sa.Engine, time_series: TimeSeries, progress: Callable[[int], None]) -> int:
@@ -204,9 +238,7 @@ def rebuild(engine: sa.Engine, time_series: TimeSeries, progress: Callable[[int]
         step = read_step(engine, cursor, REBUILD_RECORDS)
         if step.cursor == cursor:
             return written
-        readings = [r for opened in step.bodies for r in stored_readings(opened)]
-        time_series.write(readings, step.cursor)
-        cursor, written = step.cursor, written + len(readings)
+        cursor, written = step.cursor, written + project(time_series, step)
         progress(cursor)
 
 
@@ -220,16 +252,34 @@ def newest_row(engine: sa.Engine, place: registry.WardPlace) -> LiveRow:
     body = tables.body
     with open_reading(engine) as connection:
         rows = connection.execute(
-            sa.select(*_BODY_COLUMNS)
+            sa.select(*BODY_COLUMNS)
             .where(body.c.patient == place.patient)
             .order_by(body.c.log_sequence.desc())
             .limit(_LIVE_LOOKBACK_BODIES)
         ).all()
+        wrong = corrected_ids(connection, place.patient)
     newest = empty_row(place)
     for row in rows:
-        candidate = live_row(open_stored(StoredBody(*row)), newest, place.display_name)
+        opened = without(open_stored(StoredBody(*row)), wrong)
+        candidate = live_row(opened, newest, place.display_name)
         newest = candidate or newest
     return newest
+
+
+def _corrected(connection: sa.Connection, after: int, until: int) -> list[Opened]:
+    """The readings that count no more, one entry for each body that they lie in."""
+    wrong: dict[tuple[int, int], set[bytes]] = {}
+    for one in corrections_between(connection, after, until):
+        wrong.setdefault((one.log_sequence, one.body_sequence), set()).add(one.reading)
+    bodies = [
+        (log_sequence, open_body(connection, body_sequence), ids)
+        for (log_sequence, body_sequence), ids in wrong.items()
+    ]
+    return [
+        only(opened, ids)._replace(log_sequence=log_sequence)
+        for log_sequence, opened, ids in bodies
+        if opened is not None
+    ]
 
 
 def _read_ward(engine: sa.Engine) -> list[registry.WardPlace]:

@@ -150,6 +150,20 @@ body = sa.Table(
     sa.Column("time_basis", sa.LargeBinary, nullable=False),
 )
 
+# A reading that a person said does not count; it stays in its body, and no projection shows it.
+correction = sa.Table(
+    "correction",
+    metadata,
+    sa.Column("patient", sa.Text, primary_key=True),
+    sa.Column("reading", sa.LargeBinary, primary_key=True),
+    sa.Column("loan", sa.Text),
+    sa.Column("body_sequence", sa.BigInteger, nullable=False),
+    sa.Column("log_sequence", sa.BigInteger, nullable=False, index=True),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+    sa.Column("username", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
 # Bytes that could not be filed, whole, for `koffert hub requeue`.
 quarantine = sa.Table(
     "quarantine",

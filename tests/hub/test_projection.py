@@ -12,6 +12,8 @@ from tests.hub.kit import NOON_MS, Store
 from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
 
 from koffert_hub import registry
+from koffert_hub.alerts.book import Reason
+from koffert_hub.corrections import Chosen, NoSuchReading, correct
 from koffert_hub.live import LiveEvent, LiveFeed, Resync
 from koffert_hub.projector import Projector, rebuild
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
@@ -157,3 +159,84 @@ def test_a_commit_reaches_subscribers(store: Store, series: SqliteTimeSeries) ->
             await task
 
     asyncio.run(scenario())
+
+
+def _strike(store: Store, reading: bytes, *, body_sequence: int) -> int:
+    with store.engine.begin() as connection:
+        chosen = [Chosen(body_sequence, reading)]
+        patient = registry.ward(connection)[0].patient
+        return correct(connection, patient, chosen, Reason.INVALID, "nurse", now_ms=NOON_MS)
+
+
+def test_a_corrected_reading_is_in_no_trend_and_on_no_screen(
+    store: Store, series: SqliteTimeSeries
+) -> None:
+    box = store.box()
+    readings = []
+    for spo2 in (90.0, 71.0):
+        readings.append(box.reading(spo2))
+        store.take(box.queue([readings[-1]]), at_ns=box.wall_ns)
+        box.wait(1)
+    before = project(store, series)
+    patient = only_patient(store)
+    assert getattr(before.row(patient), "spo2_pct", None) == 71.0
+    last = store.records()[-1].sequence
+    assert _strike(store, readings[1].id, body_sequence=last) == 1
+    assert _strike(store, readings[1].id, body_sequence=last) == 0
+    after = project(store, series)
+    assert getattr(after.row(patient), "spo2_pct", None) == 90.0
+    trend = series.trend(patient, "spo2_pct", NOON_MS, NOON_MS + HOUR_MS, 1)
+    assert (trend.minimum, trend.count) == ((90.0,), (1,))
+    record = store.records()[-1]
+    assert (record.event, record.detail, record.count) == ("correction", "invalid", 1)
+    rebuild(store.engine, series, lambda _: None)
+    assert series.trend(patient, "spo2_pct", NOON_MS, NOON_MS + HOUR_MS, 1) == trend
+
+
+def test_whoever_watches_sees_the_corrected_value_go(
+    store: Store, series: SqliteTimeSeries
+) -> None:
+    box = store.box()
+    right = box.reading(90.0)
+    box.wait(1)
+    wrong = box.reading(71.0)
+    live = LiveFeed(lambda: NOON_MS)
+
+    async def scenario() -> None:
+        running = projector(store, series, live)
+        task = asyncio.create_task(running.run())
+        async with asyncio.timeout(10):
+            await _until_shown(live, running, None)
+            for one in (right, wrong):
+                store.take(box.queue([one]), at_ns=box.wall_ns)
+            await _until_shown(live, running, 71.0)
+            subscription = live.subscribe()
+            _strike(store, wrong.id, body_sequence=store.records()[-1].sequence)
+            running.wake()
+            assert isinstance(await anext(subscription), Resync)
+            (row,) = live.snapshot().rows
+            assert row.spo2_pct == 90.0
+        running.stop()
+        await task
+
+    asyncio.run(scenario())
+
+
+async def _until_shown(live: LiveFeed, running: Projector, spo2_pct: float | None) -> None:
+    """Wait until the only patient's row holds this value."""
+    while [row.spo2_pct for row in live.snapshot().rows] != [spo2_pct]:
+        running.wake()
+        await asyncio.sleep(0.001)
+
+
+def test_a_reading_of_someone_else_cannot_be_corrected(store: Store) -> None:
+    box = store.box()
+    reading = box.reading(90.0)
+    store.take(box.queue([reading]))
+    last = store.records()[-1].sequence
+    for body_sequence, identifier in ((last, bytes(16)), (last - 1, reading.id)):
+        with pytest.raises(NoSuchReading):
+            _strike(store, identifier, body_sequence=body_sequence)
+    chosen = [Chosen(last, reading.id)]
+    with store.engine.begin() as connection, pytest.raises(NoSuchReading):
+        correct(connection, "p-other", chosen, Reason.INVALID, "nurse", now_ms=NOON_MS)

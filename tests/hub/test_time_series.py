@@ -105,6 +105,21 @@ def test_patients_and_quantities_do_not_mix(make: Make) -> None:
         series.trend("p-1", "spo2_pct", NOON_MS, NOON_MS, 1)
 
 
+@pytest.mark.parametrize("hours", [1, 24])
+def test_a_reading_that_does_not_count_is_taken_out(make: Make, hours: int) -> None:
+    series = make()
+    right, wrong, alone = (
+        reading(NOON_MS),
+        reading(NOON_MS, 71.0),
+        reading(NOON_MS + HOUR_MS // 2, 70.0),
+    )
+    series.write([right, wrong, alone], 1)
+    series.remove([wrong, alone, reading(NOON_MS)])
+    for quantity, value in (("spo2_pct", 93.0), ("pulse_bpm", 70.0)):
+        trend = series.trend("p-1", quantity, NOON_MS, NOON_MS + hours * HOUR_MS, 2)
+        assert (trend.minimum, trend.count) == ((value, None), (1, 0))
+
+
 def test_one_patient_can_be_forgotten_and_all_of_it(make: Make) -> None:
     series = make()
     series.write([reading(NOON_MS), reading(NOON_MS, patient="p-2")], 3)

@@ -158,17 +158,8 @@ class Book:
         It is logged, and everything that rests on the reading is judged again; nothing is deleted.
         """
         table = tables.alert_reading
-        wrong = connection.execute(
-            sa.select(table.c.id).where(
-                table.c.loan == loan.id,
-                sa.or_(table.c.id == reading, table.c.id.startswith(f"{reading}:")),
-            )
-        ).scalars()
-        corrections = [
-            Reading(now_ms, f"{_CORRECTION}{one}", now_ms, Kind.CORRECTION, Correction(one, reason))
-            for one in wrong
-        ]
-        if not corrections:
+        known = sa.or_(table.c.id == reading, table.c.id.startswith(f"{reading}:"))
+        if not self.strike(connection, loan, known, reason, now_ms=now_ms):
             return False
         writer = LogWriter(connection)
         writer.add(
@@ -182,6 +173,24 @@ class Book:
             )
         )
         writer.flush()
+        return True
+
+    def strike(
+        self,
+        connection: sa.Connection,
+        loan: Loan,
+        wrong: sa.ColumnElement[bool],
+        reason: Reason,
+        *,
+        now_ms: int,
+    ) -> bool:
+        """Judge a loan without the readings for which `wrong` holds, as the log has said; False for none."""
+        table = tables.alert_reading
+        ids = connection.execute(sa.select(table.c.id).where(table.c.loan == loan.id, wrong))
+        corrections = [
+            Reading(now_ms, f"{_CORRECTION}{one}", now_ms, Kind.CORRECTION, Correction(one, reason))
+            for one in ids.scalars()
+        ]
         return self.take(connection, loan, corrections, now_ms=now_ms)
 
     def _judge_again(

@@ -17,10 +17,12 @@ from koffert_hub.alerts.life import Action
 from koffert_hub.alerts.notify import NotDelivered, Notifier, send
 from koffert_hub.alerts.register import change, find, rows_to_wake
 from koffert_hub.alerts.rules import RuleSet
+from koffert_hub.corrections import corrections_between, only, open_body
 from koffert_hub.database import upserts
 from koffert_hub.own_thread import OwnThread
 from koffert_hub.projection import StoredBody
 from koffert_hub.transmission_log import position
+from koffert_wire.messages import Reading
 
 NAME = "alerts"
 STEP_RECORDS = 500
@@ -129,6 +131,19 @@ class AlertService:
                 one for row in bodies for one in readings_of(StoredBody(*row[:-1]), minimum)
             ]
             changed |= self._book.take(connection, loans[loan], readings, now_ms=now_ms)
+        return self._strike(connection, after, until, now_ms=now_ms) or changed
+
+    def _strike(self, connection: sa.Connection, after: int, until: int, *, now_ms: int) -> bool:
+        """Judge again without what people said does not count."""
+        changed = False
+        for one in corrections_between(connection, after, until):
+            opened = open_body(connection, one.body_sequence)
+            if opened is None or one.loan is None:
+                continue
+            loan = registry.loans(connection, [one.loan])[one.loan]
+            for reading, at_ms, _ in only(opened, {one.reading}).readings:
+                wrong = _engine_ids(reading, at_ms)
+                changed |= self._book.strike(connection, loan, wrong, one.reason, now_ms=now_ms)
         return changed
 
     async def _deliver(self, sender: OwnThread) -> None:
@@ -177,6 +192,15 @@ _BODY_COLUMNS = (
     tables.body.c.messages,
     tables.body.c.time_basis,
 )
+
+
+def _engine_ids(reading: Reading, at_ms: int) -> sa.ColumnElement[bool]:
+    """Which of the engine's readings this one became (`from_wire`): its own, or the one of its slot."""
+    table = alert_tables.alert_reading
+    slot = sa.and_(
+        table.c.measured_ms == at_ms, table.c.id.startswith(f"{reading.sensor}~", autoescape=True)
+    )
+    return sa.or_(table.c.id.startswith(f"{reading.id.hex()}:"), slot)
 
 
 def _text(suitcase: str) -> str:

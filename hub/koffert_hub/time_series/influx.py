@@ -73,6 +73,14 @@ class InfluxTimeSeries:
         self._roll_up(readings)
         self._move(cursor)
 
+    def remove(self, readings: Sequence[StoredReading]) -> None:
+        """Take out readings, then roll their minutes up anew; after a fault all of it is done again."""
+        for one in readings:
+            self._delete("vitals", one.patient, _time_ns(one))
+        for patient, minute in {(one.patient, one.measured_at_ms // ROLLUP_MS) for one in readings}:
+            self._delete("vitals_1m", patient, minute * ROLLUP_MS * _NS_PER_MS)
+            self._roll_up_run(minute, minute, {patient}, sorted(_QUANTITIES))
+
     def trend(self, patient: str, quantity: str, start_ms: int, end_ms: int, buckets: int) -> Trend:
         """Minimum, mean and maximum per bucket; KeyError for a quantity that there is not."""
         if quantity not in _QUANTITIES:
@@ -119,6 +127,12 @@ class InfluxTimeSeries:
         self._writer.close()  # type: ignore[no-untyped-call]
         self._client.close()  # type: ignore[no-untyped-call]
         self._http.clear()
+
+    def _delete(self, measurement: str, patient: str, at_ns: int) -> None:
+        self._query(
+            f"DELETE FROM {measurement} WHERE patient = {_quoted(patient)} AND time = {at_ns}",  # noqa: S608
+            "POST",
+        )
 
     def _move(self, cursor: int) -> None:
         with self._engine.begin() as connection:
@@ -216,9 +230,14 @@ def _line(reading: StoredReading) -> str:
     """One reading in line protocol; every number a float, for ever (an integer field would stay one)."""
     values = {"quality": reading.quality, **reading.values}
     fields = ",".join(f"{name}={float(value)!r}" for name, value in values.items())
-    within_ms = int.from_bytes(reading.id[-8:]) % _NS_PER_MS
     tags = f"patient={reading.patient},device={reading.device},sensor={reading.sensor}"
-    return f"vitals,{tags} {fields} {reading.measured_at_ms * _NS_PER_MS + within_ms}"
+    return f"vitals,{tags} {fields} {_time_ns(reading)}"
+
+
+def _time_ns(reading: StoredReading) -> int:
+    """Its time, with a place within the millisecond of its own: points of one time replace each other."""
+    within_ns = int.from_bytes(reading.id[-8:]) % _NS_PER_MS
+    return reading.measured_at_ms * _NS_PER_MS + within_ns
 
 
 def _quoted(text: str) -> str:

@@ -53,6 +53,10 @@ class TimeSeries(Protocol):
         """Add readings (a known id is ignored) and move the cursor, both or neither."""
         ...
 
+    def remove(self, readings: Sequence[StoredReading]) -> None:
+        """Take out readings that do not count, wherever they show; one that is not here is no error."""
+        ...
+
     def trend(self, patient: str, quantity: str, start_ms: int, end_ms: int, buckets: int) -> Trend:
         """Minimum, mean and maximum of `quantity` in `buckets` equal parts of [start_ms, end_ms)."""
         ...

@@ -57,6 +57,19 @@ class SqliteTimeSeries:
                 _roll_up(connection, *minute)
             connection.execute("UPDATE cursor SET sequence = ?", (cursor,))
 
+    def remove(self, readings: Sequence[StoredReading]) -> None:
+        """Take out readings and bring their rollups up to date, in one transaction."""
+        with self._transaction() as connection:
+            connection.executemany(
+                "DELETE FROM reading WHERE patient = ? AND measured_at_ms = ? AND id = ?",
+                [(one.patient, one.measured_at_ms, one.id) for one in readings],
+            )
+            for minute in _touched(readings):
+                connection.execute(
+                    "DELETE FROM rollup WHERE patient = ? AND quantity = ? AND start_ms = ?", minute
+                )
+                _roll_up(connection, *minute)
+
     def trend(self, patient: str, quantity: str, start_ms: int, end_ms: int, buckets: int) -> Trend:
         """Minimum, mean and maximum per bucket; KeyError for a quantity that there is not."""
         if quantity not in _COLUMNS:

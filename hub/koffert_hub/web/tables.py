@@ -16,6 +16,23 @@ web_session = sa.Table(
     sa.Column("seen_ms", sa.BigInteger, nullable=False),
 )
 
+# What staff write about a patient. Rows are added, never changed.
+note = sa.Table(
+    "note",
+    metadata,
+    sa.Column(
+        "id",
+        sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    sa.Column("patient", sa.Text, nullable=False, index=True),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+    sa.Column("username", sa.Text, nullable=False),
+    sa.Column("display_name", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+)
+
 # Who did or looked at what, and when. Rows are added, never changed.
 access_log = sa.Table(
     "access_log",

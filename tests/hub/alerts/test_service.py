@@ -26,6 +26,7 @@ from koffert_hub.alerts.records import Patient, PatientLimits
 from koffert_hub.alerts.register import forget, rows_of_loan
 from koffert_hub.alerts.roster import RosterEntry, keep_entry, on_call, search
 from koffert_hub.alerts.service import AlertService
+from koffert_hub.corrections import Chosen, correct
 from koffert_hub.database import open_database
 from koffert_hub.database import reading as open_reading
 from koffert_hub.loans import LoanAction
@@ -308,6 +309,19 @@ def test_a_doctors_limits_hold_from_then_on(ward: Ward) -> None:
     ward.wait(5 * MINUTE_S)
     ward.send(ward.spot(81.0))
     assert ward.open() == ["yellow spo2-low-single"]
+
+
+def test_a_correction_in_the_log_takes_the_alert_back(ward: Ward) -> None:
+    ward.send(low := ward.spot(82.0))
+    body_sequence = ward.store.records()[-1].sequence
+    ward.wait(5 * MINUTE_S)
+    ward.send(ward.spot(81.0))
+    (alert,) = ward.service.desk.open_alerts()
+    with ward.store.engine.begin() as connection:
+        patient, chosen = ward.loan().patient, [Chosen(body_sequence, low.id)]
+        correct(connection, patient, chosen, Reason.INVALID, "nurse", now_ms=ward.now_ms)
+    ward.service.work()
+    assert Action.REVISE in [step.action for step in ward.service.desk.history(alert.id)]
 
 
 def test_not_this_patient_takes_the_alert_back(ward: Ward) -> None:
