@@ -37,13 +37,28 @@ MOST_PATIENTS = 200
     "--duration", "duration_s", type=click.FloatRange(min=1), help="Stop by itself after SECONDS."
 )
 @click.option("--port", type=click.IntRange(1, 65_535), help="The port of the nurse's page.")
+@click.option(
+    "--kiosks",
+    type=click.IntRange(0, MOST_PATIENTS),
+    default=1,
+    show_default=True,
+    help="How many of the boxes also show the patient's screen.",
+)
 @click.option("--headless", is_flag=True, help="Open no browser.")
 @json_option
 def demo(
-    *, patients: int, duration_s: float | None, port: int | None, headless: bool, as_json: bool
+    *,
+    patients: int,
+    duration_s: float | None,
+    port: int | None,
+    kiosks: int,
+    headless: bool,
+    as_json: bool,
 ) -> None:
     """Start broker, hub and boxes on this machine; Ctrl-C stops them and prints what was counted."""
-    counted = asyncio.run(_demo(patients, duration_s, port, headless=headless, as_json=as_json))
+    counted = asyncio.run(
+        _demo(patients, duration_s, port, kiosks=kiosks, headless=headless, as_json=as_json)
+    )
     if as_json:
         print_json(counted)
     else:
@@ -51,16 +66,22 @@ def demo(
 
 
 async def _demo(
-    patients: int, duration_s: float | None, port: int | None, *, headless: bool, as_json: bool
+    patients: int,
+    duration_s: float | None,
+    port: int | None,
+    *,
+    kiosks: int,
+    headless: bool,
+    as_json: bool,
 ) -> Totals:
     with tempfile.TemporaryDirectory(prefix="koffert-demo-") as folder, _interruptible() as stop:
         _report("making keys and certificates that live as long as this demonstration")
         site = provision(Path(folder), patients, _ports(port), datetime.now(UTC))
-        demonstration = Demonstration(site, _report)
+        demonstration = Demonstration(site, _report, kiosks=kiosks)
         try:
             await demonstration.start()
             url = f"http://127.0.0.1:{site.ports.web}/"
-            _announce(url, NURSE, site.password, as_json=as_json)
+            _announce(url, NURSE, site.password, demonstration.boxes, as_json=as_json)
             if not headless:
                 webbrowser.open(url)
             await _wait(stop, duration_s)
@@ -118,11 +139,18 @@ def _report(step: str) -> None:
     click.echo(f"… {step}", err=True)
 
 
-def _announce(url: str, username: str, password: str, *, as_json: bool) -> None:
+def _announce(
+    url: str, username: str, password: str, boxes: list[SimulatedBox], *, as_json: bool
+) -> None:
+    ports = [box.kiosk_port for box in boxes if box.kiosk_port is not None]
+    kiosk = f"http://127.0.0.1:{ports[0]}/" if ports else None
     if as_json:
-        print_json({"url": url, "login": {"username": username, "password": password}})
+        login = {"username": username, "password": password}
+        print_json({"url": url, "login": login, "kiosk": kiosk})
         return
     click.echo(f"Open {url} and log in as {username} with {password}")
+    if kiosk is not None:
+        click.echo(f"The first patient's screen, made for 1024×600: {kiosk}")
     click.echo("Ctrl-C stops everything and prints the totals.", err=True)
 
 

@@ -14,6 +14,7 @@ from koffert_drivers.simulated.oximeter import SimulatedOximeter
 DRIVERS = ("contec-v7", "nonin-serial")
 # A finger's values change slowly; four times a second is far below what a meter shows.
 PHYSIOLOGY_INTERVAL_S = 0.25
+KIOSK_READY_WITHIN_S = 20.0
 
 
 class Acknowledged(NamedTuple):
@@ -26,10 +27,12 @@ class Acknowledged(NamedTuple):
 class SimulatedBox:
     """One box: `start`, then `stop`; everything it acknowledged is in `acknowledged`.
 
-    `patient` may be exchanged while it runs.
+    `patient` may be exchanged while it runs. With a `kiosk_port` it also has the patient's screen.
     """
 
-    def __init__(self, box: Box, patient: Patient, number: int) -> None:
+    def __init__(
+        self, box: Box, patient: Patient, number: int, kiosk_port: int | None = None
+    ) -> None:
         self.box = box
         self.acknowledged: list[Acknowledged] = []
         self.patient = patient
@@ -40,6 +43,12 @@ class SimulatedBox:
             koffert("agent", "run", "--config", str(box.settings), "--acknowledgements", "-"),
             box.folder / "agent.log",
             reads_output=True,
+        )
+        self.kiosk_port = kiosk_port
+        self._kiosk = Child(
+            f"kiosk {box.device}",
+            koffert("agent", "kiosk", "--config", str(box.settings), "--port", str(kiosk_port)),
+            box.folder / "kiosk.log",
         )
         self._reader: asyncio.Task[None] | None = None
 
@@ -53,6 +62,9 @@ class SimulatedBox:
         await self._oximeter.__aenter__()
         write_agent_settings(self.box, site, self._oximeter.path, self._driver)
         await self.start_agent()
+        if self.kiosk_port is not None:
+            await self._kiosk.start()
+            await self._kiosk.wait_for_port(self.kiosk_port, KIOSK_READY_WITHIN_S)
 
     async def start_agent(self) -> None:
         """Start the agent, for the first time or again after `kill`."""
@@ -70,6 +82,8 @@ class SimulatedBox:
 
     async def stop(self) -> None:
         """Stop the agent cleanly, then unplug the oximeter."""
+        if self.kiosk_port is not None:
+            await self._kiosk.stop()
         await self._agent.stop()
         await self._finish_reading()
         await self._oximeter.unplug()

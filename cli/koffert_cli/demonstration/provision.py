@@ -22,6 +22,8 @@ from koffert_wire.sealing import LINK_KEY_BYTES
 CENTRE = "Dalane DMS"
 NURSE = "sykepleier"
 _LOOPBACK = "127.0.0.1"
+# No Norwegian number begins like this: nobody is rung by mistake.
+_NURSE_TELEPHONE = "00 00 00 00"
 # 72 random bits: enough for an evening on loopback, short enough to type.
 _PASSWORD_BYTES = 9
 
@@ -110,6 +112,14 @@ certificate = "device.crt"
 key = "device.key"
 link_key = "link.key"
 sealing_key = "../../hub/{SEALING_PUBLIC_FILE}"
+
+[kiosk]
+nurse_telephone = "{_NURSE_TELEPHONE}"
+
+[kiosk.staffed]
+weekdays = [1, 2, 3, 4, 5, 6, 7]
+start = "00:00"
+end = "24:00"
 
 [[sensors]]
 driver = "{driver}"

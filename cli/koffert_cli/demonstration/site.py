@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from koffert_cli.daemons import find_daemon
 from koffert_cli.demonstration.boxes import SimulatedBox, breathe
-from koffert_cli.demonstration.children import Child, koffert
+from koffert_cli.demonstration.children import Child, free_port, koffert
 from koffert_cli.demonstration.patients import ward
 from koffert_cli.demonstration.provision import Site
 
@@ -18,9 +18,12 @@ _STARTING_AT_ONCE = 4
 
 
 class Demonstration:
-    """Everything that runs; `start`, then `stop` in any case. `report` is told what is being done."""
+    """Everything that runs; `start`, then `stop` in any case. `report` is told what is being done.
 
-    def __init__(self, site: Site, report: Callable[[str], None]) -> None:
+    The first `kiosks` boxes have the patient's screen.
+    """
+
+    def __init__(self, site: Site, report: Callable[[str], None], *, kiosks: int = 0) -> None:
         self.site = site
         self._report = report
         self.broker = _broker(site)
@@ -31,7 +34,7 @@ class Demonstration:
         )
         patients = ward(len(site.boxes), SEED)
         self.boxes = [
-            SimulatedBox(box, patient, number)
+            SimulatedBox(box, patient, number, free_port() if number < kiosks else None)
             for number, (box, patient) in enumerate(zip(site.boxes, patients, strict=True))
         ]
         self._breathing: asyncio.Task[None] | None = None
