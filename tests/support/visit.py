@@ -112,7 +112,7 @@ class Page:
 class Rig:
     """Everything that a call passes through."""
 
-    def __init__(self, folder: Path, store: Store, port: int) -> None:
+    def __init__(self, folder: Path, store: Store, port: int, turn: TurnCredentials | None) -> None:
         self.folder = folder
         self.store = store
         self.box: Box = store.box()
@@ -121,7 +121,7 @@ class Rig:
             store.engine,
             Endpoint("127.0.0.1", port, "hub-calls"),
             {key_id(store.sealing.public_key()): store.sealing},
-            TurnCredentials(None),
+            turn or TurnCredentials(None),
             time.time_ns,
         )
         self.down: list[bytes] = []
@@ -166,10 +166,10 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def call_rig(folder: Path) -> AsyncIterator[Rig]:
+async def call_rig(folder: Path, turn: TurnCredentials | None = None) -> AsyncIterator[Rig]:
     """A running rig; everything is stopped and every device released at the end."""
     with plain_mosquitto(folder) as broker:
-        rig = Rig(folder, Store(f"sqlite:///{folder / 'hub.sqlite'}"), broker.port)
+        rig = Rig(folder, Store(f"sqlite:///{folder / 'hub.sqlite'}"), broker.port, turn)
         assert rig.link is not None
         await rig.link.open()
         await rig.link.subscribe(topics.down_any_kind(rig.box.device))
