@@ -129,3 +129,28 @@ def test_every_format_of_one_still_gives_one_answer(shared: Path) -> None:
     ]
     assert peaks[0] == peaks[1] == peaks[2]
     assert len(peaks[0]) == 12
+
+
+@pytest.mark.parametrize("bits", [16, 212, 80])
+def test_a_wfdb_record_with_a_pleth_wave(tmp_path: Path, bits: int) -> None:
+    record = ppg(fs_hz=125)
+    pair = np.rint(np.stack([record.x * 0, record.x]) * 60).astype(np.int64).T.ravel()
+    if bits == 16:
+        content = pair.astype("<i2").tobytes()
+    elif bits == 80:
+        content = (pair + 128).astype(np.uint8).tobytes()
+    else:
+        a, b = pair[::2] & 0xFFF, pair[1::2] & 0xFFF
+        middle = (a >> 8) | (b >> 8) << 4
+        content = np.stack([a & 0xFF, middle, b & 0xFF], axis=1).astype(np.uint8).tobytes()
+    (tmp_path / "r.dat").write_bytes(content)
+    lines = [f"r 2 125 {record.x.size}", f"r.dat {bits} 60/mV 12 0 0 0 0 II"]
+    lines.append(f"r.dat {bits} 60/NU 12 0 0 0 0 PLETH")
+    (tmp_path / "r.hea").write_text("\n".join(lines) + "\n")
+    found = answer("ppg", tmp_path / "r")
+    assert score(record.beats, found["peaks"], 125).f1 > 0.98
+
+
+def test_a_recording_beside_the_repository(shared: Path) -> None:
+    found = answer("ppg", shared / "data" / "ppg" / "v102s.hea")
+    assert found["pulse_bpm"] == pytest.approx(103, abs=3)

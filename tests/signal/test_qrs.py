@@ -16,10 +16,8 @@ from koffert_signal.errors import InvalidInput, UnusableSignal
 
 
 @pytest.mark.parametrize("shape", ["normal", "tall-t", "negative", "wide"])
-@pytest.mark.parametrize("rate_bpm", [38, 75, 160])
+@pytest.mark.parametrize("rate_bpm", [38, 75, 130])
 def test_every_shape_at_every_rate(shape: str, rate_bpm: float) -> None:
-    if shape == "tall-t" and rate_bpm > 150:
-        pytest.skip("the T wave of one beat would lie on the next")
     record = ecg(shape, rate_bpm=rate_bpm)
     assert score(record.beats, qrs.detect(record.x, record.fs_hz), record.fs_hz).f1 == 1
 

@@ -23,6 +23,7 @@ LEAST_QUALITY = 0.3
 # Looked at first among leads that are about as good.
 PREFERRED = ("II", "MLII", "I", "V5")
 ABOUT_AS_GOOD = 0.05
+PPG_NAMES = frozenset({"ppg", "pleth", "plethysmogram", "spo2_wave"})
 STILL_S = 60.0  # longer recordings are not measured as one median beat
 
 
@@ -104,10 +105,12 @@ def ecg_answer(recording: Recording, lead: str | None) -> EcgAnswer:
 
 
 def ppg_answer(recording: Recording) -> PpgAnswer:
-    """Analyse the first column."""
+    """Analyse the column that is named as a PPG, else the first."""
     fs_hz = recording.fs_hz
-    quality = ppg_quality(recording.values[0], fs_hz)
-    values = _filled(recording.values[0])
+    names = [name.lower() for name in recording.leads]
+    row = next((row for row, name in enumerate(names) if name in PPG_NAMES), 0)
+    quality = ppg_quality(recording.values[row], fs_hz)
+    values = _filled(recording.values[row])
     try:
         peaks = ppg_beats.detect(values, fs_hz)
         breathing = respiration(values, peaks, fs_hz)

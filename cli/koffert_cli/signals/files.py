@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from koffert_cli.output import UserError
-from koffert_drivers.stills.errors import IncompleteStill, StillError
+from koffert_cli.signals.wfdb import read_record
+from koffert_drivers.stills.errors import IncompleteStill, StillError, UnsupportedStill
 from koffert_drivers.stills.reader import read_still
 from koffert_drivers.stills.records import NO_SAMPLE, EcgStill
 
@@ -49,6 +50,8 @@ def read(path: Path, fs_hz: float | None) -> Recording:
             raise UserError(f"{path.name}: larger than {LARGEST_FILE_BYTES} bytes")
         if path.suffix.lower() in TEXT_SUFFIXES:
             return _read_text(path, fs_hz)
+        if path.suffix.lower() == ".hea":
+            return _read_wfdb(path, fs_hz)
         return _read_still(path, fs_hz)
     except OSError as error:
         raise UserError(f"{path.name}: {error.strerror or error}") from error
@@ -61,6 +64,24 @@ def _header_of(path: Path) -> Path:
         return header
     header = path.with_suffix(".hea")
     return header if path.suffix.lower() == ".dat" and header.exists() else path
+
+
+def _read_wfdb(path: Path, fs_hz: float | None) -> Recording:
+    """Read a still, or a record whose signals are not all in volts."""
+    try:
+        return _read_still(path, fs_hz)
+    except UserError as error:
+        if not isinstance(error.__cause__, UnsupportedStill):
+            raise
+    record = read_record(path)
+    return Recording(
+        fs_hz=fs_hz or record.fs_hz,
+        leads=tuple(signal.name for signal in record.signals),
+        values=record.values(),
+        whole=record.samples,
+        unit="as stored",
+        title=path.name,
+    )
 
 
 def _read_still(path: Path, fs_hz: float | None) -> Recording:
