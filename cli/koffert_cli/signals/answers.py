@@ -23,6 +23,8 @@ LEAST_QUALITY = 0.3
 # Looked at first among leads that are about as good.
 PREFERRED = ("II", "MLII", "I", "V5")
 ABOUT_AS_GOOD = 0.05
+# What monitors record beside the ECG; nobody is asked for beats in it.
+NOT_ECG = frozenset({"resp", "pleth", "ppg", "abp", "art", "cvp", "pap", "co2", "spo2", "rsp"})
 PPG_NAMES = frozenset({"ppg", "pleth", "plethysmogram", "spo2_wave"})
 STILL_S = 60.0  # longer recordings are not measured as one median beat
 
@@ -139,7 +141,10 @@ def _row(recording: Recording, lead: str) -> int:
 
 
 def _best(names: tuple[str, ...], qualities: list[Quality]) -> int:
-    scores = [quality.score for quality in qualities]
+    scores = [
+        -1.0 if name.lower() in NOT_ECG else quality.score
+        for name, quality in zip(names, qualities, strict=True)
+    ]
     good = [row for row, score in enumerate(scores) if score >= max(scores) - ABOUT_AS_GOOD]
     order = {name: place for place, name in enumerate(PREFERRED)}
     return min(good, key=lambda row: (order.get(names[row].upper(), len(order)), row))
