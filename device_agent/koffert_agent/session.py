@@ -6,7 +6,7 @@ A PUBACK releases nothing: the broker may still lose what it has taken.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from importlib import metadata
 
@@ -67,6 +67,7 @@ class Session:
         clock: Clock,
         random: Callable[[], float],
         changed: asyncio.Event,
+        on_command: Callable[[bytes], Awaitable[None]],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._identity = identity
@@ -74,6 +75,7 @@ class Session:
         self._account = account
         self._clock = clock
         self._changed = changed
+        self._on_command = on_command
         self._sources = [Source(outbox, self._loop.time()) for outbox in outboxes]
         self._window = SendWindow(random)
         self._inbox: deque[Incoming] = deque(maxlen=_INBOX)
@@ -224,14 +226,21 @@ class Session:
             if incoming.topic == HUB_STATE:
                 state = decode_hub_state(incoming.payload)
                 await self._meet_hub(state, returned=not incoming.retain)
-            elif incoming.topic == down(self._identity.device, DownKind.RECEIPT):
-                message = decode_down(
-                    incoming.payload, self._identity.device, self._identity.link_key
-                )
-                await self._apply(decode_receipt(message.body))
+            else:
+                await self._listen(incoming)
         except WireError as error:
             self.unreadable += 1
             _LOG.warning("a message of the hub is not readable: %s", error)
+
+    async def _listen(self, incoming: Incoming) -> None:
+        """Act on a message of the hub to this box; its kind stands under the MAC, not in the topic."""
+        message = decode_down(incoming.payload, self._identity.device, self._identity.link_key)
+        if incoming.topic != down(self._identity.device, message.kind):
+            _LOG.warning("a %s came under another topic", message.kind.value)
+        elif message.kind is DownKind.RECEIPT:
+            await self._apply(decode_receipt(message.body))
+        elif message.kind is DownKind.COMMAND:
+            await self._on_command(message.body)
 
     async def _meet_hub(self, state: HubState, *, returned: bool) -> None:
         for source in self._sources:

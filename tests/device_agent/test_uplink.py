@@ -68,6 +68,10 @@ class Box:
         return sum(count.queued for count in (await self.outbox.count()).values())
 
 
+async def obey_nothing(_command: bytes) -> None:
+    """Commands are tested in test_following.py."""
+
+
 @contextlib.asynccontextmanager
 async def running_box(
     folder: Path, port: int, *, budget_bytes: int | None = None
@@ -87,6 +91,7 @@ async def running_box(
                 clock=clock,
                 random=lambda: 0.01,
                 changed=changed,
+                on_command=obey_nothing,
             )
 
         uplink = Uplink(make_session, [outbox], account, lambda: 0.01)
