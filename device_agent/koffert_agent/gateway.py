@@ -8,11 +8,16 @@ import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from koffert_agent import disk, network, status
 from koffert_agent.accounting import Account
 from koffert_agent.clock import Clock
+from koffert_agent.enrolment.identity import identity_files
+from koffert_agent.enrolment.renewal import Renewer
+from koffert_agent.following import Following
+from koffert_agent.loan import read_loan
 from koffert_agent.meters import Meters
 from koffert_agent.notify import Notifier, watchdog_period_s
 from koffert_agent.outbox.folder import OutboxFolder, outbox_name
@@ -33,6 +38,8 @@ _LOG = logging.getLogger(__name__)
 # After SIGTERM: how long what is queued may still go out.
 DRAIN_S = 3.0
 _TIDY_INTERVAL_S = 60.0
+# By then the uplink has noticed that its link was ended, and a wake cuts its wait short.
+_NOTICED_S = 1.0
 # A disk that takes longer for one commit does not come back by itself: systemd starts a new process.
 _DISK_PATIENCE_S = 60.0
 
@@ -48,6 +55,8 @@ class Gateway(Struct, frozen=True):
     meters: Meters
     uplink: Uplink
     supervisor: Supervisor
+    following: Following
+    renewer: Renewer
 
 
 async def run(
@@ -57,16 +66,25 @@ async def run(
     acknowledge: Callable[[Reading], None] = lambda _: None,
 ) -> None:
     """Run the box until `stop` is set; raises OutboxError when there is nowhere to keep readings."""
+    while await _run_under_one_loan(settings, clock, stop, acknowledge):
+        settings = msgspec.structs.replace(settings, loan=read_loan(settings.data_dir).loan)
+
+
+async def _run_under_one_loan(
+    settings: Settings, clock: Clock, stop: asyncio.Event, acknowledge: Callable[[Reading], None]
+) -> bool:
+    """Run until `stop` is set or the hub has changed the loan; returns whether it was the latter."""
     notifier = Notifier()
     async with _open(settings, clock, acknowledge) as gateway:
         _start(gateway, notifier)
         notifier.tell("READY=1")
-        await _until_first(stop, gateway.pipeline.damaged)
+        await _until_first(stop, gateway.pipeline.damaged, gateway.following.changed)
         notifier.tell("STOPPING=1")
         await _wind_down(gateway)
     if gateway.pipeline.damaged.is_set():
         replace_damaged(settings.data_dir / "outbox" / outbox_name(settings.loan))
         raise OutboxError(OutboxReason.DAMAGED, "the outbox is damaged and set aside; start again")
+    return gateway.following.changed.is_set() and not stop.is_set()
 
 
 async def _until_first(*events: asyncio.Event) -> None:
@@ -100,9 +118,13 @@ async def _open(
                 clock=clock,
                 random=chance.random,
                 changed=folder.changed,
+                on_command=following.obey,
             )
 
         uplink = Uplink(make_session, outboxes, account, chance.random)
+        renewer = _make_renewer(settings, clock, pipeline, uplink, chance.random)
+        following = Following(settings.data_dir, clock, pipeline.submit, renewer.take)
+        following.confirm()
         meters = Meters(
             settings.sensors,
             settings.data_dir,
@@ -114,7 +136,38 @@ async def _open(
         )
         supervisor = await stack.enter_async_context(Supervisor(chance.random))
         sync_s = await _measure_disk(settings.data_dir)
-        yield Gateway(settings, sync_s, clock, outboxes, pipeline, meters, uplink, supervisor)
+        yield Gateway(
+            settings=settings,
+            sync_s=sync_s,
+            clock=clock,
+            outboxes=outboxes,
+            pipeline=pipeline,
+            meters=meters,
+            uplink=uplink,
+            supervisor=supervisor,
+            following=following,
+            renewer=renewer,
+        )
+
+
+def _make_renewer(
+    settings: Settings,
+    clock: Clock,
+    pipeline: Pipeline,
+    uplink: Uplink,
+    chance: Callable[[], float],
+) -> Renewer:
+    files = identity_files(settings.data_dir)
+    loop = asyncio.get_running_loop()
+    return Renewer(
+        files=files,
+        identity=files.read(),
+        endpoint=settings.endpoint,
+        clock=clock,
+        random=chance,
+        submit=pipeline.submit,
+        reconnect=lambda: loop.call_later(_NOTICED_S, uplink.wake.set),
+    )
 
 
 def _start(gateway: Gateway, notifier: Notifier) -> None:
@@ -122,6 +175,7 @@ def _start(gateway: Gateway, notifier: Notifier) -> None:
     start(Part("pipeline", gateway.pipeline.run))
     start(Part("uplink", gateway.uplink.run))
     start(Part("housekeeping", lambda pulse: _keep_house(gateway, pulse), patience_s=120.0))
+    start(Part("renewal", gateway.renewer.run))
     start(Part("network", lambda pulse: _watch_network(gateway, pulse)))
     start(Part("status", lambda pulse: _answer(gateway, pulse)))
     start(Part("watchdog", lambda pulse: _feed_watchdog(gateway, notifier, pulse)))
