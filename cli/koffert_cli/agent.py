@@ -10,6 +10,7 @@ import click
 
 from koffert_cli.agent_identity import enrol, set_loan
 from koffert_cli.agent_kiosk import kiosk, voices
+from koffert_cli.agent_meters import devices, meters, pair, scan, unpair
 from koffert_cli.agent_options import CONFIG, settings_of
 from koffert_cli.agent_wipe import wipe
 from koffert_cli.output import EXIT_FAILED, CommandGroup, UserError, json_option, print_json
@@ -32,6 +33,11 @@ agent.add_command(set_loan)
 agent.add_command(wipe)
 agent.add_command(kiosk)
 agent.add_command(voices)
+agent.add_command(scan)
+agent.add_command(pair)
+agent.add_command(unpair)
+agent.add_command(devices)
+agent.add_command(meters)
 
 
 @agent.command()

@@ -77,7 +77,12 @@ def _queue(status: Status) -> Iterator[str]:
 
 
 def _sensor(sensor: SensorStatus) -> str:
-    text = f"{sensor.driver} on {sensor.port}: {sensor.link.value}"
+    return f"{sensor.driver} on {sensor.port}: {sensor_text(sensor)}"
+
+
+def sensor_text(sensor: SensorStatus) -> str:
+    """A meter's link in words."""
+    text = sensor.link.value
     text += f", last value {_ago(sensor.last_measured_s_ago)}"
     if sensor.battery_pct is not None:
         text += f", battery {sensor.battery_pct:.0f} %"

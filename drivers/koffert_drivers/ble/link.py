@@ -141,6 +141,12 @@ async def read_serial_number(link: BleLink) -> str | None:
     return decode_device_information({_SERIAL_NUMBER: value or b""}).serial_number
 
 
+async def forget(address: str) -> None:
+    """Let BlueZ forget a device and its bond, connected or not; raises BleError(NOT_FOUND)."""
+    with typed(BleReason.RADIO):
+        await BleakClient(address).unpair()
+
+
 async def _subscribe_all(
     link: BleLink, record: DeviceRecord, streams: tuple[Stream, ...], client: BleakClient
 ) -> None:
