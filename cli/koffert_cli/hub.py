@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+from koffert_cli.hub_documents import documents
 from koffert_cli.hub_options import CONFIG, hub_settings, load_hub_settings
 from koffert_cli.output import CommandGroup, UserError, json_option, print_json
 from koffert_hub.backup import BackupError, back_up, restore
 from koffert_hub.database import open_database
+from koffert_hub.documents.projection import rebuild as rebuild_documents
 from koffert_hub.erasure import erase_patient
 from koffert_hub.projector import rebuild as rebuild_time_series
 from koffert_hub.quarantine import held
 from koffert_hub.quarantine import requeue as requeue_items
 from koffert_hub.registry import RegistryError
+from koffert_hub.settings import Settings
 from koffert_hub.setup import initialise, new_epoch, wall_ms
 from koffert_hub.status import read_status
 from koffert_hub.time_series.opening import open_time_series
@@ -26,6 +30,9 @@ from koffert_hub.time_series.opening import open_time_series
 @click.group(cls=CommandGroup)
 def hub() -> None:
     """Set up, run and look after the hub of a centre."""
+
+
+hub.add_command(documents)
 
 
 @hub.command()
@@ -173,13 +180,11 @@ def restore_command(config: Path, folder: Path, replica: Path | None, *, as_json
 
 @hub.command()
 @CONFIG
-@click.argument("projection", type=click.Choice(["time-series"]))
+@click.argument("projection", type=click.Choice(["time-series", "documents"]))
 @json_option
 def rebuild(config: Path, projection: str, *, as_json: bool) -> None:
     """Drop a PROJECTION and make it again from the log; stop the hub first."""
     settings = hub_settings(config)
-    engine = open_database(settings.database_url)
-    time_series = open_time_series(settings, engine)
     total = read_status(settings).log_records
     with click.progressbar(length=total, label=projection, file=sys.stderr) as bar:
         done = 0
@@ -189,13 +194,26 @@ def rebuild(config: Path, projection: str, *, as_json: bool) -> None:
             bar.update(sequence - done)
             done = sequence
 
-        readings = rebuild_time_series(engine, time_series, progress)
-    time_series.close()
-    engine.dispose()
+        made = _rebuild(settings, projection, progress)
+    what = "documents" if projection == "documents" else "readings"
     if as_json:
-        print_json({"readings": readings, "log_records": total})
+        print_json({what: made, "log_records": total})
     else:
-        click.echo(f"{readings} readings")
+        click.echo(f"{made} {what}")
+
+
+def _rebuild(settings: Settings, projection: str, progress: Callable[[int], None]) -> int:
+    engine = open_database(settings.database_url)
+    try:
+        if projection == "documents":
+            return rebuild_documents(engine, progress)
+        time_series = open_time_series(settings, engine)
+        try:
+            return rebuild_time_series(engine, time_series, progress)
+        finally:
+            time_series.close()
+    finally:
+        engine.dispose()
 
 
 @hub.group()

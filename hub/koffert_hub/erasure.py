@@ -11,6 +11,8 @@ from msgspec import Struct
 
 from koffert_hub import tables
 from koffert_hub.alerts.register import forget as forget_alerts
+from koffert_hub.documents.store import forget_documents
+from koffert_hub.documents.tables import document
 from koffert_hub.loans import LoanState
 from koffert_hub.log_record import Event, Result
 from koffert_hub.registry import RegistryError
@@ -52,6 +54,7 @@ def erase_patient(engine: sa.Engine, time_series: Forgets, patient: str, *, now_
             tables.patient.update().where(tables.patient.c.key == patient).values(erased_ms=now_ms)
         )
         # After the mark, for which the projection waits: what it files later would stay.
+        forget_documents(connection, patient)
         writer = LogWriter(connection)
         sequence = writer.add(draft(Event.ERASURE, Result.DONE, at_ms=now_ms, patient=patient))
         writer.flush()
@@ -106,5 +109,5 @@ def _overwrite_the_rest(engine: sa.Engine) -> None:
                 raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     else:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for table in (tables.body, tables.quarantine, tables.person):
+            for table in (tables.body, tables.quarantine, tables.person, document):
                 connection.exec_driver_sql(f"VACUUM (FULL) {table.name}")

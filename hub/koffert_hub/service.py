@@ -16,6 +16,7 @@ from koffert_hub.alerts.opening import open_alerts
 from koffert_hub.alerts.service import AlertService
 from koffert_hub.database import open_database
 from koffert_hub.database import reading as open_reading
+from koffert_hub.documents.service import DocumentService
 from koffert_hub.intake import Batch, Intake
 from koffert_hub.keys import HubKeys, load_keys
 from koffert_hub.live import LiveFeed
@@ -89,11 +90,13 @@ async def _run(
     register = _register(settings, engine, keys)
 
     alerts = open_alerts(settings.alerts, engine, wall_ms) if settings.alerts else None
+    documents = DocumentService(engine)
     counts = Counts()
 
     def committed(batch: Batch) -> None:
         counts.add(batch)
         projector.wake()
+        documents.wake()
         if register is not None:
             register.wake()
         if alerts is not None:
@@ -114,6 +117,7 @@ async def _run(
     async with (
         register.serving() if register else contextlib.nullcontext(),
         provisioning(settings, engine),
+        documents.working(),
     ):
         await _until_stopped(worker, projector, alerts, calls, servers)
 

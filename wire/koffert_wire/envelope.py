@@ -110,7 +110,7 @@ def pack_body(messages: list[Message]) -> tuple[BodyCodec, bytes]:
 
 def seal_transmission(header: Header, packed: bytes, hub_key: X25519PublicKey) -> Sealed:
     """Seal a packed body (`pack_body`) under its header; `header.sealing_key` must name `hub_key`."""
-    header_bytes = _ENCODER.encode(header)
+    header_bytes = encode_header(header)
     return Sealed(header_bytes, sealing.seal(packed, hub_key, info=header_bytes))
 
 
@@ -136,6 +136,11 @@ def parse_payload(data: bytes) -> Payload:
         raise UnreadablePayload(Reason.MALFORMED, str(error)) from error
     authenticated = _ENCODER.encode((WIRE_VERSION, header_bytes, body, stamp_bytes))
     return Payload(header, stamp, header_bytes, body, authenticated, tag)
+
+
+def encode_header(header: Header) -> bytes:
+    """The bytes of a header."""
+    return _ENCODER.encode(header)
 
 
 def decode_header(header_bytes: bytes) -> Header:

@@ -1,0 +1,50 @@
+"""The tables of the documents, in the hub's database. All of it is erased with the patient."""
+
+import sqlalchemy as sa
+
+from koffert_hub.tables import metadata
+
+# Which bodies of the log hold the parts of a document that is not whole yet. The bytes stay there.
+document_part = sa.Table(
+    "document_part",
+    metadata,
+    sa.Column("patient", sa.Text, sa.ForeignKey("patient.key"), primary_key=True),
+    sa.Column("document", sa.LargeBinary, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("total", sa.Integer, nullable=False),
+    sa.Column("log_sequence", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# One row for each document, made again from the log by a rebuild. `id` follows from patient and content.
+# `summary` is the msgpack of a `Summary`, `leads` that of the signals (`signals.py`); both are null for
+# what could not be read, and then `reason` says why.
+document = sa.Table(
+    "document",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("patient", sa.Text, sa.ForeignKey("patient.key"), nullable=False, index=True),
+    sa.Column("loan", sa.Text),
+    sa.Column("log_sequence", sa.BigInteger, nullable=False),
+    sa.Column("taken_ms", sa.BigInteger, nullable=False),
+    sa.Column("received_ms", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("sha256", sa.LargeBinary, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("summary", sa.LargeBinary),
+    sa.Column("leads", sa.LargeBinary),
+)
+
+# What a person decided of a document that was held; a rebuild keeps it.
+document_decision = sa.Table(
+    "document_decision",
+    metadata,
+    sa.Column("document", sa.Text, primary_key=True),
+    sa.Column("patient", sa.Text, sa.ForeignKey("patient.key"), nullable=False, index=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+)
