@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from tests.support.bad_link import BadLink
 from tests.support.visit_site import Ear, VisitSite
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from koffert_agent.video import visit as visit_module
-from koffert_agent.video.records import AnswerCall, CallState
+from koffert_agent.video.records import AnswerCall, CallState, EndCall
 from koffert_hub.registry import Role
+from koffert_hub.video.socket import CLOSE_NOT_ALLOWED
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -31,6 +36,7 @@ _FLAGS = [
 # What issue and design ask for.
 CONNECTED_WITHIN_S = 3.0
 TOLD_WITHIN_S = 5.0
+FROZEN_WITHIN_S = 2.5
 # The box's tone, and half the width of a field of the page's spectrum (48 kHz, 8192 points).
 TONE_HZ, TONE_WITHIN_HZ = 440, 6
 
@@ -74,8 +80,17 @@ def ear(monkeypatch: pytest.MonkeyPatch) -> Ear:
 
 
 @pytest.fixture
-def site(tmp_path: Path, ear: Ear) -> Iterator[VisitSite]:
-    assert ear is not None
+def bad_link(monkeypatch: pytest.MonkeyPatch) -> BadLink:
+    """A link that is good until a test says otherwise."""
+    link = BadLink()
+    link.install(monkeypatch)
+    return link
+
+
+@pytest.fixture
+def site(tmp_path: Path, ear: Ear, bad_link: BadLink) -> Iterator[VisitSite]:
+    """A site whose box has this ear, on this link."""
+    del ear, bad_link
     with VisitSite(tmp_path) as running:
         yield running
 
@@ -151,3 +166,86 @@ def test_pictures_and_sound_go_both_ways(
     [*_, last] = site.rig.visits()
     assert last.bytes is not None
     assert last.bytes > 10_000
+
+
+def test_a_break_is_shown_and_mended_without_a_click(
+    visit: Visit, site: VisitSite, bad_link: BadLink
+) -> None:
+    page = visit()
+    in_a_call(page, site)
+    [call] = [line.call for line in site.rig.board._lines.values()]
+    bad_link.dark = True
+    # 1.5 s without a picture, and the time that a look takes.
+    assert wait(page, page.locator("#frozen").is_visible, "the frozen picture") < FROZEN_WITHIN_S
+    wait(page, lambda: _round(site) > 1, "a new offer", 30)
+    bad_link.dark = False
+    wait(page, page.locator("#frozen").is_hidden, "moving again", 30)
+    before = frames(page)
+    wait(page, lambda: frames(page) > before + 15, "moving pictures")
+    assert [line.call for line in site.rig.board._lines.values()] == [call]
+    assert site.screen.view.state is CallState.TALKING
+
+
+def _round(site: VisitSite) -> int:
+    return max((one.round for one in site.rig.video.visit._connections.values()), default=0)
+
+
+def test_a_page_that_reloads_is_gone_and_the_doctor_goes_on(visit: Visit, site: VisitSite) -> None:
+    nurse, doctor = visit(), visit(Role.DOCTOR)
+    in_a_call(nurse, site)
+    doctor.click("#ring")
+    wait(doctor, lambda: frames(doctor) > 0, "the doctor's picture")
+    both = ("Sykepleier Test", "Lege Test")
+    site.until(lambda: site.screen.view.watchers == both, "both on the patient's screen")
+    nurse.reload()
+    told_s = site.until(lambda: site.screen.view.watchers == ("Lege Test",), "one is gone")
+    assert told_s < TOLD_WITHIN_S
+    before = frames(doctor)
+    wait(doctor, lambda: frames(doctor) > before + 15, "the doctor's picture goes on")
+    doctor.reload()
+    site.until(lambda: site.screen.view.state is CallState.IDLE, "the last one has left")
+    assert not site.rig.video.visit.devices_open
+
+
+def test_a_camera_that_is_pulled_out_leaves_the_sound(
+    visit: Visit, site: VisitSite, ear: Ear
+) -> None:
+    page = visit()
+    in_a_call(page, site)
+    camera = site.rig.video.visit._shutter._camera
+    assert camera is not None
+    camera.stop()
+    said = page.locator("#said")
+    told_s = wait(page, lambda: "uten bilde" in (said.text_content() or ""), "the page knows")
+    assert told_s < TOLD_WITHIN_S
+    assert not site.screen.view.picture
+    heard = len(ear.tones_hz)
+    site.until(lambda: len(ear.tones_hz) > heard + 3, "the sound goes on")
+
+
+def test_calls_in_a_row_leave_nothing_behind(visit: Visit, site: VisitSite) -> None:
+    page = visit()
+    for _ in range(3):
+        in_a_call(page, site)
+        site.press(EndCall())
+        wait(page, page.locator("#ring").is_visible, "the end on the page")
+        site.until(lambda: site.screen.view.state is CallState.IDLE, "the end at the box")
+        assert not site.rig.video.visit.devices_open
+        assert site.rig.video.visit._connections == {}
+
+
+def test_who_may_not_call_is_not_let_in(visit: Visit, site: VisitSite) -> None:
+    page = visit(Role.AMK)
+    assert "403" in page.content() or page.locator("#ring").count() == 0
+    host, path = site.url.removeprefix("http://"), f"/api/v1/patients/{site.rig.patient}/call"
+    nurse, amk = f"koffert={site.token(Role.NURSE)}", f"koffert={site.token(Role.AMK)}"
+    ours = f"http://{host}"
+    for origin, cookie in ((ours, ""), (ours, amk), ("http://elsewhere.example", nurse)):
+        with connect(
+            f"ws://{host}{path}", origin=Origin(origin), additional_headers={"Cookie": cookie}
+        ) as socket:
+            with pytest.raises(ConnectionClosed):
+                socket.recv(5)
+            assert socket.close_code == CLOSE_NOT_ALLOWED
+    assert site.rig.visits() == []
+    assert site.screen.view.state is CallState.IDLE

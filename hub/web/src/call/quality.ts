@@ -11,8 +11,8 @@ export interface LineStats {
 const SLOW_MS = 400;
 /** With this much lost or made up, words go missing. */
 const POOR_SHARE = 0.05;
-/** Below this many pictures lines the box has stepped down for its link. */
-const FULL_HEIGHT = 480;
+/** Below this many lines it shows that the box has stepped down for its link. */
+const FULL_HEIGHT = 240;
 
 export type Verdict = "good" | "slow" | "poor" | "narrow";
 
