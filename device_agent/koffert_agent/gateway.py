@@ -27,6 +27,7 @@ from koffert_agent.outbox.salvage import replace_damaged
 from koffert_agent.pipeline import Pipeline
 from koffert_agent.session import Identity, Session
 from koffert_agent.settings import Settings
+from koffert_agent.stills.watcher import still_parts
 from koffert_agent.supervisor import Part, Pulse, Supervisor
 from koffert_agent.transmission import Sealer
 from koffert_agent.uplink import Uplink
@@ -57,6 +58,7 @@ class Gateway(Struct, frozen=True):
     supervisor: Supervisor
     following: Following
     renewer: Renewer
+    stills: Sequence[Part]
 
 
 async def run(
@@ -147,6 +149,9 @@ async def _open(
             supervisor=supervisor,
             following=following,
             renewer=renewer,
+            stills=still_parts(
+                settings.still_folders, outboxes[0], sealer, settings.loan, clock
+            ),
         )
 
 
@@ -178,6 +183,8 @@ def _start(gateway: Gateway, notifier: Notifier) -> None:
     start(Part("renewal", gateway.renewer.run))
     start(Part("network", lambda pulse: _watch_network(gateway, pulse)))
     start(Part("status", lambda pulse: _answer(gateway, pulse)))
+    for part in gateway.stills:
+        start(part)
     start(Part("watchdog", lambda pulse: _feed_watchdog(gateway, notifier, pulse)))
     gateway.meters.start(gateway.supervisor)
 
