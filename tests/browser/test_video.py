@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.support.bad_link import BadLink
+from tests.support.coturn import coturn
 from tests.support.visit_site import Ear, VisitSite
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -18,6 +19,7 @@ from koffert_agent.video import visit as visit_module
 from koffert_agent.video.records import AnswerCall, CallState, EndCall
 from koffert_hub.registry import Role
 from koffert_hub.video.socket import CLOSE_NOT_ALLOWED
+from koffert_hub.video.turn import TurnCredentials
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -249,3 +251,26 @@ def test_who_may_not_call_is_not_let_in(visit: Visit, site: VisitSite) -> None:
             assert socket.close_code == CLOSE_NOT_ALLOWED
     assert site.rig.visits() == []
     assert site.screen.view.state is CallState.IDLE
+
+
+def test_where_no_direct_way_is_open_the_relay_carries_the_visit(
+    nurses_browser: Browser, tmp_path: Path, ear: Ear
+) -> None:
+    """Both sides are told to use nothing but the relay, with credentials that the hub made for this call."""
+    with (
+        coturn(tmp_path) as settings,
+        VisitSite(tmp_path, TurnCredentials(settings)) as site,
+        nurses_browser.new_context() as context,
+    ):
+        context.add_cookies([{"name": "koffert", "value": site.token(Role.NURSE), "url": site.url}])
+        page = context.new_page()
+        page.goto(f"{site.url}/patients/{site.rig.patient}/call?relay=1")
+        assert in_a_call(page, site) < CONNECTED_WITHIN_S
+        site.until(lambda: len(ear.tones_hz) > 3, "sound through the relay")
+        [connection] = site.rig.video.visit._connections.values()
+        pair = connection._pc.getSenders()[0].transport.transport
+        nominated = pair._connection._nominated[1]
+        assert nominated.local_candidate.type == "relay"
+        assert nominated.remote_candidate.type in {"relay", "prflx"}
+        page.click("#hang-up")
+        site.until(lambda: site.screen.view.state is CallState.IDLE, "the end")
