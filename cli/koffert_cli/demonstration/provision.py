@@ -121,6 +121,9 @@ weekdays = [1, 2, 3, 4, 5, 6, 7]
 start = "00:00"
 end = "24:00"
 
+[stills]
+folder = "stills"
+
 [[sensors]]
 driver = "{driver}"
 port = "{sensor_port}"

@@ -110,9 +110,14 @@ class StillWatcher:
 def still_parts(
     folders: Sequence[Path], outbox: Outbox, sealer: Sealer, loan: str | None, clock: Clock
 ) -> list[Part]:
-    """A part of the box for each folder; none while the box is not lent, for a still is always a patient's."""
+    """A part of the box for each folder; none while the box is not lent, for a still is always a patient's.
+
+    The first folder is the box's own: it is made, for a wipe removes it. The others are sticks.
+    """
     if loan is None:
         return []
+    for own in folders[:1]:
+        own.mkdir(parents=True, exist_ok=True)
     watchers = [StillWatcher(StillFolder(each), outbox, sealer, loan, clock) for each in folders]
     return [
         Part(f"stills {number}", watcher.run, PATIENCE_S)

@@ -221,8 +221,10 @@ def test_an_unlent_box_takes_no_still(tmp_path: Path) -> None:
         watcher, clock = box._watcher, box._clock
         sealer = watcher._sealer
         assert still_parts((box.root,), box.outbox, sealer, None, clock) == []
+        assert not box.root.exists()
         (part,) = still_parts((box.root,), box.outbox, sealer, "loan-1", clock)
         assert part.name == "stills 1"
+        assert box.root.is_dir()
 
     run(tmp_path, scenario)
 
