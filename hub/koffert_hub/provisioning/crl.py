@@ -1,8 +1,8 @@
 """The revocation list on disk, and how the broker comes to read it.
 
 A list past its end locks out every box (measured with mosquitto 2.0.11), so it is renewed long before.
-When mosquitto reads a list anew it keeps the old one too, and OpenSSL takes whichever says it was issued
-later, to the second: two lists of the same second would leave the older one in force.
+A server that adds a new list to the one it holds goes by the later date of issue, to the second (OpenSSL's
+rule): so no two lists say the same second.
 """
 
 import fcntl

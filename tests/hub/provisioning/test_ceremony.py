@@ -71,7 +71,7 @@ def test_an_authority_knows_what_it_signed() -> None:
 
 
 class TestRevocationList:
-    """Two lists of one second would leave the older one in force at the broker."""
+    """Of two lists, OpenSSL takes the one that was issued later, to the second."""
 
     def test_each_list_says_it_is_newer_than_the_one_before(self, tmp_path: Path) -> None:
         pki = ProvisioningSite(tmp_path).pki

@@ -151,7 +151,7 @@ def test_a_live_link_ends_within_seconds_and_the_others_stay(fleet: Fleet) -> No
 
 
 def test_two_boxes_revoked_in_one_second_are_both_out(fleet: Fleet) -> None:
-    """Of two lists of the same second the broker would go on with the older one."""
+    """Each is confirmed by itself, however soon they follow each other."""
     boxes = {name: fleet.enrol(name) for name in ("box-a", "box-b", "box-c")}
 
     async def scenario() -> None:
