@@ -12,6 +12,7 @@ from koffert_cli.agent_identity import enrol, set_loan
 from koffert_cli.agent_kiosk import kiosk, voices
 from koffert_cli.agent_meters import devices, meters, pair, scan, unpair
 from koffert_cli.agent_options import CONFIG, settings_of
+from koffert_cli.agent_video import video
 from koffert_cli.agent_wipe import wipe
 from koffert_cli.output import EXIT_FAILED, CommandGroup, UserError, json_option, print_json
 
@@ -30,6 +31,7 @@ def agent() -> None:
 
 agent.add_command(enrol)
 agent.add_command(set_loan)
+agent.add_command(video)
 agent.add_command(wipe)
 agent.add_command(kiosk)
 agent.add_command(voices)

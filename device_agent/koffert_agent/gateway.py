@@ -17,7 +17,9 @@ from koffert_agent.clock import Clock
 from koffert_agent.enrolment.identity import identity_files
 from koffert_agent.enrolment.renewal import Renewer
 from koffert_agent.following import Following
+from koffert_agent.kiosk.records import Box
 from koffert_agent.loan import read_loan
+from koffert_agent.local_link import LocalLink
 from koffert_agent.meters import Meters
 from koffert_agent.notify import Notifier, watchdog_period_s
 from koffert_agent.outbox.folder import OutboxFolder, outbox_name
@@ -30,7 +32,8 @@ from koffert_agent.settings import Settings
 from koffert_agent.stills.watcher import still_parts
 from koffert_agent.supervisor import Part, Pulse, Supervisor
 from koffert_agent.transmission import Sealer
-from koffert_agent.uplink import Uplink
+from koffert_agent.uplink import LinkState, Uplink
+from koffert_agent.video.call_link import CallLink
 from koffert_agent.worker import Worker
 from koffert_wire.messages import Reading
 
@@ -58,6 +61,8 @@ class Gateway(Struct, frozen=True):
     supervisor: Supervisor
     following: Following
     renewer: Renewer
+    local_link: LocalLink
+    call_link: CallLink
     stills: Sequence[Part]
 
 
@@ -107,7 +112,12 @@ async def _open(
     folder = OutboxFolder(settings.data_dir / "outbox", settings.quota, sealer.report, clock)
     async with contextlib.AsyncExitStack() as stack:
         outboxes = await folder.open(stack, settings.loan)
-        pipeline = Pipeline(outboxes[0], sealer, acknowledge)
+        pipeline = Pipeline(
+            outboxes[0],
+            sealer,
+            acknowledge,
+            lambda *what: local_link.committed(*what),  # noqa: PLW0108 - it is made further down
+        )
         account = Account(clock, await outboxes[0].traffic_today(), settings.daily_budget_bytes)
 
         def make_session() -> Session:
@@ -121,18 +131,31 @@ async def _open(
                 random=chance.random,
                 changed=folder.changed,
                 on_command=following.obey,
+                on_stored=local_link.stored,
+                on_call=call_link.hear,
             )
 
         uplink = Uplink(make_session, outboxes, account, chance.random)
         renewer = _make_renewer(settings, clock, pipeline, uplink, chance.random)
         following = Following(settings.data_dir, clock, pipeline.submit, renewer.take)
         following.confirm()
+        local_link = LocalLink(
+            settings.data_dir, pipeline, lambda: _box(settings, clock, uplink, following)
+        )
+        call_link = CallLink(
+            settings.data_dir,
+            device=settings.device,
+            link_key=settings.link_key,
+            hub_key=settings.hub_key,
+            clock=clock,
+            publish=uplink.signal_call,
+        )
         meters = Meters(
             settings.sensors,
             settings.data_dir,
             settings.loan,
             clock=clock,
-            sink=pipeline,
+            sink=local_link,
             new_id=sealer.new_id,
             random=chance.random,
         )
@@ -149,9 +172,9 @@ async def _open(
             supervisor=supervisor,
             following=following,
             renewer=renewer,
-            stills=still_parts(
-                settings.still_folders, outboxes[0], sealer, settings.loan, clock
-            ),
+            local_link=local_link,
+            call_link=call_link,
+            stills=still_parts(settings.still_folders, outboxes[0], sealer, settings.loan, clock),
         )
 
 
@@ -175,12 +198,27 @@ def _make_renewer(
     )
 
 
+def _box(settings: Settings, clock: Clock, uplink: Uplink, following: Following) -> Box:
+    """What the kiosk must know of the box."""
+    told = following.current
+    return Box(
+        link_up=uplink.status.link is LinkState.UP,
+        loan=settings.loan,
+        ends_ms=told.ends_ms,
+        locked=told.locked,
+        wall_ms=clock.wall_ns() // 1_000_000,
+        wall_trusted=clock.wall_trusted(),
+    )
+
+
 def _start(gateway: Gateway, notifier: Notifier) -> None:
     start = gateway.supervisor.start
     start(Part("pipeline", gateway.pipeline.run))
     start(Part("uplink", gateway.uplink.run))
     start(Part("housekeeping", lambda pulse: _keep_house(gateway, pulse), patience_s=120.0))
     start(Part("renewal", gateway.renewer.run))
+    start(Part("kiosk link", gateway.local_link.run))
+    start(Part("call link", gateway.call_link.run))
     start(Part("network", lambda pulse: _watch_network(gateway, pulse)))
     start(Part("status", lambda pulse: _answer(gateway, pulse)))
     for part in gateway.stills:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from koffert_agent.outbox.outbox import Outbox
 from koffert_agent.outbox.records import Draft, OutboxError, OutboxReason
 from koffert_agent.supervisor import Pulse
 from koffert_agent.transmission import Sealer, kind_of
-from koffert_wire.messages import Message, Quarantined, Reading, WaveformBlock
+from koffert_wire.messages import CallButton, Message, Quarantined, Reading, WaveformBlock
 from koffert_wire.topics import Lane
 
 _LOG = logging.getLogger(__name__)
@@ -41,15 +41,21 @@ class Sink(Protocol):
 class Pipeline:
     """Gathers messages and commits them; a reading counts as acknowledged only after that.
 
+    `committed` is told of each transmission that is safe on the disk, and what is in it.
     `damaged` is set when the outbox's file turns out to be damaged: only a new start helps then.
     """
 
     def __init__(
-        self, outbox: Outbox, sealer: Sealer, acknowledge: Callable[[Reading], None]
+        self,
+        outbox: Outbox,
+        sealer: Sealer,
+        acknowledge: Callable[[Reading], None],
+        committed: Callable[[bytes, Sequence[Message]], None] = lambda *_: None,
     ) -> None:
         self._outbox = outbox
         self._sealer = sealer
         self._acknowledge = acknowledge
+        self._committed = committed
         self._waiting: _Waiting = []
         self._given_up: Counter[Lane] = Counter()
         self._arrived = asyncio.Event()
@@ -61,10 +67,13 @@ class Pipeline:
 
     def submit(self, messages: Iterable[Message]) -> None:
         """Hand over what a meter brought; returns at once."""
-        self._waiting += [(lane_of(message), message) for message in messages]
-        if self._waiting:
+        arrived = [(lane_of(message), message) for message in messages]
+        self._waiting += arrived
+        if arrived:
             self._trim()
             self._arrived.set()
+        if any(lane is Lane.ALARM for lane, _ in arrived):
+            self._urgent.set()
 
     async def keep(self, messages: Iterable[Message]) -> bool:
         """Hand over what a meter forgets once it is told to; True when all readings of it are safe.
@@ -135,6 +144,8 @@ class Pipeline:
         for (_, messages), draft in zip(batches, drafts, strict=True):
             for message in messages:
                 self._settle(message, safe=draft.id in stored)
+            if draft.id in stored:
+                self._committed(draft.id, messages)
 
     def _settle(self, message: Message, *, safe: bool) -> None:
         """The end of a message's way to the disk, good or bad."""
@@ -159,7 +170,9 @@ class Pipeline:
 
 
 def lane_of(message: Message) -> Lane:
-    """The lane of a message that is not an alarm."""
+    """The lane of a message: a person who calls for help overtakes everything."""
+    if isinstance(message, CallButton):
+        return Lane.ALARM
     return Lane.BULK if isinstance(message, WaveformBlock) else Lane.VITALS
 
 

@@ -6,7 +6,7 @@ A PUBACK releases nothing: the broker may still lose what it has taken.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from importlib import metadata
 
@@ -20,12 +20,19 @@ from koffert_agent.send_window import STREAMS, SendWindow, Stream
 from koffert_agent.source import Source
 from koffert_agent.supervisor import Pulse
 from koffert_agent.transmission import Sealer
-from koffert_wire.downlink import HubState, Receipt, decode_down, decode_hub_state, decode_receipt
+from koffert_wire.downlink import (
+    Down,
+    HubState,
+    Receipt,
+    decode_down,
+    decode_hub_state,
+    decode_receipt,
+)
 from koffert_wire.envelope import SendStamp, stamp_payload
 from koffert_wire.errors import WireError
 from koffert_wire.messages import Hello
 from koffert_wire.mqtt import Endpoint, Incoming, MqttConnection, MqttError, MqttReason
-from koffert_wire.topics import HUB_STATE, DownKind, Lane, down, down_any_kind, up
+from koffert_wire.topics import HUB_STATE, DownKind, Lane, down, down_any_kind, up, up_call
 
 _LOG = logging.getLogger(__name__)
 
@@ -68,6 +75,8 @@ class Session:
         random: Callable[[], float],
         changed: asyncio.Event,
         on_command: Callable[[bytes], Awaitable[None]],
+        on_stored: Callable[[Iterable[bytes]], None] = lambda _: None,
+        on_call: Callable[[Down], None] = lambda _: None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._identity = identity
@@ -76,6 +85,8 @@ class Session:
         self._clock = clock
         self._changed = changed
         self._on_command = on_command
+        self._on_stored = on_stored
+        self._on_call = on_call
         self._sources = [Source(outbox, self._loop.time()) for outbox in outboxes]
         self._window = SendWindow(random)
         self._inbox: deque[Incoming] = deque(maxlen=_INBOX)
@@ -120,6 +131,10 @@ class Session:
             raise closed.result()
         finally:
             closed.cancel()
+
+    def signal_call(self, payload: bytes) -> None:
+        """Send call signalling now; what gets lost is not sent again."""
+        self._connection.publish(up_call(self._identity.device), payload, qos=0)
 
     async def close(self) -> None:
         """Say goodbye, and write down what was sent."""
@@ -241,6 +256,8 @@ class Session:
             await self._apply(decode_receipt(message.body))
         elif message.kind is DownKind.COMMAND:
             await self._on_command(message.body)
+        elif message.kind is DownKind.CALL:
+            self._on_call(message)
 
     async def _meet_hub(self, state: HubState, *, returned: bool) -> None:
         for source in self._sources:
@@ -254,6 +271,7 @@ class Session:
         self.receipt_at_s = now_s = self._loop.time()
         for source in self._sources:
             await source.outbox.release(receipt.stored, receipt.hub_epoch, receipt.log_sequence)
+        self._on_stored(receipt.stored)
         for transmission in receipt.stored:
             self._window.receipted(transmission, now_s)
         for transmission, _ in receipt.retry_later:

@@ -13,6 +13,7 @@ from koffert_agent.enrolment.identity import DamagedIdentity, identity_files
 from koffert_agent.kiosk.settings import KioskSettings
 from koffert_agent.loan import UnreadableLoan, read_loan
 from koffert_agent.outbox.records import Quota
+from koffert_agent.video.settings import VideoSettings
 from koffert_drivers.table import DEVICES
 from koffert_wire.identifiers import is_device_id
 from koffert_wire.mqtt import Endpoint, TlsFiles
@@ -93,6 +94,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     sensors: tuple[SensorSettings, ...] = ()
     outbox: OutboxSettings = OutboxSettings()
     stills: StillSettings | None = None
+    video: VideoSettings = VideoSettings()
     kiosk: KioskSettings = KioskSettings()  # the kiosk's process reads it; here it is only checked
 
 
@@ -108,6 +110,7 @@ class Settings(Struct, frozen=True):
     sensors: tuple[SensorSettings, ...] = ()
     quota: Quota = OutboxSettings().quota
     daily_budget_bytes: int | None = None
+    video: VideoSettings = VideoSettings()
     still_folders: tuple[Path, ...] = ()
 
     @property
@@ -138,6 +141,7 @@ def load_settings(path: Path) -> Settings:
         ),
         sensors=file.sensors,
         quota=file.outbox.quota,
+        video=file.video,
         daily_budget_bytes=None if budget_mb is None else budget_mb * _MIB,
         still_folders=_still_folders(path, folder / file.data_dir, file.stills),
     )

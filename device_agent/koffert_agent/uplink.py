@@ -96,6 +96,13 @@ class Uplink:
                 return
             await asyncio.sleep(_DRAIN_LOOK_S)
 
+    def signal_call(self, payload: bytes) -> bool:
+        """Send call signalling if there is a link; returns whether there was one."""
+        if self._session is None:
+            return False
+        self._session.signal_call(payload)
+        return True
+
     @property
     def status(self) -> UplinkStatus:
         """What is known of the link now."""

@@ -35,7 +35,7 @@ from koffert_wire.call import (
 _LOG = logging.getLogger(__name__)
 
 # The hub says a word each second. Both sides must know of a break within 5 s.
-HUB_SILENT_S = 4.0
+HUB_SILENT_S = 3.5
 # As long as the hub waits for us: then the telephone is better than a dead picture.
 WAIT_S = 30.0
 

@@ -24,9 +24,9 @@ from koffert_wire.call import (
 # A patient of 74 with a stick needs time; then the nurse should try the telephone.
 RING_FOR_S = 60.0
 # Both sides must know within 5 s; the box says a word each second, and one may be lost on a bad link.
-BOX_SILENT_S = 4.0
+BOX_SILENT_S = 3.5
 # A browser says a word each second; a page that hangs is as good as gone.
-PAGE_SILENT_S = 4.0
+PAGE_SILENT_S = 3.5
 # How long a call waits for somebody who was cut off: a lost link of a minute is not rare in a valley, but a
 # patient should not sit before a dead picture for longer than it takes to reach for the telephone.
 WAIT_S = 30.0

@@ -1,6 +1,6 @@
 import type { FromHub, ToHub } from "./messages.ts";
 
-/** A page that says nothing for 4 s is as good as gone to the hub. */
+/** A page that says nothing for 3.5 s is as good as gone to the hub. */
 const ALIVE_MS = 1000;
 const AGAIN_MS = 1000;
 /** A call that nobody could go back to after so long has ended at the hub too. */
