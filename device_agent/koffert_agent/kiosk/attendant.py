@@ -35,7 +35,7 @@ LEFT_AFTER_S = 1800.0
 # A hand that trembles presses twice; the second press must not answer the next question unread.
 UNSETTLED_S = 0.4
 # The gateway says each second how the box is; so many may fail to come.
-_BOX_SILENT_S = 5.0
+_BOX_SILENT_S = 3.0
 # Receipts remembered: readings come once a second.
 _DELIVERIES = 512
 _RANDOM_BYTES = 10

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
 
@@ -84,7 +85,7 @@ class Kiosk:
 
 
 class _Server(uvicorn.Server):
-    """Tells systemd once it listens."""
+    """Tells systemd once it listens, and ends in order: uvicorn itself would die of the signal after all."""
 
     def __init__(self, config: uvicorn.Config, notifier: Notifier) -> None:
         super().__init__(config)
@@ -93,6 +94,17 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._notifier.tell("READY=1")
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Let SIGTERM and Ctrl-C end the serving, and nothing more."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._ask_to_exit)
+        yield
+
+    def _ask_to_exit(self) -> None:
+        self.should_exit = True
 
 
 async def run(place: KioskPlace, clock: Clock, port: int) -> None:
