@@ -54,6 +54,13 @@ def desire(
     return 1
 
 
+def unlock(connection: sa.Connection, device: str, now: datetime) -> None:
+    """A box that was shut out is trusted again; its loan stays as it is."""
+    before = desired(connection, device)
+    if before is not None and before.locked:
+        desire(connection, device, loan=before.loan, ends_ms=before.ends_ms, now=now)
+
+
 def desired(connection: sa.Connection, device: str) -> Desired | None:
     """What a box should be; None when nothing was ever wanted of it."""
     row = connection.execute(sa.select(*_COLUMNS).where(desired_state.c.device == device)).first()

@@ -16,6 +16,7 @@ from koffert_hub.authority import Authority, public_key_digest
 from koffert_hub.broker_config import HUB_USER
 from koffert_hub.log_record import Event, Result
 from koffert_hub.provisioning.certificates import issue, revoke_certificates
+from koffert_hub.provisioning.desired_state import unlock
 from koffert_hub.provisioning.journal import note
 from koffert_hub.provisioning.tables import box, enrolment_token
 from koffert_hub.registry import DeviceState, RegistryError
@@ -121,6 +122,7 @@ def _redeem(
     _forget_answers(connection, device)
     link_key = secrets.token_bytes(LINK_KEY_BYTES)
     _register(connection, device, link_key, now)
+    unlock(connection, device, now)
     certificates = issue(connection, authority, device, key, now)
     connection.execute(
         enrolment_token.update()

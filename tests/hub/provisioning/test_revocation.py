@@ -205,6 +205,9 @@ def test_a_box_found_again_comes_back_with_a_new_code(fleet: Fleet) -> None:
     asyncio.run(scenario())
     with reading(fleet.site.engine) as connection:
         assert registry.devices(connection, ["box-a"])["box-a"].state is DeviceState.ACTIVE
+        wanted = desired(connection, "box-a")
+    assert wanted is not None
+    assert not wanted.locked
 
 
 def test_a_broker_that_is_down_reads_the_list_when_it_starts(fleet: Fleet) -> None:
