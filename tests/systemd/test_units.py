@@ -10,7 +10,11 @@ from koffert_cli.daemons import find_daemon
 
 UNITS = Path(__file__).parents[2] / "systemd" / "system"
 # systemd's exposure score, 0 (safe) to 10; the box needs its cables, the centre needs no device at all.
-MOST_EXPOSED = {"koffert-agent.service": 2.0, "koffert-hub.service": 1.5}
+MOST_EXPOSED = {
+    "koffert-agent.service": 2.0,
+    "koffert-kiosk.service": 1.5,
+    "koffert-hub.service": 1.5,
+}
 
 
 def systemd_analyze(*arguments: str) -> str:

@@ -62,14 +62,23 @@ class SimulatedBox:
         await self._oximeter.__aenter__()
         write_agent_settings(self.box, site, self._oximeter.path, self._driver)
         await self.start_agent()
-        if self.kiosk_port is not None:
-            await self._kiosk.start()
-            await self._kiosk.wait_for_port(self.kiosk_port, KIOSK_READY_WITHIN_S)
+        await self.start_kiosk()
 
     async def start_agent(self) -> None:
         """Start the agent, for the first time or again after `kill`."""
         await self._agent.start()
         self._reader = asyncio.create_task(self._read(), name=f"{self._agent.name} output")
+
+    async def start_kiosk(self) -> None:
+        """Light up the patient's screen, where there is one."""
+        if self.kiosk_port is not None:
+            await self._kiosk.start()
+            await self._kiosk.wait_for_port(self.kiosk_port, KIOSK_READY_WITHIN_S)
+
+    async def stop_kiosk(self) -> None:
+        """Stop its process."""
+        if self.kiosk_port is not None:
+            await self._kiosk.stop()
 
     def breathe(self, elapsed_s: float) -> None:
         """Move the finger on to this moment."""
@@ -82,8 +91,7 @@ class SimulatedBox:
 
     async def stop(self) -> None:
         """Stop the agent cleanly, then unplug the oximeter."""
-        if self.kiosk_port is not None:
-            await self._kiosk.stop()
+        await self.stop_kiosk()
         await self._agent.stop()
         await self._finish_reading()
         await self._oximeter.unplug()

@@ -6,7 +6,7 @@ from math import inf
 
 from msgspec import Struct
 
-from koffert_agent.clock import NS_PER_S, Clock, now
+from koffert_agent.clock import NS_PER_S, Clock
 from koffert_agent.kiosk import duty
 from koffert_agent.kiosk.catalogue import Catalogue
 from koffert_agent.kiosk.flow import BUTTONS, Event, Flow, Step, advance
@@ -26,7 +26,14 @@ from koffert_agent.kiosk.records import (
 from koffert_agent.kiosk.screen import BACK, Facts, Screen, Sent, Volume, compose, is_silent
 from koffert_agent.kiosk.settings import KioskSettings
 from koffert_wire.identifiers import uuid7
-from koffert_wire.messages import Attempt, CallButton, Diary, SensorLink, SpotContext
+from koffert_wire.messages import (
+    Attempt,
+    CallButton,
+    Diary,
+    Instant,
+    SensorLink,
+    SpotContext,
+)
 
 # Before a low reading is taken again (clinical rule set, layer 0).
 REPEAT_AFTER_S = 300.0
@@ -188,16 +195,16 @@ class Attendant:
         elif step is Step.CLIP and self._watch.finger:
             self._happen(Event.FINGER_ON)  # it is on already
         elif step is Step.NO_VALUE:
-            self._say(Attempt(self._new_id(), now(self._clock), self._sensor, self._reason()))
+            self._say(Attempt(self._new_id(), self._now(), self._sensor, self._reason()))
         elif step in {Step.DONE, Step.GREETING} and before.answers and before.step is not Step.DONE:
             answers = dict(self._flow.answers or before.answers)
-            diary = Diary(self._new_id(), now(self._clock), answers)
+            diary = Diary(self._new_id(), self._now(), answers)
             self._diary = Call(diary.id, self._now_s())
             self._say(diary)
 
     def _ring(self) -> None:
         if self._call is None and not (self._box and is_silent(self._box)):
-            button = CallButton(self._new_id(), now(self._clock))
+            button = CallButton(self._new_id(), self._now())
             self._call = Call(button.id, self._now_s())
             self._say(button)
 
@@ -260,6 +267,11 @@ class Attendant:
 
     def _sent(self, message: bytes, at_s: float) -> Sent:
         return Sent(self._deliveries.get(message), self._now_s() - at_s)
+
+    def _now(self) -> Instant:
+        """This moment; the gateway knows whether the wall clock may be trusted, this process may not ask."""
+        trusted = self._box is not None and self._box.wall_trusted
+        return Instant(self._clock.boottime_ns(), self._clock.wall_ns(), trusted)
 
     def _now_s(self) -> float:
         return self._clock.boottime_ns() / NS_PER_S
