@@ -13,6 +13,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from koffert_agent.ble.book import FILE as METERS_FILE
 from koffert_agent.byte_search import Searched, search
 from koffert_agent.enrolment.identity import FOLDER as IDENTITY_FOLDER
 from koffert_agent.loan import CurrentLoan, UnreadableLoan, read_loan, write_loan
@@ -25,7 +26,7 @@ from koffert_wire.topics import Lane
 from koffert_wire.wipe_report import SignedWipe, WipeReport, loan_digest, sign_wipe
 
 # What belongs to the box and not to a patient.
-KEPT = frozenset({IDENTITY_FOLDER})
+KEPT = frozenset({IDENTITY_FOLDER, METERS_FILE})
 # Rows whose bytes are looked for afterwards: the oldest and the newest. One that stayed would have
 # its neighbours with it.
 _SAMPLED_ROWS = 1000

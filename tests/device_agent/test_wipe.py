@@ -26,6 +26,7 @@ def fixture_data(tmp_path: Path) -> Path:
     data = tmp_path / "data"
     (data / "identity").mkdir(parents=True)
     (data / "identity" / "device.pem").write_text("key")
+    (data / "meters.json").write_text("[]")
     (data / "kiosk").mkdir()
     (data / "kiosk" / "last.json").write_text(f"seen with {LOAN}")
     write_loan(data, CurrentLoan(LOAN, revision=7))
@@ -62,12 +63,13 @@ def test_nothing_of_the_loan_stays(data: Path) -> None:
     assert report.loans == (loan_digest(LOAN),)
     assert report.markers > 2 * ROWS
     assert search([data], [*traces, LOAN.encode()]).findings == []
-    assert sorted(path.name for path in data.iterdir()) == ["identity", "loan.json"]
+    assert sorted(path.name for path in data.iterdir()) == ["identity", "loan.json", "meters.json"]
 
 
 def test_the_identity_stays_and_old_commands_stay_old(data: Path) -> None:
     wipe(job(data))
     assert (data / "identity" / "device.pem").read_text() == "key"
+    assert (data / "meters.json").exists()  # the case's own pairings
     assert read_loan(data) == CurrentLoan(None, revision=7)
 
 

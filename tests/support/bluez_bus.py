@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -38,8 +39,8 @@ _CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Co
 @contextlib.contextmanager
 def private_system_bus(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A dbus-daemon that this process takes for the system's, for the length of a test."""
-    socket, configuration = folder / "bus.sock", folder / "bus.conf"
-    configuration.write_text(_CONFIGURATION.format(socket=socket))
+    path, configuration = folder / "bus.sock", folder / "bus.conf"
+    configuration.write_text(_CONFIGURATION.format(socket=path))
     daemon = find_daemon("dbus-daemon")
     process = subprocess.Popen(
         [str(daemon.path), "--nofork", "--nopidfile", f"--config-file={configuration}"],
@@ -47,12 +48,12 @@ def private_system_bus(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         stderr=subprocess.DEVNULL,  # as a user it may not raise its limit of files, and says so
     )
     deadline = time.monotonic() + READY_WITHIN_S
-    while not socket.exists():
+    while not _listens(path):
         assert process.poll() is None, "dbus-daemon did not start"
         assert time.monotonic() < deadline, "dbus-daemon does not listen"
         time.sleep(0.01)
     before = os.environ.get("DBUS_SYSTEM_BUS_ADDRESS")
-    os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = f"unix:path={socket}"
+    os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = f"unix:path={path}"
     try:
         yield process
     finally:
@@ -62,6 +63,11 @@ def private_system_bus(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = before
         process.kill()
         process.wait()
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 class DBusFailureError(Exception):

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from koffert_drivers.device import Stream
+from koffert_drivers.parsers.device_information import encode_current_time
 from koffert_drivers.simulated.physiology import Physiology
 from koffert_drivers.simulated.speaker import Speaker
 from koffert_drivers.simulated.voices import voice
@@ -140,3 +142,9 @@ class Meter:
                 self.deletions += 1
             answer = bytes((6, 0, request[0], code))
         self.indicate(ACCESS_POINT, answer)
+
+
+def spot_check(taken: datetime, spo2_pct: int) -> bytes:
+    """A value of 0x2A5E from storage."""
+    clock = encode_current_time(taken)[:7]
+    return b"\x03" + bytes((spo2_pct, 0, 72, 0)) + clock + (1 << 9).to_bytes(2, "little")

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from koffert_wire.private_files import replace_private
 
-_FILE = "meters.json"
+FILE = "meters.json"
 
 
 class UnreadableBook(Exception):
@@ -33,7 +33,7 @@ class MeterBook:
     """Reads and writes the file; each call sees what another process has just written."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._path = data_dir / _FILE
+        self._path = data_dir / FILE
 
     def meters(self) -> tuple[PairedMeter, ...]:
         """All paired meters, by address; raises UnreadableBook."""

@@ -64,8 +64,6 @@ _DBUS_REASONS = {
     "org.bluez.Error.AuthenticationTimeout": BleReason.BOND,
     "org.bluez.Error.NotPermitted": BleReason.BOND,  # "Not paired"
     "org.bluez.Error.ConnectionAttemptFailed": BleReason.REFUSED,
-    "org.bluez.Error.Failed": BleReason.REFUSED,
-    "org.bluez.Error.InProgress": BleReason.REFUSED,
     "org.freedesktop.DBus.Error.AccessDenied": BleReason.PERMISSION,
     "org.freedesktop.DBus.Error.ServiceUnknown": BleReason.RADIO,
     "org.freedesktop.DBus.Error.NameHasNoOwner": BleReason.RADIO,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.device_agent.ble.test_meter import ADDRESS, Home, play
 from tests.device_agent.support import eventually
 from tests.support.bluez import Bluez
-from tests.support.bluez_meter import Meter
+from tests.support.bluez_meter import Meter, spot_check
 
 from koffert_agent.ble.memory import DeviceClock, Doubt, MemoryBook, date_stored, is_live
 from koffert_agent.clock import NS_PER_S
@@ -76,12 +76,6 @@ def test_a_proof_holds_for_its_loan_and_after_a_restart(tmp_path: Path) -> None:
     assert MemoryBook(tmp_path, "loan-2").proved_after(ADDRESS) is None
     (tmp_path / "meter_memory.json").write_bytes(b"\xff")
     assert MemoryBook(tmp_path, "loan-1").proved_after(ADDRESS) is None
-
-
-def spot_check(taken: datetime, spo2_pct: int) -> bytes:
-    """A value of 0x2A5E from storage."""
-    clock = encode_current_time(taken)[:7]
-    return b"\x03" + bytes((spo2_pct, 0, 72, 0)) + clock + (1 << 9).to_bytes(2, "little")
 
 
 def utc(**ago: int) -> datetime:

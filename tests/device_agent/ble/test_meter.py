@@ -5,6 +5,7 @@ import gc
 import itertools
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import pytest
 from tests.device_agent.support import eventually
 from tests.support.bluez import Bluez, simulated_radio
 from tests.support.bluez_meter import Meter as SimulatedMeter
+from tests.support.bluez_meter import spot_check
 
 from koffert_agent.ble.book import MeterBook, PairedMeter
 from koffert_agent.clock import SystemClock
 from koffert_agent.intake import SensorStatus
 from koffert_agent.meters import Meters
 from koffert_agent.supervisor import Supervisor
+from koffert_drivers.parsers.device_information import encode_current_time
 from koffert_wire.messages import (
     Message,
     Quarantined,
@@ -72,6 +75,12 @@ class Home:
     @property
     def quarantined(self) -> list[Quarantined]:
         return [each for each in self.messages if isinstance(each, Quarantined)]
+
+    @property
+    def stored_spo2_pct(self) -> list[float | None]:
+        """Of records from a meter's memory, filed or in doubt."""
+        filed = [each.values for each in self.readings if "from-storage" in each.flags]
+        return [values["spo2_pct"] for values in filed + [it.values for it in self.quarantined]]
 
     @property
     def links(self) -> list[SensorLink]:
@@ -240,31 +249,33 @@ def _resident_pages() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1])
 
 
-def test_lost_and_found_fifty_times_leaves_nothing_behind(tmp_path: Path) -> None:
-    """No task, socket or memory more after fifty losses than after ten."""
-    meter = SimulatedMeter("plx", ADDRESS, "Oximeter")
+def test_lost_and_found_fifty_times_leaves_nothing_behind_and_loses_nothing(tmp_path: Path) -> None:
+    """No task, socket or memory more after fifty losses than after ten; each stored record comes once."""
+    start = datetime.now(UTC).replace(tzinfo=None)
+    meter = SimulatedMeter("plx", ADDRESS, "Oximeter", clock=encode_current_time(start))
 
     async def scenario(home: Home, bluez: Bluez) -> None:
-        async def lose_and_find() -> None:
-            lost = home.links.count(SensorLink.LOST)
+        async def lose_and_find(number: int) -> None:
+            meter.stored.append(spot_check(start + timedelta(seconds=number), spo2_pct=50 + number))
             await bluez.drop(meter)
-            await eventually(lambda: home.links.count(SensorLink.LOST) > lost)
-            seen = len(home.values())
-            await eventually(lambda: len(home.values()) > seen)
+            await eventually(lambda: len(home.stored_spo2_pct) == number + 1)
 
         await eventually(lambda: bool(home.values()))
-        for _ in range(10):
-            await lose_and_find()
+        for number in range(10):
+            await lose_and_find(number)
         gc.collect()
         tasks, sockets = len(asyncio.all_tasks()), _sockets()
         pages = _resident_pages()
-        for _ in range(40):
-            await lose_and_find()
+        for number in range(10, 50):
+            await lose_and_find(number)
+        gc.collect()
         assert len(asyncio.all_tasks()) <= tasks
         assert _sockets() <= sockets
-        gc.collect()
         assert _resident_pages() - pages < 2 * 256  # 2 MiB, for what the allocator keeps
         assert meter.connections == 51
         assert home.links.count(SensorLink.LOST) == 50
+        assert set(home.stored_spo2_pct) == {50 + number for number in range(50)}
+        assert len(home.stored_spo2_pct) == 50
+        assert not meter.stored
 
     play(tmp_path, scenario, meter)
