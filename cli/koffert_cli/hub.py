@@ -10,12 +10,11 @@ from pathlib import Path
 
 import click
 
-from koffert_cli.hub_documents import documents
 from koffert_cli.hub_options import CONFIG, hub_settings, load_hub_settings
 from koffert_cli.output import CommandGroup, UserError, json_option, print_json
+from koffert_cli.patient_settings import settings_command
 from koffert_hub.backup import BackupError, back_up, restore
 from koffert_hub.database import open_database
-from koffert_hub.documents.projection import rebuild as rebuild_documents
 from koffert_hub.erasure import erase_patient
 from koffert_hub.projector import rebuild as rebuild_time_series
 from koffert_hub.quarantine import held
@@ -27,12 +26,25 @@ from koffert_hub.status import read_status
 from koffert_hub.time_series.opening import open_time_series
 
 
-@click.group(cls=CommandGroup)
+class HubGroup(CommandGroup):
+    """Imports `documents` when it is asked for: it reads stills, which takes numpy."""
+
+    group_class = CommandGroup  # type: ignore[assignment]  # sub-groups have no `documents`
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "documents"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name != "documents":
+            return super().get_command(ctx, cmd_name)
+        from koffert_cli.hub_documents import documents  # noqa: PLC0415
+
+        return documents
+
+
+@click.group(cls=HubGroup)
 def hub() -> None:
     """Set up, run and look after the hub of a centre."""
-
-
-hub.add_command(documents)
 
 
 @hub.command()
@@ -206,6 +218,8 @@ def _rebuild(settings: Settings, projection: str, progress: Callable[[int], None
     engine = open_database(settings.database_url)
     try:
         if projection == "documents":
+            from koffert_hub.documents.projection import rebuild as rebuild_documents  # noqa: PLC0415
+
             return rebuild_documents(engine, progress)
         time_series = open_time_series(settings, engine)
         try:
@@ -219,6 +233,9 @@ def _rebuild(settings: Settings, projection: str, progress: Callable[[int], None
 @hub.group()
 def patient() -> None:
     """Act on one patient's record."""
+
+
+patient.add_command(settings_command)
 
 
 @patient.command()

@@ -11,8 +11,7 @@ from msgspec import Struct
 
 from koffert_hub import tables
 from koffert_hub.alerts.register import forget as forget_alerts
-from koffert_hub.documents.store import forget_documents
-from koffert_hub.documents.tables import document
+from koffert_hub.documents.tables import document, forget_documents
 from koffert_hub.loans import LoanState
 from koffert_hub.log_record import Event, Result
 from koffert_hub.registry import RegistryError

@@ -16,7 +16,7 @@ from koffert_hub.documents.records import (
     Summary,
 )
 from koffert_hub.documents.signals import unpack_leads
-from koffert_hub.documents.tables import document, document_decision, document_part
+from koffert_hub.documents.tables import document, document_decision
 from koffert_hub.log_record import Event, Result
 from koffert_hub.transmission_log import LogWriter, draft
 
@@ -93,12 +93,6 @@ def decide(
     )
     writer.flush()
     return state
-
-
-def forget_documents(connection: sa.Connection, patient: str) -> None:
-    """Erase every document of one patient, and what was decided of them."""
-    for table in (document, document_part, document_decision):
-        connection.execute(table.delete().where(table.c.patient == patient))
 
 
 def _find(connection: sa.Connection, identifier: str, *more: "sa.ColumnElement[Any]") -> Any:

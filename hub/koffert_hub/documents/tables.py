@@ -48,3 +48,9 @@ document_decision = sa.Table(
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("at_ms", sa.BigInteger, nullable=False),
 )
+
+
+def forget_documents(connection: sa.Connection, patient: str) -> None:
+    """Erase every document of one patient, and what was decided of them."""
+    for table in (document, document_part, document_decision):
+        connection.execute(table.delete().where(table.c.patient == patient))
