@@ -19,11 +19,13 @@ from koffert_drivers.parsers.berrymed_bci import BerryMedBci
 from koffert_drivers.parsers.viatom_pc60fw import ViatomPc60fw
 from koffert_drivers.records.common import (
     BATTERY,
+    MAY_BOND,
     NO_BATTERY,
     NO_BOND,
     NO_CLOCK,
     NO_REAL_BYTES,
-    RADIO_TO_COME,
+    ON_A_SIMULATED_RADIO,
+    SETS_CLOCK,
     value_stream,
 )
 
@@ -42,9 +44,9 @@ PLX = DeviceRecord(
     sources="the Bluetooth SIG's Pulse Oximeter Service 1.0.1",
     quality_scale=QualityScale(
         real_bytes=DONE,
-        reconnect=RADIO_TO_COME,
-        bonding=RADIO_TO_COME,
-        clock=Mark(State.TODO, "a set clock is read; the clock is not set through 0x1805 yet"),
+        reconnect=ON_A_SIMULATED_RADIO,
+        bonding=MAY_BOND,
+        clock=SETS_CLOCK,
         battery=DONE,
     ),
 )
@@ -86,8 +88,8 @@ NONIN_BLE = DeviceRecord(
     limits=("no frame recorded from a device is public; tests are synthetic",),
     quality_scale=QualityScale(
         real_bytes=NO_REAL_BYTES,
-        reconnect=RADIO_TO_COME,
-        bonding=RADIO_TO_COME,
+        reconnect=ON_A_SIMULATED_RADIO,
+        bonding=ON_A_SIMULATED_RADIO,
         clock=NO_CLOCK,
         battery=DONE,
     ),
@@ -127,7 +129,7 @@ CONTEC_EB = DeviceRecord(
     ),
     quality_scale=QualityScale(
         real_bytes=DONE,
-        reconnect=RADIO_TO_COME,
+        reconnect=ON_A_SIMULATED_RADIO,
         bonding=NO_BOND,
         clock=NO_CLOCK,
         battery=NO_BATTERY,
@@ -157,7 +159,7 @@ BERRYMED_BCI = DeviceRecord(
     ),
     quality_scale=QualityScale(
         real_bytes=NO_REAL_BYTES,
-        reconnect=RADIO_TO_COME,
+        reconnect=ON_A_SIMULATED_RADIO,
         bonding=NO_BOND,
         clock=NO_CLOCK,
         battery=NO_BATTERY,
@@ -198,7 +200,7 @@ VIATOM_O2RING = DeviceRecord(
     ),
     quality_scale=QualityScale(
         real_bytes=DONE,
-        reconnect=RADIO_TO_COME,
+        reconnect=ON_A_SIMULATED_RADIO,
         bonding=NO_BOND,
         clock=NO_CLOCK,
         battery=DONE,
@@ -227,7 +229,7 @@ VIATOM_PC60FW = DeviceRecord(
     limits=("the rate of the waveform, and what the battery function means, are not public",),
     quality_scale=QualityScale(
         real_bytes=DONE,
-        reconnect=RADIO_TO_COME,
+        reconnect=ON_A_SIMULATED_RADIO,
         bonding=NO_BOND,
         clock=NO_CLOCK,
         battery=Mark(State.TODO, "the meaning of the battery function is not settled"),
@@ -255,7 +257,7 @@ JUMPER_JPD500F = DeviceRecord(
     ),
     quality_scale=QualityScale(
         real_bytes=Mark(State.TODO, "only a probable capture is public"),
-        reconnect=RADIO_TO_COME,
+        reconnect=ON_A_SIMULATED_RADIO,
         bonding=NO_BOND,
         clock=NO_CLOCK,
         battery=NO_BATTERY,

@@ -15,9 +15,15 @@ from koffert_drivers.device import (
 )
 from koffert_drivers.measurement import Measurement
 from koffert_drivers.parsers import sig_vitals
-from koffert_drivers.records.common import BATTERY, NO_CLOCK, RADIO_TO_COME, value_stream
+from koffert_drivers.records.common import (
+    BATTERY,
+    MAY_BOND,
+    NO_CLOCK,
+    ON_A_SIMULATED_RADIO,
+    SETS_CLOCK,
+    value_stream,
+)
 
-_READS_TIME = Mark(State.TODO, "the device's time is read; it is not set through 0x1805 yet")
 _THIRD_PARTY = Mark(State.TODO, "only bytes that others made for their tests are public")
 
 
@@ -29,7 +35,7 @@ def _record(
     decode: Callable[[bytes], Measurement],
     *,
     real_bytes: Mark,
-    clock: Mark = _READS_TIME,
+    clock: Mark = SETS_CLOCK,
     spot: bool = True,
     limits: tuple[str, ...] = (),
 ) -> DeviceRecord:
@@ -45,8 +51,8 @@ def _record(
         limits=limits,
         quality_scale=QualityScale(
             real_bytes=real_bytes,
-            reconnect=RADIO_TO_COME,
-            bonding=RADIO_TO_COME,
+            reconnect=ON_A_SIMULATED_RADIO,
+            bonding=MAY_BOND,
             clock=clock,
             battery=DONE,
         ),

@@ -15,7 +15,7 @@ from koffert_drivers.device import (
 )
 from koffert_drivers.parser import StreamParser
 from koffert_drivers.parsers import contec_sp10, vitalograph_lung_monitor
-from koffert_drivers.records.common import NO_BATTERY, NO_REAL_BYTES, RADIO_TO_COME
+from koffert_drivers.records.common import MAY_BOND, NO_BATTERY, NO_REAL_BYTES, ON_A_SIMULATED_RADIO
 
 VITALOGRAPH_LUNG_MONITOR = DeviceRecord(
     id="vitalograph-lung-monitor",
@@ -40,8 +40,10 @@ VITALOGRAPH_LUNG_MONITOR = DeviceRecord(
     limits=("one blow in each transmission, without a curve and without peak flow",),
     quality_scale=QualityScale(
         real_bytes=Mark(State.TODO, "only a probable capture is public"),
-        reconnect=RADIO_TO_COME,
-        bonding=RADIO_TO_COME,
+        reconnect=Mark(State.TODO, "tried on a simulated line, not on the device"),
+        bonding=Mark(
+            State.TODO, "the serial port profile is bound by hand, with bluetoothctl and rfcomm"
+        ),
         clock=Mark(State.TODO, "the device's time is read; no source says how to set it"),
         battery=NO_BATTERY,
     ),
@@ -72,8 +74,8 @@ CONTEC_SP10 = DeviceRecord(
     ),
     quality_scale=QualityScale(
         real_bytes=NO_REAL_BYTES,
-        reconnect=RADIO_TO_COME,
-        bonding=RADIO_TO_COME,
+        reconnect=ON_A_SIMULATED_RADIO,
+        bonding=MAY_BOND,
         clock=Mark(State.TODO, "the device's time is read; setting it is not wired in"),
         battery=NO_BATTERY,
     ),
