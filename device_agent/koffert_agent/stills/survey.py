@@ -32,7 +32,7 @@ class Ready(NamedTuple):
 
 
 class Survey:
-    """One folder under one loan. All methods may raise OSError."""
+    """One folder under one loan. All methods may raise OSError, where the folder itself is at fault."""
 
     def __init__(self, folder: StillFolder, loan: str) -> None:
         self._folder = folder
@@ -58,7 +58,7 @@ class Survey:
 
     def examine(self, path: Path) -> Ready | None:
         """The still in a file, if it is one that must be sent; all else is dealt with here."""
-        content = self._read(path)
+        content = None if path in self._passed_over else self._read(path)
         if content is None:
             return None
         verdict = judge(path, content, lambda name: self._read(path.with_name(name)))
@@ -93,8 +93,17 @@ class Survey:
             self._suspects[path] = self._stable[path]
 
     def _read(self, path: Path) -> bytes | None:
+        """A file that is complete; one that the box may not read must not keep it from the others."""
         stamp = self._stable.get(path)
-        return None if stamp is None else self._folder.read(path, stamp)
+        if stamp is None:
+            return None
+        try:
+            return self._folder.read(path, stamp)
+        except OSError as error:
+            # The whole message would name the file.
+            _LOG.warning("a file among the stills cannot be read: %s", error.strerror)
+            self._passed_over[path] = stamp
+            return None
 
     def _mark(self, content: bytes) -> str:
         return sha256(self._loan.encode() + b"\0" + content).hexdigest()[:_MARK_DIGITS]

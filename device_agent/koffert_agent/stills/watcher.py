@@ -66,7 +66,7 @@ class StillWatcher:
             ready = await worker.call(partial(self._survey.examine, path))
             if ready is None:
                 continue
-            if await self._send(ready, pulse):
+            if await self._send(ready, worker, pulse):
                 await worker.call(partial(self._survey.finish, ready))
             else:
                 room = False
@@ -85,10 +85,11 @@ class StillWatcher:
             _LOG.error("a still waits: %s", error)
         return _RETRY_S
 
-    async def _send(self, ready: Ready, pulse: Pulse) -> bool:
+    async def _send(self, ready: Ready, worker: Worker, pulse: Pulse) -> bool:
         """Queue every part; whether all are safe on the disk."""
+        # Packing a large still takes the worker some tenths of a second, and the loop nothing.
         drafts = self._drafts(ready)
-        while some := list(islice(drafts, _PARTS_PER_COMMIT)):
+        while some := await worker.call(lambda: list(islice(drafts, _PARTS_PER_COMMIT))):
             pulse.beat()
             if len(await self._outbox.append(some)) < len(some):
                 return False

@@ -13,6 +13,7 @@ from tests.drivers.stills.samples import beats, scp, tiff
 from koffert_agent.outbox.outbox import Outbox
 from koffert_agent.outbox.records import Draft, OutboxError, OutboxReason, Quota, Row
 from koffert_agent.stills.folder import StillFolder
+from koffert_agent.stills.settling import Stamp
 from koffert_agent.stills.watcher import still_parts
 from koffert_drivers.stills.bundle import read_document
 from koffert_drivers.stills.records import EcgStill, Format
@@ -180,20 +181,49 @@ def test_a_full_outbox_leaves_the_still_where_it_is(tmp_path: Path) -> None:
     run(tmp_path, scenario, quota=Quota(2_048, 512))
 
 
-def test_a_recording_in_two_files_waits_for_the_second_and_travels_as_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["ecg.dat", "ecg.xyz"])
+def test_a_recording_in_two_files_waits_for_the_second_and_travels_as_one(
+    tmp_path: Path, name: str
+) -> None:
+    """Whichever of them is met first."""
+
     async def scenario(box: Cart) -> None:
-        box.leave("ecg.hea", HEADER)
+        box.leave("ecg.hea", HEADER.replace(b"ecg.dat", name.encode()))
         await box.look_for_long()
         assert box.waiting() == {"ecg.hea"}
-        box.leave("ecg.dat", SIGNALS)
+        box.leave(name, SIGNALS)
         await box.look_twice()
         (document,) = await box.documents()
         still = read_document(document)
         assert isinstance(still, EcgStill)
         assert (still.format, still.lead("II").samples.tolist()) == (Format.WFDB, [0, 1, 2, 3])
-        assert box.put_away("done") == {"ecg.hea", "ecg.dat"}
+        assert box.put_away("done") == {"ecg.hea", name}
 
     run(tmp_path, scenario)
+
+
+def test_a_file_that_cannot_be_read_keeps_no_other_from_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    read = StillFolder.read
+
+    def reading(folder: StillFolder, path: Path, stamp: Stamp) -> bytes | None:
+        if path.name == NAME:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(folder, path, stamp)
+
+    async def scenario(box: Cart) -> None:
+        monkeypatch.setattr(StillFolder, "read", reading)
+        box.leave(NAME, STILL)
+        box.leave("z.scp", STILL)
+        assert await box.look_twice()
+        assert await box.look_twice()
+        assert await box.documents() == [STILL]
+        assert box.waiting() == {NAME}
+
+    run(tmp_path, scenario)
+    assert caplog.text.count("Permission denied") == 1
+    assert "NORDMANN" not in caplog.text
 
 
 def test_pages_are_taken_and_what_is_no_still_is_left_alone(
