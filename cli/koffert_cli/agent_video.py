@@ -26,6 +26,8 @@ def video(config: Path) -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
+    # It writes the addresses of both ends.
+    logging.getLogger("aioice").setLevel(logging.WARNING)
     try:
         asyncio.run(_run(settings))
     except ImportError as error:

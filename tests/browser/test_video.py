@@ -57,6 +57,21 @@ _WATCH = """() => {
     if (bins[loudest] > -60) window.heardHz = loudest * context.sampleRate / spectrum.fftSize;
   }, 100);
 }"""
+# So that a test can ask for numbers that the page shows only as words.
+_KEEP_PEERS = """(() => {
+  const Plain = RTCPeerConnection;
+  window.peers = [];
+  window.RTCPeerConnection = class extends Plain {
+    constructor(...settings) { super(...settings); window.peers.push(this); }
+  };
+})()"""
+_SOUND = """async () => {
+  const report = await window.peers.at(-1).getStats();
+  for (const item of report.values()) {
+    if (item.type === "inbound-rtp" && item.kind === "audio")
+      return [item.totalSamplesReceived, item.concealedSamples, item.concealmentEvents];
+  }
+}"""
 _FRAMES = "() => document.getElementById('patient').getVideoPlaybackQuality().totalVideoFrames"
 
 
@@ -111,6 +126,7 @@ def visit(nurses_browser: Browser, site: VisitSite) -> Iterator[Visit]:
         contexts.append(context)
         context.add_cookies([{"name": "koffert", "value": site.token(role), "url": site.url}])
         page = context.new_page()
+        page.add_init_script(_KEEP_PEERS)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"{site.url}/patients/{site.rig.patient}/call{query}")
         return page
@@ -186,6 +202,44 @@ def test_a_break_is_shown_and_mended_without_a_click(
     wait(page, lambda: frames(page) > before + 15, "moving pictures")
     assert [line.call for line in site.rig.board._lines.values()] == [call]
     assert site.screen.view.state is CallState.TALKING
+
+
+# Each link with the share of sound that may be made up on it once the call has settled.
+BAD_LINKS = {
+    "128 kbit/s": (BadLink(rate_kbps=128), 0.15),
+    "64 kbit/s": (BadLink(rate_kbps=64), 0.35),
+    "2 % lost": (BadLink(loss=0.02), 0.10),
+    "10 % lost": (BadLink(loss=0.10), 0.20),
+    "600 ms there and back": (BadLink(delay_s=0.3), 0.05),
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["128 kbit/s", *(pytest.param(n, marks=pytest.mark.slow) for n in [*BAD_LINKS][1:])],
+)
+def test_on_a_bad_link_the_sound_comes_first_and_the_picture_moves(
+    visit: Visit,
+    site: VisitSite,
+    bad_link: BadLink,
+    name: str,
+) -> None:
+    page = visit()
+    in_a_call(page, site)
+    worse, made_up_at_most = BAD_LINKS[name]
+    bad_link.take_after(worse)
+    page.wait_for_timeout(6_000)  # it is the link that needs this time: the encoders settle
+    before_sound = page.evaluate(_SOUND)
+    before = frames(page)
+    page.wait_for_timeout(5_000)
+    received, made_up, gaps = (
+        now - then for now, then in zip(page.evaluate(_SOUND), before_sound, strict=True)
+    )
+    moved = frames(page) - before
+    measured = f"{moved / 5:.1f} pictures/s, {made_up / received:.1%} made up in {gaps} gaps"
+    assert site.screen.view.state is CallState.TALKING
+    assert made_up / received <= made_up_at_most, measured
+    assert moved >= 5, measured
 
 
 def _round(site: VisitSite) -> int:

@@ -55,6 +55,11 @@ class Processes:
         """Kill -9."""
         self._background.run(child.kill())
 
+    def kill_video(self) -> None:
+        """Kill -9; the screen's socket ends with it."""
+        self.kill(self.video)
+        self._background.run(self.screen.close())
+
     def kill_gateway(self) -> None:
         """Kill -9."""
         self._background.run(self.box.kill())
@@ -155,7 +160,7 @@ def test_whatever_is_killed_both_sides_know_and_the_next_call_works(
     page = call_page(chromium, processes)
 
     talk(page, processes)
-    processes.kill(processes.video)
+    processes.kill_video()
     assert said(page, "Kofferten ble borte") < TOLD_WITHIN_S
     processes.start_video()
     assert processes.screen.view.state is CallState.IDLE

@@ -27,6 +27,10 @@ class BadLink:
     _random: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311 - it loses packets
     _free_s: float = 0.0
 
+    def take_after(self, other: "BadLink") -> None:
+        """Be as bad as `other` from now on."""
+        self.rate_kbps, self.loss, self.delay_s = other.rate_kbps, other.loss, other.delay_s
+
     def lateness_s(self, size_bytes: int) -> float | None:
         """How late a datagram leaves the box; None when it is lost."""
         now_s = asyncio.get_running_loop().time()
