@@ -54,6 +54,8 @@ _PAGES = (
     (Role.NURSE, "/", "[data-patient=p-2][data-state=stale]"),
     (Role.NURSE, "/patients/p-1", "#now[data-state=live]"),
     (Role.NURSE, "/patients/p-2", "#now[data-state=stale]"),
+    (Role.NURSE, "/patients/p-1/readings", "h1"),
+    (Role.NURSE, "/patients/p-1/looks", "table"),
     (Role.NURSE, "/account", "h1"),
     (Role.ADMIN, "/access-log", "table"),
     (Role.AMK, "/nowhere", "h1"),

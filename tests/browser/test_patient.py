@@ -7,7 +7,10 @@ import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import Visit
 from tests.web.hub import Hub
+from tests.web.lent import ALERT, lent
 
+from koffert_hub.alerts.history import settle
+from koffert_hub.alerts.records import Patient, Symptoms
 from koffert_hub.web.alerts import Priority
 
 _HOUR_MS = 3_600_000
@@ -93,7 +96,7 @@ def test_the_period_moves_zooms_and_comes_back(hub: Hub, visit: Visit) -> None:
 def test_the_numbers_behind_the_curve_can_be_read(hub: Hub, visit: Visit) -> None:
     _week(hub)
     page = visit("/patients/p-1")
-    page.locator("details summary").first.click()
+    page.locator("figure details summary").first.click()
     rows = page.locator("figure tbody tr")
     expect(rows.first).to_be_visible()
     assert rows.first.locator("td").count() == 5
@@ -116,3 +119,35 @@ def test_a_suitcase_that_is_returned_says_so(hub: Hub, visit: Visit) -> None:
     hub.admit("Testpasient 2")
     expect(page.locator("#gone")).to_be_visible()
     expect(page.locator("#now")).to_have_attribute("data-state", "stale")
+
+
+def test_why_notes_guides_and_corrections(
+    hub: Hub, visit: Visit, keep: Callable[..., None]
+) -> None:
+    with lent(hub) as patient:
+        settings = Patient(2, on_oxygen=True, target_low_pct=88, target_high_pct=92)
+        with hub.engine.begin() as connection:
+            settle(connection, patient.patient, settings, "Lege Test", now_ms=hub.now_ms())
+        patient.raise_alert()
+        now_ms = hub.now_ms()
+        patient.answer_diary(now_ms - 2 * _HOUR_MS, Symptoms(breathlessness_worse=True))
+        patient.answer_diary(now_ms - 9 * _HOUR_MS, Symptoms())
+        readings = [(now_ms - n * _HOUR_MS // 4, {"spo2_pct": 90.0 + n % 3}) for n in range(1, 90)]
+        hub.store_of(patient.patient, readings)
+        hub.board.raise_alert(ALERT, patient.patient, Priority.RED, raised_ms=now_ms)
+        patient.measure(90.0, 71.0)
+        page = visit(f"/patients/{patient.patient}")
+        page.click(".why summary")
+        expect(page.locator(".why dl")).to_contain_text("spo2_floor_pct 84")
+        expect(page.locator("figcaption .guide").first).to_have_text("Mål 88–92")
+        expect(page.locator("#diary")).to_be_visible()
+        page.fill("#note", "Ringt. Bruker klypen riktig nå.")
+        page.click(".note button")
+        expect(page.locator(".notes")).to_contain_text("Sykepleier Test, ")
+        page.wait_for_timeout(300)
+        keep(page)
+        page.click("text=Alle målinger og rettelser")
+        page.locator("[name=chosen]").first.check()
+        page.click("text=Ikke denne pasienten")
+        expect(page.locator("tr.struck")).to_have_count(1)
+        keep(page, "_readings")

@@ -182,7 +182,10 @@ class Hub:
 
     def store(self, name: str, series: list[tuple[int, dict[str, float]]]) -> None:
         """Put readings (ms, values) into the time series."""
-        patient = _identity(name)["patient"]
+        self.store_of(_identity(name)["patient"], series)
+
+    def store_of(self, patient: str, series: list[tuple[int, dict[str, float]]]) -> None:
+        """As `store`, for a patient known by the key."""
         readings = [
             StoredReading(
                 index.to_bytes(4) + patient.encode().rjust(12)[:12],

@@ -27,6 +27,9 @@ class Action(StrEnum):
     CHECKED_RECORD = "checked-record"
     EXPORTED_LOG = "exported-log"
     SEARCHED_NAME = "searched-name"
+    SAW_READINGS = "saw-readings"
+    WROTE_NOTE = "wrote-note"
+    CORRECTED = "corrected"
 
 
 class Look(Struct, frozen=True):

@@ -9,7 +9,15 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from koffert_hub.video import page as call_page
 from koffert_hub.video.socket import CALL_PATH, call_socket
-from koffert_hub.web import alert_api, live_api, login, pages, register_pages, trend_api
+from koffert_hub.web import (
+    alert_api,
+    live_api,
+    login,
+    pages,
+    record_pages,
+    register_pages,
+    trend_api,
+)
 from koffert_hub.web.context import WebContext, build_context
 from koffert_hub.web.guard import NotLoggedIn, Refused, Route, guard
 from koffert_hub.web.headers import SecurityHeaders
@@ -23,6 +31,7 @@ ROUTES = (
     *trend_api.ROUTES,
     *alert_api.ROUTES,
     *register_pages.ROUTES,
+    *record_pages.ROUTES,
     *call_page.ROUTES,
 )
 # What the emergency centre's own machine serves: it holds no patient's page.

@@ -62,6 +62,7 @@ class WebContext:
             session=session,
             may=lambda name: session is not None and may(session.role, Permission(name)),
             moment=moment,
+            decimal=decimal,
             path=request.url.path,
             theme="night" if request.cookies.get(THEME_COOKIE) == "night" else "day",
             centre_name=self.services.centre_name,
@@ -73,6 +74,12 @@ class WebContext:
 def moment(ms: int) -> str:
     """A time as people in Norway write it, with the offset: an autumn night has one hour twice."""
     return datetime.fromtimestamp(ms / 1000, _ZONE).strftime("%d.%m.%Y %H:%M:%S (%z)")
+
+
+def decimal(value: float) -> str:
+    """A number with at most one decimal, as Norwegians write it; nothing is rounded past a limit."""
+    tenths = int(value * 10) / 10
+    return f"{tenths:g}".replace(".", ",")
 
 
 def build_context(services: WebServices) -> WebContext:

@@ -2,9 +2,11 @@
 
 from typing import Annotated
 
+import msgspec
 from fastapi import HTTPException, Query, Request
 from starlette.responses import Response
 
+from koffert_hub.web import record
 from koffert_hub.web.access_log import Action
 from koffert_hub.web.context import Context, CurrentSession
 from koffert_hub.web.guard import Route
@@ -31,7 +33,16 @@ def patient_page(
     context.access_log.record(
         session.username, Action.SAW_PATIENT, at_ms=services.clock_ms(), patient=patient
     )
-    return context.page(request, "patient.html", row=row)
+    engine = services.engine
+    return context.page(
+        request,
+        "patient.html",
+        row=row,
+        who=record.who(engine, patient),
+        notes=record.notes(engine, patient),
+        guides=msgspec.to_builtins(record.guides(engine, patient)),
+        now_ms=services.clock_ms(),
+    )
 
 
 def access_log_page(

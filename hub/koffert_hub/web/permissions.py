@@ -14,6 +14,7 @@ class Permission(StrEnum):
     SEE_WARD = "see-ward"
     SEE_PATIENT = "see-patient"
     ACKNOWLEDGE = "acknowledge"
+    WRITE_RECORD = "write-record"
     CALL = "call"
     SEE_ACCESS_LOG = "see-access-log"
     SEE_LOG = "see-log"
@@ -26,6 +27,7 @@ _CARE = frozenset(
         Permission.SEE_WARD,
         Permission.SEE_PATIENT,
         Permission.ACKNOWLEDGE,
+        Permission.WRITE_RECORD,
         Permission.CALL,
     }
 )

@@ -3,6 +3,7 @@ import { type Texts, text } from "../format/text.ts";
 import type { WardAlert } from "../model/alert.ts";
 import { element, setText, within } from "../page/data.ts";
 import { viewAlerts } from "../ward/alert_view.ts";
+import { bindWhy } from "./why.ts";
 import { SHAPES } from "../ward/row_element.ts";
 
 /** The open alerts of one patient, each with its reason. */
@@ -40,6 +41,7 @@ export class AlertList {
   #add(alert: WardAlert): void {
     const item = within(this.#template.content.cloneNode(true) as DocumentFragment, "li");
     within(item, ".acknowledge").addEventListener("click", () => this.#onTake(alert));
+    bindWhy(within(item, ".why") as HTMLDetailsElement, alert.id, this.#texts, this.#formats);
     this.#items.set(alert.id, item);
     element("alerts").append(item);
   }

@@ -2,6 +2,7 @@ import uPlot from "uplot";
 import { type Formats, TIME_ZONE } from "../format/moment.ts";
 import { type Texts, text } from "../format/text.ts";
 import type { Trend } from "../model/trend.ts";
+import { type Dot, type Guide, drawDots, drawGuide, guideText } from "./guide.ts";
 import { setText, within } from "../page/data.ts";
 
 const HEIGHT_PX = 190;
@@ -28,17 +29,22 @@ export class TrendChart {
   readonly #texts: Texts;
   readonly #formats: Formats;
   readonly #plot: uPlot;
+  readonly #guide: Guide | undefined;
   #trend: Trend | null = null;
+  #dots: readonly Dot[] = [];
 
   constructor(
     root: HTMLElement,
     charted: Charted,
     texts: Texts,
     formats: Formats,
+    guide: Guide | undefined,
     onMarked: (startMs: number, endMs: number) => void,
   ) {
+    this.#guide = guide;
     [this.root, this.#charted, this.#texts, this.#formats] = [root, charted, texts, formats];
     setText(within(root, ".title"), `${text(texts, `quantity.${charted.quantity}`)} (${charted.unit})`);
+    setText(within(root, ".guide"), guideText(guide, texts, formats));
     const place = within(root, ".plot");
     this.#plot = new uPlot(this.#options(place, onMarked), [[], [], [], []], place);
   }
@@ -57,6 +63,11 @@ export class TrendChart {
     this.#fillTable(trend);
     this.#plot.ctx.canvas.role = "img";
     this.#plot.ctx.canvas.ariaLabel = this.#summary(trend);
+  }
+
+  showDots(dots: readonly Dot[]): void {
+    this.#dots = dots;
+    this.redraw();
   }
 
   fit(): void {
@@ -137,8 +148,10 @@ export class TrendChart {
         { ...axis, grid, size: AXIS_PX, values: (_plot, splits) => splits.map((value) => this.#number(value)) },
       ],
       bands: [{ series: [1, 2], fill: colour("--trend-band") }],
-      series: [{}, edge, edge, { stroke: colour("--trend-first"), width: 2, points: { size: 5 } }],
+      series: [{}, edge, edge, { stroke: colour("--trend-first"), width: 2, points: { size: 7, show: true, filter: () => this.#alone() } }],
       hooks: {
+        drawAxes: [(plot) => this.#guide && drawGuide(plot, this.#guide, (name) => colour(name)())],
+        draw: [(plot) => drawDots(plot, this.#dots, (name) => colour(name)())],
         setCursor: [(plot) => this.#read(plot.cursor.idx)],
         setSelect: [
           (plot) => {
@@ -150,6 +163,12 @@ export class TrendChart {
         ],
       },
     };
+  }
+
+  /** Single measurements, which no line joins: they would otherwise not be seen at all. */
+  #alone(): number[] {
+    const count = this.#trend?.count ?? [];
+    return [...count.keys()].filter((index) => count[index] && !count[index - 1] && !count[index + 1]);
   }
 
   #tick(at: number, incrementS: number): string {

@@ -5,12 +5,14 @@ import { type PageData, element, setState, setText, within } from "../page/data.
 import { HubLink } from "../page/hub_link.ts";
 import { acknowledge } from "../page/acknowledge.ts";
 import { viewRow } from "../ward/row_view.ts";
+import type { Guide } from "./guide.ts";
 import { AlertList } from "./alert_list.ts";
 import { PatientTrends } from "./trends.ts";
 
 /** What the server adds to the page of one patient. */
 export interface PatientData extends PageData {
   readonly patient: string;
+  readonly guides: Readonly<Record<string, Guide>>;
 }
 
 /** The page of one patient: live numbers under the same rules as on the ward, alerts, trends. */
@@ -36,8 +38,8 @@ export class PatientPage {
   }
 
   start(): void {
-    const { patient, texts } = this.#data;
-    new PatientTrends(patient, texts, this.#formats, () => this.#link.nowMs).start();
+    const { patient, guides, texts } = this.#data;
+    new PatientTrends(patient, guides, texts, this.#formats, () => this.#link.nowMs).start();
     this.#link.open();
   }
 

@@ -1,6 +1,7 @@
 import type { Formats } from "../format/moment.ts";
 import { type Texts, text } from "../format/text.ts";
 import { type Period, RANGES, type RangeName, marked, moved, parsePeriod, periodQuery, rangeName } from "../model/period.ts";
+import type { Dot, Guide } from "./guide.ts";
 import type { Trend } from "../model/trend.ts";
 import { element, setText, within } from "../page/data.ts";
 import { type Charted, TrendChart } from "./chart.ts";
@@ -32,9 +33,17 @@ export class PatientTrends {
   readonly #charts: readonly TrendChart[];
   readonly #nowMs: () => number | null;
   #period: Period;
+  readonly #guides: Readonly<Record<string, Guide>>;
   #asked = 0;
 
-  constructor(patient: string, texts: Texts, formats: Formats, nowMs: () => number | null) {
+  constructor(
+    patient: string,
+    guides: Readonly<Record<string, Guide>>,
+    texts: Texts,
+    formats: Formats,
+    nowMs: () => number | null,
+  ) {
+    this.#guides = guides;
     [this.#patient, this.#texts, this.#formats, this.#nowMs] = [patient, texts, formats, nowMs];
     this.#period = parsePeriod(window.location.search);
     this.#charts = CHARTED.map((charted) => this.#chart(charted));
@@ -63,7 +72,8 @@ export class PatientTrends {
     const template = element("chart") as HTMLTemplateElement;
     const root = within(template.content.cloneNode(true) as DocumentFragment, "figure");
     element("charts").append(root);
-    return new TrendChart(root, charted, this.#texts, this.#formats, (startMs, endMs) =>
+    const guide = this.#guides[charted.quantity];
+    return new TrendChart(root, charted, this.#texts, this.#formats, guide, (startMs, endMs) =>
       this.#choose(marked(startMs, endMs, this.#now())),
     );
   }
@@ -110,6 +120,27 @@ export class PatientTrends {
     const moment = (ms: number): string => `${this.#formats.day(ms)} ${this.#formats.time(ms)}`;
     const words = { start: moment(start_ms), end: moment(end_ms) };
     setText(element("period"), text(this.#texts, "period.between", words));
+    void this.#showDiary(start_ms, end_ms, this.#asked);
+  }
+
+  async #showDiary(startMs: number, endMs: number, asked: number): Promise<void> {
+    const address = `/api/v1/patients/${encodeURIComponent(this.#patient)}/diary?start_ms=${startMs}&end_ms=${endMs}`;
+    const answer = await fetch(address).catch(() => null);
+    if (!answer?.ok || asked !== this.#asked) return;
+    const dots = (await answer.json()) as readonly Dot[];
+    this.#charts[0]?.showDots(dots);
+    const lines = dots.map((dot) => {
+      const line = document.createElement("li");
+      line.textContent = `${this.#formats.day(dot.at_ms)} ${this.#formats.time(dot.at_ms)}: ${this.#worse(dot)}`;
+      return line;
+    });
+    element("diary").hidden = dots.length === 0;
+    within(element("diary"), "ul").replaceChildren(...lines);
+  }
+
+  #worse(dot: Dot): string {
+    const words = dot.worse.map((name) => text(this.#texts, `diary.worse.${name}`));
+    return words.join(", ") || text(this.#texts, "diary.usual");
   }
 
   #mark(): void {

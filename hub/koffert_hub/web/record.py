@@ -1,0 +1,227 @@
+"""What the hub keeps of one patient beside the numbers: settings, notes, diary, readings one by one."""
+
+from typing import NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Struct
+
+from koffert_hub import tables
+from koffert_hub.alerts import tables as alert_tables
+from koffert_hub.alerts.records import Kind, Number, Patient, Reading, Symptoms
+from koffert_hub.alerts.register import NoSuchAlert, find
+from koffert_hub.alerts.state import decode_state
+from koffert_hub.corrections import BODY_COLUMNS
+from koffert_hub.database import reading
+from koffert_hub.loans import LoanState
+from koffert_hub.projection import StoredBody, open_stored
+from koffert_hub.provisioning.tables import desired_state
+from koffert_hub.web.tables import note
+
+# The newest bodies that the list of readings is made from; older ones are a link away.
+BODIES_PER_PAGE = 200
+NOTES_SHOWN = 50
+_PATIENT = msgspec.msgpack.Decoder(Patient)
+_READING = msgspec.msgpack.Decoder(Reading)
+
+
+class Who(Struct, frozen=True, kw_only=True):
+    """What a nurse must know before the numbers; None where it is not known."""
+
+    settings: Patient | None
+    settled_by: str | None
+    settled_ms: int | None
+    ends_ms: int | None
+
+
+class Guide(Struct, frozen=True):
+    """What is drawn behind a curve: the target band, and what is usual for this patient."""
+
+    low: float | None
+    high: float | None
+    usual: float | None
+
+
+class Note(NamedTuple):
+    """What somebody wrote."""
+
+    at_ms: int
+    display_name: str
+    text: str
+
+
+class Taken(Struct, frozen=True, kw_only=True):
+    """One reading as it was taken, with what people said of it."""
+
+    body_sequence: int
+    id: str
+    at_ms: int
+    sensor: str
+    values: dict[str, float | None]
+    quality: float
+    flags: tuple[str, ...]
+    reason: str | None
+    corrected_by: str | None
+
+
+class Why(Struct, frozen=True):
+    """What an alert rests on."""
+
+    rule: str
+    version: str
+    inputs: dict[str, Number]
+    limits: dict[str, Number]
+    baseline: dict[str, Number]
+
+
+class Dot(Struct, frozen=True):
+    """One diary: when, and what was worse than usual."""
+
+    at_ms: int
+    worse: tuple[str, ...]
+
+
+def who(engine: sa.Engine, patient: str) -> Who:
+    """The doctor's settings that hold now, and when the loan ends."""
+    setting, loan = alert_tables.alert_setting, tables.loan
+    with reading(engine) as connection:
+        settled = connection.execute(
+            sa.select(setting.c.settings, setting.c.doctor, setting.c.from_ms)
+            .where(setting.c.patient == patient)
+            .order_by(setting.c.from_ms.desc(), setting.c.id.desc())
+            .limit(1)
+        ).first()
+        ends_ms = (
+            connection.execute(
+                sa.select(desired_state.c.ends_ms)
+                .join(loan, loan.c.id == desired_state.c.loan)
+                .where(loan.c.patient == patient, loan.c.state != LoanState.ENDED)
+            )
+            .scalars()
+            .first()
+        )
+    return Who(
+        settings=_PATIENT.decode(settled.settings) if settled else None,
+        settled_by=settled.doctor if settled else None,
+        settled_ms=settled.from_ms if settled else None,
+        ends_ms=ends_ms,
+    )
+
+
+def guides(engine: sa.Engine, patient: str) -> dict[str, Guide]:
+    """By quantity, what is drawn behind its curve."""
+    settings = who(engine, patient).settings or Patient()
+    state = alert_tables.alert_state
+    with reading(engine) as connection:
+        packed = connection.execute(
+            sa.select(state.c.state)
+            .where(state.c.patient == patient)
+            .order_by(state.c.last_arrival_ms.desc())
+            .limit(1)
+        ).scalar_one_or_none()
+    usual = decode_state(packed).baseline if packed else None
+    limits = settings.limits
+    return {
+        "spo2_pct": Guide(
+            settings.target_low_pct,
+            settings.target_high_pct,
+            usual.spo2_mean_pct if usual else None,
+        ),
+        "pulse_bpm": Guide(
+            limits.pulse_low_bpm, limits.pulse_high_bpm, usual.pulse_mean_bpm if usual else None
+        ),
+    }
+
+
+def notes(engine: sa.Engine, patient: str) -> list[Note]:
+    """The newest notes first."""
+    with reading(engine) as connection:
+        rows = connection.execute(
+            sa.select(note.c.at_ms, note.c.display_name, note.c.text)
+            .where(note.c.patient == patient)
+            .order_by(note.c.id.desc())
+            .limit(NOTES_SHOWN)
+        )
+        return [Note(*row) for row in rows]
+
+
+def write_note(
+    engine: sa.Engine, patient: str, text: str, username: str, display_name: str, *, now_ms: int
+) -> None:
+    """Add a note; it is never changed."""
+    values = {"patient": patient, "at_ms": now_ms, "username": username, "text": text}
+    with engine.begin() as connection:
+        connection.execute(note.insert().values(display_name=display_name, **values))
+
+
+def taken(engine: sa.Engine, patient: str, before: int) -> tuple[list[Taken], int | None]:
+    """Readings of bodies before this log record, the newest first, and where older ones begin."""
+    body, correction = tables.body, tables.correction
+    with reading(engine) as connection:
+        rows = connection.execute(
+            sa.select(*BODY_COLUMNS)
+            .where(body.c.patient == patient, body.c.log_sequence < before)
+            .order_by(body.c.log_sequence.desc())
+            .limit(BODIES_PER_PAGE)
+        ).all()
+        corrected = {
+            row.reading: row
+            for row in connection.execute(
+                sa.select(correction.c.reading, correction.c.reason, correction.c.username).where(
+                    correction.c.patient == patient
+                )
+            )
+        }
+    found = [
+        Taken(
+            body_sequence=opened.log_sequence,
+            id=one.id.hex(),
+            at_ms=at_ms,
+            sensor=one.sensor,
+            values=one.values,
+            quality=one.quality,
+            flags=one.flags,
+            reason=corrected[one.id].reason if one.id in corrected else None,
+            corrected_by=corrected[one.id].username if one.id in corrected else None,
+        )
+        for opened in (open_stored(StoredBody(*row)) for row in rows)
+        for one, at_ms, _ in opened.readings
+    ]
+    older = rows[-1].log_sequence if len(rows) == BODIES_PER_PAGE else None
+    return sorted(found, key=lambda one: -one.at_ms), older
+
+
+def why(engine: sa.Engine, alert_id: str) -> tuple[str, Why] | None:
+    """Whose alert it is, and what it rests on; None when there is none of this id."""
+    with reading(engine) as connection:
+        try:
+            row = find(connection, alert_id)
+        except NoSuchAlert:
+            return None
+    alert = row.alert
+    return row.patient, Why(alert.rule, alert.version, alert.inputs, alert.limits, alert.baseline)
+
+
+def diary(engine: sa.Engine, patient: str, start_ms: int, end_ms: int) -> list[Dot]:
+    """The diaries of a time, in order."""
+    table = alert_tables.alert_reading
+    with reading(engine) as connection:
+        rows = connection.execute(
+            sa.select(table.c.data)
+            .where(
+                table.c.patient == patient,
+                table.c.measured_ms >= start_ms,
+                table.c.measured_ms < end_ms,
+            )
+            .order_by(table.c.measured_ms)
+        ).scalars()
+        readings = [_READING.decode(row) for row in rows]
+    return [
+        Dot(one.measured_ms, _worse(one.value))
+        for one in readings
+        if one.kind is Kind.DIARY and isinstance(one.value, Symptoms)
+    ]
+
+
+def _worse(symptoms: Symptoms) -> tuple[str, ...]:
+    return tuple(name for name, yes in msgspec.structs.asdict(symptoms).items() if yes)
