@@ -152,6 +152,8 @@ def clear(context: click.Context, config: Path, for_s: float, *, as_json: bool) 
         )
     tell = print_json if as_json else _tell_cleared
     cleared: list[Cleared] = _run(handling.clear(_book(config), for_s, tell))
+    if not cleared and not as_json:
+        click.echo("No Bluetooth meter is paired.")
     if any(each.clearance is handling.Clearance.FAILED for each in cleared):
         context.exit(EXIT_FAILED)
 

@@ -91,12 +91,17 @@ async def pair(
 
 
 async def unpair(book: MeterBook, address: str) -> bool:
-    """Strike the meter out and let BlueZ forget it; False when neither knew it. Raises UnreadableBook."""
+    """Strike the meter out and let BlueZ forget it; False when neither knew it.
+
+    Raises UnreadableBook, and BleError when BlueZ cannot be asked about a meter that is not in the book.
+    """
     known = book.remove(address)
     try:
         await forget(address)
     except BleError as error:
-        return known or error.reason is not BleReason.NOT_FOUND
+        if known or error.reason is BleReason.NOT_FOUND:
+            return known
+        raise
     return True
 
 

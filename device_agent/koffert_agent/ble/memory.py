@@ -5,6 +5,7 @@ kept as one moment of the meter's own clock: all that it stamps later was taken 
 its memory was seen empty, or else the latest of its clock's time before and after the box set it.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -44,14 +45,18 @@ class DeviceClock(Struct, frozen=True):
         return self.shown + timedelta(seconds=(boottime_ns - self.boottime_ns) / NS_PER_S)
 
 
-def is_live(measurement: Measurement, at: Instant, clock: DeviceClock | None) -> bool:
-    """Whether a value that came at `at` was taken just then, and does not come from the meter's memory."""
+def is_live(measurement: Measurement, at: Instant, clocks: Sequence[DeviceClock]) -> bool:
+    """Whether a value that came at `at` was taken just then, and does not come from the meter's memory.
+
+    `clocks` are what the meter's clock was on arrival and since the box set it; a value may bear either.
+    """
     if Flag.FROM_STORAGE in measurement.flags:
         return False
     if measurement.measured_at is None:
         return True
-    if clock is not None:
-        return abs(clock.at(at.boottime_ns) - measurement.measured_at) <= _LIVE_WITHIN
+    if clocks:
+        ages = (clock.at(at.boottime_ns) - measurement.measured_at for clock in clocks)
+        return any(abs(age) <= _LIVE_WITHIN for age in ages)
     if not at.wall_trusted:
         return True
     wall = datetime.fromtimestamp(at.wall_ns / NS_PER_S, UTC).replace(tzinfo=None)
@@ -66,7 +71,8 @@ def date_stored(
 ) -> Instant | Doubt:
     """When a record that was fetched at `at` was taken, or why it is not the patient's beyond doubt.
 
-    `proved_after` is as in this module's description; None while nothing is proved.
+    `clock` is the one that stamped it: as it was before the box set it now. `proved_after` is as in this
+    module's description; None while nothing is proved.
     """
     taken = measurement.measured_at
     if taken is None:

@@ -60,9 +60,8 @@ class Meter:
         """Read the meter whenever it is there, for ever."""
 
         async def session(link: Link) -> None:
-            pulse.rest()
+            pulse.rest()  # connecting and greeting have limits of their own
             heard = await self._advertisement()
-            pulse.beat()
             await self._session(heard, link, pulse)
 
         def policy(error: Exception) -> Backoff:

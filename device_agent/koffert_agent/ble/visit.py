@@ -23,6 +23,8 @@ _LOG = logging.getLogger(__name__)
 # BlueZ tells when a link is lost. A meter whose link is up and that has stopped to stream wants to be asked anew.
 SILENT_S = 10.0
 _GOODBYE_S = 0.5
+# Hundreds of records take half a minute; a bluetoothd that hangs must not hold the meter for ever.
+_GREET_S = 90.0
 _BATTERY = "2a19"
 
 
@@ -36,17 +38,27 @@ class Visit:
         self._memory = memory
         self._talks = [stream.conversation for stream in ble.streams if stream.conversation]
         self._parsers: dict[str, Parser] = {s.name: s.make_parser() for s in ble.streams}
-        self._clock: DeviceClock | None = None
+        # As it was on arrival, which is what records bear; and since, for the box may have set it.
+        self._found_clock: DeviceClock | None = None
+        self._clocks: list[DeviceClock] = []
         self._streamed = False
 
     async def greet(self) -> None:
         """Start what must be started, take what the meter has stored, set its clock. Raises BleError."""
+        try:
+            async with asyncio.timeout(_GREET_S):
+                await self._greet()
+        except TimeoutError as error:
+            raise BleError(BleReason.LOST, f"not greeted within {_GREET_S:g} s") from error
+
+    async def _greet(self) -> None:
         for command in (word for talk in self._talks for word in talk.on_connect):
             await self._ble.write(command)
         await self._read_battery()
         shown = await read_clock(self._ble)
         if shown is not None:
-            self._clock = DeviceClock(shown, self._intake.clock.boottime_ns())
+            self._found_clock = DeviceClock(shown, self._intake.clock.boottime_ns())
+            self._clocks.append(self._found_clock)
         emptied = await self._fetch()
         await self._set_clock(emptied=emptied)
 
@@ -96,13 +108,13 @@ class Visit:
         self._intake.submit(taken.messages)
 
     def _is_live(self, measurement: Measurement) -> bool:
-        return is_live(measurement, now(self._intake.clock), self._clock)
+        return is_live(measurement, now(self._intake.clock), self._clocks)
 
     def _remembered(self, stream: Stream, measurement: Measurement) -> list[Message]:
         """The messages of a record from the meter's memory."""
         at = now(self._intake.clock)
         proved_after = self._memory.proved_after(self._address)
-        when = date_stored(measurement, at, self._clock, proved_after)
+        when = date_stored(measurement, at, self._found_clock, proved_after)
         self._intake.note(measurement)
         channel = self._intake.channel(stream)
         if isinstance(when, Instant):
@@ -132,7 +144,7 @@ class Visit:
 
     async def _set_clock(self, *, emptied: bool) -> None:
         """Set the meter's clock to UTC, for it knows no zone; write down what that proves."""
-        before = self._clock
+        before = self._found_clock
         if before is None:
             return
         at = now(self._intake.clock)
@@ -141,7 +153,7 @@ class Visit:
             wall = datetime.fromtimestamp(at.wall_ns / NS_PER_S, UTC).replace(tzinfo=None)
             with contextlib.suppress(BleError):  # some show their clock and let nobody set it
                 await set_clock(self._ble, wall)
-                self._clock = DeviceClock(wall, at.boottime_ns)
+                self._clocks.append(DeviceClock(wall, at.boottime_ns))
                 latest = wall if emptied else max(latest, wall)
         self._memory.prove(self._address, latest, anew=emptied)
 

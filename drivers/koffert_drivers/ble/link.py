@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
 from bleak import BleakClient
@@ -108,13 +108,7 @@ class BleLink:
 
 
 @asynccontextmanager
-async def open_ble(
-    record: DeviceRecord,
-    handle: BLEDevice,
-    *,
-    streams: tuple[Stream, ...] | None = None,
-    timeout_s: float = CONNECT_TIMEOUT_S,
-) -> AsyncIterator[BleLink]:
+async def open_ble(record: DeviceRecord, handle: BLEDevice) -> AsyncIterator[BleLink]:
     """A connection to a meter that has been heard, bonded where its record says so, and subscribed.
 
     Takes the record's `streams` that the meter has, one for each characteristic; raises BleError.
@@ -125,14 +119,15 @@ async def open_ble(
     def gone(_: BleakClient) -> None:
         link.fail("disconnected")
 
-    client = BleakClient(handle, gone, pair=record.ble.needs_bond, timeout=timeout_s)
+    client = BleakClient(handle, gone, pair=record.ble.needs_bond, timeout=CONNECT_TIMEOUT_S)
     link = BleLink(record.ble, client)
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(_leave, client)
+    try:
         with typed(BleReason.REFUSED):
             await client.connect()
-        await _subscribe_all(link, record, record.streams if streams is None else streams, client)
+        await _subscribe_all(link, record, client)
         yield link
+    finally:
+        await _leave(client)
 
 
 async def read_serial_number(link: BleLink) -> str | None:
@@ -147,12 +142,10 @@ async def forget(address: str) -> None:
         await BleakClient(address).unpair()
 
 
-async def _subscribe_all(
-    link: BleLink, record: DeviceRecord, streams: tuple[Stream, ...], client: BleakClient
-) -> None:
+async def _subscribe_all(link: BleLink, record: DeviceRecord, client: BleakClient) -> None:
     taken: set[str] = set()
     try:
-        for stream in streams:
+        for stream in record.streams:
             uuid = stream.characteristic or stream.name
             if uuid not in taken and not stream.unheeded and await link.subscribe(stream):
                 taken.add(uuid)

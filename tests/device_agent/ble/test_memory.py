@@ -60,13 +60,17 @@ def test_nothing_before_the_proof_is_ever_dated(age: timedelta, proof: timedelta
 
 
 def test_live_or_remembered() -> None:
-    assert is_live(record(timedelta(seconds=30)), AT, CLOCK)
-    assert is_live(Measurement(spo2_pct=91, quality=1.0), AT, CLOCK)
-    assert not is_live(record(timedelta(minutes=5)), AT, CLOCK)
-    assert not is_live(record(timedelta(0), Flag.FROM_STORAGE), AT, CLOCK)
+    assert is_live(record(timedelta(seconds=30)), AT, [CLOCK])
+    assert is_live(Measurement(spo2_pct=91, quality=1.0), AT, [CLOCK])
+    assert not is_live(record(timedelta(minutes=5)), AT, [CLOCK])
+    assert not is_live(record(timedelta(0), Flag.FROM_STORAGE), AT, [CLOCK])
+    ahead = DeviceClock(NOW + timedelta(days=3), AT.boottime_ns)
+    assert is_live(
+        record(timedelta(days=-3)), AT, [ahead, CLOCK]
+    )  # taken just before the clock was set
     # Without a clock to compare with, only what is far off is told apart: zones.
-    assert is_live(record(timedelta(hours=-2)), AT, None)
-    assert not is_live(record(timedelta(days=1)), AT, None)
+    assert is_live(record(timedelta(hours=-2)), AT, [])
+    assert not is_live(record(timedelta(days=1)), AT, [])
 
 
 def test_a_proof_holds_for_its_loan_and_after_a_restart(tmp_path: Path) -> None:
