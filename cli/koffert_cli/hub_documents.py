@@ -12,7 +12,8 @@ import click
 import msgspec
 import sqlalchemy as sa
 
-from koffert_agent.stills.verdict import Damaged, Leave, Take, Wait, judge
+from koffert_agent.stills.judging import judge
+from koffert_agent.stills.verdict import Damaged, Leave, Take, Wait
 from koffert_cli.hub_options import CONFIG, hub_settings
 from koffert_cli.output import CommandGroup, UserError, json_option, print_json
 from koffert_hub.database import open_database

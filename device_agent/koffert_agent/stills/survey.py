@@ -11,7 +11,7 @@ from typing import NamedTuple
 from koffert_agent.clock import NS_PER_S
 from koffert_agent.stills.folder import StillFolder
 from koffert_agent.stills.settling import Settling, Stamp
-from koffert_agent.stills.verdict import Damaged, Leave, Take, judge
+from koffert_agent.stills.verdict import Damaged, Leave, Take
 
 _LOG = logging.getLogger(__name__)
 
@@ -61,6 +61,9 @@ class Survey:
         content = None if path in self._passed_over else self._read(path)
         if content is None:
             return None
+        # Many boxes never see a still: numpy would be half of their memory.
+        from koffert_agent.stills.judging import judge  # noqa: PLC0415
+
         verdict = judge(path, content, lambda name: self._read(path.with_name(name)))
         match verdict:
             case Take():

@@ -1,36 +1,8 @@
-"""What a file is, and so what is done with it."""
+"""What a file is, and so what is done with it. Light: reading stills takes numpy, and is imported when one comes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
-
-from koffert_drivers.stills.bundle import MEDIA_TYPE, bundle
-from koffert_drivers.stills.dicom import is_dicom
-from koffert_drivers.stills.errors import (
-    DamagedStill,
-    IncompleteStill,
-    StillError,
-    UnsupportedStill,
-)
-from koffert_drivers.stills.reader import read_still
-from koffert_drivers.stills.records import Format, StillDocument
-
-_OCTETS = "application/octet-stream"
-# What a browser or a person's program opens by itself; the others are told by their bytes.
-_MEDIA_TYPES = {
-    Format.DICOM: "application/dicom",
-    Format.AECG: "application/xml",
-    Format.LIFEPAK: "application/xml",
-    Format.MUSE: "application/xml",
-    Format.PHILIPS: "application/xml",
-}
-# The bytes are sound and no still, as far as is known here: the centre keeps them as a document.
-_UNSUPPORTED = "unsupported"
-
-# The content of a file beside the one that is looked at; None when it is not there or still changes.
-Beside = Callable[[str], bytes | None]
 
 
 class Take(NamedTuple):
@@ -59,38 +31,3 @@ class Leave(NamedTuple):
 
 
 Verdict = Take | Wait | Damaged | Leave
-
-
-def judge(path: Path, content: bytes, beside: Beside) -> Verdict:
-    """Look into a file; DICOM is read at the centre, which has the library for it."""
-    if is_dicom(content):
-        return Take(content, Format.DICOM.value, _MEDIA_TYPES[Format.DICOM])
-    try:
-        return _taken(path, content, beside)
-    except DamagedStill as error:
-        return Damaged(f"{error.reason}: {error}")
-    except UnsupportedStill:
-        return Take(content, _UNSUPPORTED, _OCTETS)
-    except IncompleteStill:
-        return Wait()
-    except StillError as error:
-        return Leave(error.reason)
-
-
-def _taken(path: Path, content: bytes, beside: Beside) -> Take:
-    try:
-        still = read_still(content)
-    except IncompleteStill as error:
-        companions = _companions(error.missing, beside)
-        still = read_still(content, companions)
-        together = bundle(path.name, content, companions)
-        return Take(together, still.format.value, MEDIA_TYPE, tuple(companions))
-    if isinstance(still, StillDocument):
-        return Take(content, still.format.value, still.media_type)
-    return Take(content, still.format.value, _MEDIA_TYPES.get(still.format, _OCTETS))
-
-
-def _companions(names: tuple[str, ...], beside: Beside) -> dict[str, bytes]:
-    """Files of the same folder alone, whatever the header says."""
-    plain = (name for name in names if Path(name).name == name)
-    return {name: content for name in plain if (content := beside(name)) is not None}
