@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -66,6 +66,8 @@ class Worker:
         # With a shared subscription the broker deals the messages out among all workers.
         self._subscription = f"$share/{SHARE_GROUP}/" if shared else ""
         self._stopping = asyncio.Event()
+        # The reconnect loops use these up, so that a stop is never taken for one and lost.
+        self._wakes = {lane: asyncio.Event() for lane in Lane}
         self._listening: set[Lane] = set()
 
     async def run(self) -> None:
@@ -83,6 +85,8 @@ class Worker:
     def stop(self) -> None:
         """Commit and answer what has arrived, then end."""
         self._stopping.set()
+        for wake in self._wakes.values():
+            wake.set()
 
     async def _serve(self, lane: Lane, writer: OwnThread) -> None:
         await keep_connected(
@@ -90,7 +94,7 @@ class Worker:
             partial(self._session, lane, writer),
             policy=lambda _error: RECONNECT,
             retry_on=(MqttError,),
-            wake=self._stopping,
+            wake=self._wakes[lane],
             random=random.random,
             log=_LOG,
         )
@@ -151,10 +155,13 @@ class Worker:
                 Received(item.incoming.topic, item.incoming.payload, item.received_ns)
                 for item in arrived
             ]
-            now_ms = self._wall_ns() // 1_000_000
-            committed = await writer(partial(self._intake.take, batch, now_ms=now_ms))
+            committed = await writer(partial(self._take, batch))
             self._on_commit(committed)
             self._send_answers(connection, arrived, committed)
+
+    def _take(self, batch: Sequence[Received]) -> Batch:
+        """Runs in the writer's thread: the log's time is that of the commit, not of waiting for it."""
+        return self._intake.take(batch, now_ms=self._wall_ns() // 1_000_000)
 
     def _send_answers(
         self, connection: MqttConnection, arrived: Iterable[Arrived], committed: Batch

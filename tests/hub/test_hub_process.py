@@ -107,3 +107,10 @@ def test_the_broker_killed_under_load_loses_nothing(hub: HubProcess, broker: Tes
     asyncio.run(scenario())
     assert hub.stop() == 0, hub.log()
     assert_complete(hub, 300)
+
+
+def test_a_hub_without_its_broker_stops_when_asked(hub: HubProcess, broker: TestBroker) -> None:
+    """Also while it waits to try again."""
+    hub.start()
+    broker.mosquitto.kill()
+    assert hub.stop() == 0, hub.log()

@@ -112,3 +112,23 @@ def test_a_link_must_hold_before_its_past_is_forgiven() -> None:
     assert not link.held
     now_s = 60.0
     assert link.held
+
+
+def test_a_wake_just_before_the_wait_counts() -> None:
+    async def scenario() -> None:
+        wake = asyncio.Event()
+        session = FlakyLink(1)
+        wake.set()
+        async with asyncio.timeout(5):
+            await keep_connected(
+                "the link",
+                session,
+                policy=lambda _error: Backoff(first_s=3600, cap_s=3600),
+                retry_on=(ConnectionError,),
+                wake=wake,
+                random=lambda: 0.999,
+                log=LOG,
+            )
+        assert not wake.is_set()
+
+    asyncio.run(scenario())

@@ -71,7 +71,8 @@ async def keep_connected(
 ) -> None:
     """Run `session` again and again until it returns; only errors of `retry_on` are retried.
 
-    `wake` cuts a wait short (an advertisement, a link that came up). The first failure is logged as a
+    `wake` cuts a wait short (an advertisement, a link that came up) and is cleared by that, so it is
+    this loop's own and never an event that others look at. The first failure is logged as a
     warning, the following ones as debug, the recovery once.
     """
     loop = asyncio.get_running_loop()
@@ -102,9 +103,10 @@ class _AnnouncingLink(Link):
 
 
 async def _wait(delay_s: float, wake: asyncio.Event) -> None:
-    wake.clear()
+    """Wait out the delay or be woken, also by a wake that came just before; it is used up by this."""
     try:
         async with asyncio.timeout(delay_s):
             await wake.wait()
     except TimeoutError:
         return
+    wake.clear()
