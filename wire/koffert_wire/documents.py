@@ -1,7 +1,7 @@
 """A document on its way: cut into small parts at one end, put together and proven at the other.
 
-It is packed as a whole before it is cut, which makes an XML still a tenth of its size; parts of a few
-kilobytes compress badly by themselves.
+It is packed as a whole before it is cut: an aECG of 505 kB becomes 82 kB, where parts packed one by one
+would be 116 kB.
 """
 
 from collections.abc import Callable, Iterator, Sequence
