@@ -111,6 +111,18 @@ def test_the_broker_killed_under_load_loses_nothing(hub: HubProcess, broker: Tes
 
 def test_a_hub_without_its_broker_stops_when_asked(hub: HubProcess, broker: TestBroker) -> None:
     """Also while it waits to try again."""
-    hub.start()
-    broker.mosquitto.kill()
+
+    async def until_it_misses_the_broker() -> None:
+        online = hub.box("box-a")
+        hub.start()
+        await online.connect()
+        online.send(online.box.queue())
+        await online.all_receipted()
+        await online.close()
+        broker.mosquitto.kill()
+        async with asyncio.timeout(20):
+            while "broker, alarm" not in hub.log():
+                await asyncio.sleep(0.05)
+
+    asyncio.run(until_it_misses_the_broker())
     assert hub.stop() == 0, hub.log()
