@@ -19,6 +19,7 @@ NAMES = (
     "ppg",
     "codec",
     "still",
+    "video",
 )
 
 

@@ -19,7 +19,8 @@ WIDTH, HEIGHT, RATE_HZ = 640, 480, 15
 TEST_CAMERA = "test:"
 
 _CLOCK_HZ = 90_000
-_TIME_BASE = Fraction(1, _CLOCK_HZ)
+# RTP's clock for video (RFC 3551).
+TIME_BASE = Fraction(1, _CLOCK_HZ)
 # A camera that has been pulled out gives no frame for this long.
 _SILENT_S = 3.0
 # The time code: 24 bits of milliseconds and 8 of check, 16 x 2 fields.
@@ -187,7 +188,7 @@ class CameraTrack(MediaStreamTrack):
         if sized is frame:  # shared with the other connections, whose time is another
             sized = VideoFrame.from_ndarray(frame.to_ndarray(), format="yuv420p")
         sized.pts = int((now_s - self._began_s) * _CLOCK_HZ)
-        sized.time_base = _TIME_BASE
+        sized.time_base = TIME_BASE
         return sized
 
 

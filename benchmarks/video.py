@@ -1,0 +1,154 @@
+"""What a visit costs the box's processor at 640x480 and 15 pictures a second, against bare aiortc in the same run.
+
+Both ends speak over loopback; only the sending process is measured. The bare one has the same pictures, sound, codec
+and bit-rate limits, and nothing else: no signalling, no ladder, no shared camera, no statistics.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import psutil
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.contrib.media import MediaBlackhole
+from av import VideoFrame
+
+from benchmarks.report import Baseline, Result, publish
+from koffert_agent.video.bitrates import limit_bitrates
+from koffert_agent.video.camera import HEIGHT, RATE_HZ, TIME_BASE, WIDTH, TestCamera
+from koffert_agent.video.records import CallView
+from koffert_agent.video.settings import VideoSettings
+from koffert_agent.video.sound import TONE_HZ, ToneTrack
+from koffert_agent.video.visit import Visit
+from koffert_wire.call import Answer, CallUp, Offer, Present, Ring, Watcher
+
+# The ladder needs some 6 s to reach the full size; the link estimate as long.
+SETTLE_S = 20.0
+MEASURED_S = 20.0
+_CALL = bytes(16)
+_DEVICES = VideoSettings(camera="test:", microphone="test:", loudspeaker="test:")
+
+
+class BareTrack(MediaStreamTrack):
+    """The test camera, as a tutorial would send it."""
+
+    kind = "video"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._camera = TestCamera()
+        self._began_s = time.monotonic()
+
+    async def recv(self) -> VideoFrame:
+        frame = await self._camera.read()
+        frame.pts = int((time.monotonic() - self._began_s) * TIME_BASE.denominator)
+        frame.time_base = TIME_BASE
+        return frame
+
+
+async def answer_bare(sdp: str) -> str:
+    """A peer connection and two tracks."""
+    limit_bitrates()
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    connection.addTransceiver(BareTrack(), direction="sendonly")
+    connection.addTransceiver(ToneTrack(TONE_HZ), direction="sendonly")
+    await connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+    await connection.setLocalDescription(await connection.createAnswer())
+    _KEPT.append(connection)
+    return str(connection.localDescription.sdp)
+
+
+async def answer_visit(sdp: str) -> str:
+    """A whole visit: rung, answered, offered, with its tick."""
+    limit_bitrates()
+    answers: list[str] = []
+
+    def say(message: CallUp) -> None:
+        if isinstance(message, Answer):
+            answers.append(message.sdp)
+
+    def show(_view: CallView) -> None:
+        """Nobody looks."""
+
+    visit = Visit(_DEVICES, say=say, show=show, monotonic_s=time.monotonic)
+    await visit.hear(Ring(_CALL, "Test"))
+    await visit.answer(picture=True)
+    await visit.hear(Offer(_CALL, 1, 1, sdp))
+
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(1)
+            await visit.hear(Present(_CALL, (Watcher(1, "Test"),)))
+            await visit.tick()
+
+    _KEPT.append(asyncio.create_task(tick(), name="tick"))
+    return answers[0]
+
+
+ANSWERS: dict[str, Callable[[str], Awaitable[str]]] = {"bare": answer_bare, "visit": answer_visit}
+# What must live as long as the child does.
+_KEPT: list[object] = []
+
+
+async def child(kind: str) -> None:
+    """Answer the offer on stdin, then send until stdin ends."""
+    reader = asyncio.StreamReader(limit=2**20)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+    )
+    offer = msgspec.json.decode(await reader.readline(), type=str)
+    print(msgspec.json.encode(await ANSWERS[kind](offer)).decode(), flush=True)
+    await reader.read()
+
+
+async def cpu_pct(kind: str) -> float:
+    """The share of one core that a sender of this kind takes."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "benchmarks.video", kind),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=2**20,
+    )
+    assert process.stdin
+    assert process.stdout
+    connection, sink = RTCPeerConnection(RTCConfiguration(iceServers=[])), MediaBlackhole()
+    connection.on("track", sink.addTrack)
+    connection.addTransceiver("video", direction="recvonly")
+    connection.addTransceiver("audio", direction="recvonly")
+    await connection.setLocalDescription(await connection.createOffer())
+    process.stdin.write(msgspec.json.encode(connection.localDescription.sdp) + b"\n")
+    answer = msgspec.json.decode(await process.stdout.readline(), type=str)
+    await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+    await sink.start()
+    await asyncio.sleep(SETTLE_S)
+    sender = psutil.Process(process.pid)
+    before_s = sum(sender.cpu_times()[:2])
+    await asyncio.sleep(MEASURED_S)
+    pct = (sum(sender.cpu_times()[:2]) - before_s) / MEASURED_S * 100
+    await sink.stop()
+    await connection.close()
+    process.kill()
+    await process.wait()
+    return pct
+
+
+async def main() -> None:
+    """One after the other, so that neither is measured while the other runs."""
+    bare_pct = await cpu_pct("bare")
+    visit_pct = await cpu_pct("visit")
+    publish(
+        Result(
+            name="video",
+            value=visit_pct,
+            unit="% of a core",
+            baseline=Baseline("bare aiortc", bare_pct),
+            ratio=visit_pct / bare_pct,
+            detail={"width": WIDTH, "height": HEIGHT, "rate_hz": RATE_HZ},
+        )
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(child(sys.argv[1]) if len(sys.argv) > 1 else main())
