@@ -120,6 +120,11 @@ class Bluez:
         """The meters have forgotten the box; BlueZ thinks that all is well."""
         self.bonds.clear()
 
+    async def leave_linked(self, meter: Meter) -> None:
+        """The meter's link is up, left by a process that was killed."""
+        self._know(meter)
+        await self._connect(meter)
+
     async def drop(self, meter: Meter) -> None:
         """The meter goes out of reach."""
         await self._end_link(meter)

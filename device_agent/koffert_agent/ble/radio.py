@@ -15,7 +15,7 @@ from koffert_agent.supervisor import Pulse
 from koffert_drivers.ble.bluez import Bluez, open_bluez
 from koffert_drivers.ble.errors import WORDS, BleError, BleReason
 from koffert_drivers.ble.link import BleLink, open_ble
-from koffert_drivers.ble.scan import Advertisement, scanning
+from koffert_drivers.ble.scan import Advertisement, linked, scanning
 from koffert_drivers.device import DeviceRecord
 from koffert_wire.reconnect import Backoff, Link, keep_connected
 
@@ -100,6 +100,7 @@ class Radio:
         async with self._one_at_a_time:
             pulse.beat()
             self._found.clear()
+            await self._take_over(bluez)
             async with scanning(self._hear):
                 self.trouble = None
                 if not link.was_established:
@@ -108,6 +109,15 @@ class Radio:
                     async with asyncio.timeout(TURN_S):
                         await self._found.wait()
         await asyncio.sleep(PAUSE_S)
+
+    async def _take_over(self, bluez: Bluez) -> None:
+        """A meter whose link an agent before us left open does not advertise."""
+        if any(bluez.is_connected(address) for address in self._missing):
+            for it in await linked():
+                if bluez.is_connected(
+                    it.address
+                ):  # bleak may remember a link of a bluetoothd that died
+                    self._hear(it)
 
     def _hear(self, heard: Advertisement) -> None:
         tell = self._missing.get(heard.address)

@@ -30,6 +30,7 @@ _RULES = (
     f"type='signal',sender='{_BUS}',member='NameOwnerChanged',arg0='{_BLUEZ}'",
     f"type='signal',sender='{_BLUEZ}',interface='{_OBJECTS}'",
     f"type='signal',sender='{_BLUEZ}',interface='{_PROPERTIES}',arg0='{_ADAPTER}'",
+    f"type='signal',sender='{_BLUEZ}',interface='{_PROPERTIES}',arg0='{_DEVICE}'",
 )
 
 # Tells the digits that a meter shows or bears, by its address; None when nobody has said them.
@@ -54,6 +55,7 @@ class Bluez:
         self._on_gone = on_gone
         self._passkeys = passkeys
         self._powered: dict[str, bool] = {}
+        self._connected: set[str] = set()
         self._changed = asyncio.Event()
         self._restarted = False
 
@@ -61,6 +63,10 @@ class Bluez:
     def ready(self) -> bool:
         """Whether there is an adapter that is switched on."""
         return any(self._powered.values())
+
+    def is_connected(self, address: str) -> bool:
+        """Whether a link to the device is up, whoever made it: an agent that was killed leaves its links."""
+        return any(path.endswith(address.replace(":", "_")) for path in self._connected)
 
     async def wait_for_change(self) -> None:
         """Return once an adapter comes, goes, or is switched; raises BleError when the bus is gone."""
@@ -123,11 +129,12 @@ class Bluez:
             self._added(*message.body)
         elif message.member == "InterfacesRemoved":
             self._removed(*message.body)
-        elif message.member == "PropertiesChanged" and message.body[0] == _ADAPTER:
-            self._set_powered(message.path or "", message.body[1])
+        elif message.member == "PropertiesChanged":
+            self._added(message.path or "", {message.body[0]: message.body[1]})
 
     def _owner_changed(self, *, running: bool) -> None:
         self._powered.clear()
+        self._connected.clear()
         self._on_gone("/org/bluez/")
         self._restarted = running
         self._changed.set()
@@ -135,11 +142,15 @@ class Bluez:
     def _added(self, path: str, interfaces: Mapping[str, Mapping[str, Any]]) -> None:
         if _ADAPTER in interfaces:
             self._set_powered(path, interfaces[_ADAPTER])
+        if "Connected" in interfaces.get(_DEVICE, ()):
+            connected = interfaces[_DEVICE]["Connected"].value
+            (self._connected.add if connected else self._connected.discard)(path)
 
     def _removed(self, path: str, interfaces: list[str]) -> None:
         if _ADAPTER in interfaces:
             self._powered.pop(path, None)
             self._changed.set()
+        self._connected.discard(path)
         if _ADAPTER in interfaces or _DEVICE in interfaces:
             self._on_gone(path)
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-from bleak import BleakScanner
+from bleak import BleakAdapter, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
@@ -11,7 +11,9 @@ from msgspec import Struct
 
 from koffert_drivers.ble.errors import BleReason, typed
 from koffert_drivers.device import DeviceRecord, Transport
-from koffert_drivers.table import AmbiguousDevice, recognise
+from koffert_drivers.table import DEVICES, AmbiguousDevice, recognise
+
+_UNKNOWN_RSSI_DBM = -127
 
 
 class Advertisement(Struct, frozen=True):
@@ -44,6 +46,23 @@ async def scanning(on_heard: Callable[[Advertisement], None]) -> AsyncIterator[N
         # A radio that went away meanwhile has stopped too; the next scan will say so.
         with suppress(BleakError, OSError, EOFError):
             await scanner.stop()
+
+
+async def linked() -> list[Advertisement]:
+    """Devices of the table that are connected already and thus do not advertise; raises BleError."""
+    services = [record.ble.service for record in DEVICES if record.ble is not None]
+    with typed(BleReason.RADIO):
+        devices = await (await BleakAdapter.get()).get_connected_devices(services)
+    return [
+        Advertisement(
+            address=device.address.upper(),
+            name=device.name,
+            rssi_dbm=_UNKNOWN_RSSI_DBM,
+            record=None,
+            handle=device,
+        )
+        for device in devices
+    ]
 
 
 def _advertisement(device: BLEDevice, data: AdvertisementData) -> Advertisement:

@@ -227,6 +227,21 @@ def test_a_meter_that_is_paired_or_struck_out_while_the_box_runs(tmp_path: Path)
     play(tmp_path, scenario, meter)
 
 
+def test_a_link_that_a_killed_agent_left_is_taken_over(tmp_path: Path) -> None:
+    """A connected meter does not advertise."""
+
+    async def main() -> None:
+        meter = SimulatedMeter("plx", ADDRESS, "Oximeter")
+        MeterBook(tmp_path).add(PairedMeter(ADDRESS, "plx"))
+        async with asyncio.timeout(30), simulated_radio(tmp_path, meter) as bluez:
+            await bluez.leave_linked(meter)
+            async with at_home(tmp_path) as home:
+                await eventually(lambda: bool(home.values()))
+        assert meter.connections == 1
+
+    asyncio.run(main())
+
+
 def test_a_lost_bond_is_made_anew(tmp_path: Path) -> None:
     meter = oximeter()
 
