@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.hub.broker import OnlineBox, TestBroker, hub_broker
 from tests.hub.process import HubProcess
+from tests.support.demonstration import until
 
 from koffert_hub.log_access import LogSource, public_keys, verify_database
 from koffert_hub.status import Status, read_status
@@ -120,9 +121,7 @@ def test_a_hub_without_its_broker_stops_when_asked(hub: HubProcess, broker: Test
         await online.all_receipted()
         await online.close()
         broker.mosquitto.kill()
-        async with asyncio.timeout(20):
-            while "broker, alarm" not in hub.log():
-                await asyncio.sleep(0.05)
+        await until(lambda: "broker, alarm" in hub.log(), 20, "the hub misses the broker")
 
     asyncio.run(until_it_misses_the_broker())
     assert hub.stop() == 0, hub.log()
