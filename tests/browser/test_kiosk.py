@@ -57,11 +57,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InBackground]:
         yield background
 
 
-@pytest.fixture(params=PANELS, ids=lambda panel: f"{panel['width']}x{panel['height']}")
-def page(request: pytest.FixtureRequest, browser: Browser, running: InBackground) -> Iterator[Page]:
+@pytest.fixture
+def page(browser: Browser, running: InBackground) -> Iterator[Page]:
     complaints: list[str] = []
-    panel: ViewportSize = request.param
-    context = browser.new_context(viewport=panel, has_touch=True)
+    context = browser.new_context(viewport=PANELS[0], has_touch=True)
     page = context.new_page()
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(f"http://127.0.0.1:{running.demonstration.boxes[0].kiosk_port}/")
