@@ -58,6 +58,7 @@ _PAGES = (
     (Role.NURSE, "/patients/p-1/looks", "table"),
     (Role.NURSE, "/account", "h1"),
     (Role.ADMIN, "/access-log", "table"),
+    (Role.ADMIN, "/users", "table"),
     (Role.AMK, "/nowhere", "h1"),
     (Role.AMK, "/log/dalane", "#connection[data-state=connected]"),
     (Role.AMK, "/log/dalane/records/1?check=true", ".outcome"),

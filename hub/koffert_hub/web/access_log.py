@@ -26,6 +26,7 @@ class Action(StrEnum):
     SAW_RECORD = "saw-record"
     CHECKED_RECORD = "checked-record"
     EXPORTED_LOG = "exported-log"
+    CHANGED_USER = "changed-user"
     SEARCHED_NAME = "searched-name"
     SAW_READINGS = "saw-readings"
     WROTE_NOTE = "wrote-note"

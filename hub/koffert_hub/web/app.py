@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from koffert_hub.video import page as call_page
 from koffert_hub.video.socket import CALL_PATH, call_socket
 from koffert_hub.web import (
+    admin_pages,
     alert_api,
     live_api,
     login,
@@ -32,10 +33,11 @@ ROUTES = (
     *alert_api.ROUTES,
     *register_pages.ROUTES,
     *record_pages.ROUTES,
+    *admin_pages.ROUTES,
     *call_page.ROUTES,
 )
 # What the emergency centre's own machine serves: it holds no patient's page.
-REGISTER_ROUTES = (*login.ROUTES, *pages.COMMON_ROUTES, *register_pages.ROUTES)
+REGISTER_ROUTES = (*login.ROUTES, *pages.COMMON_ROUTES, *register_pages.ROUTES, *admin_pages.ROUTES)
 
 _API = "/api/"
 
@@ -55,7 +57,8 @@ def create_app(services: WebServices, routes: Sequence[Route] = ROUTES) -> FastA
             include_in_schema=route.path.startswith(_API),
         )
     # The one WebSocket asks for session, origin and permission itself: it has no answer but to close.
-    app.add_api_websocket_route(CALL_PATH, call_socket)
+    if services.calls is not None:
+        app.add_api_websocket_route(CALL_PATH, call_socket)
     app.add_middleware(SecurityHeaders, https=services.https)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _http_error)

@@ -17,6 +17,7 @@ class Permission(StrEnum):
     WRITE_RECORD = "write-record"
     CALL = "call"
     SEE_ACCESS_LOG = "see-access-log"
+    MANAGE_USERS = "manage-users"
     SEE_LOG = "see-log"
     SEARCH_NAME = "search-name"
 
@@ -39,7 +40,9 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         # The AMK keeps the register of transmissions and needs no clinical value.
         Role.AMK: frozenset({Permission.OWN_SESSION, Permission.SEE_LOG, Permission.SEARCH_NAME}),
         Role.ENGINEER: frozenset({Permission.OWN_SESSION}),
-        Role.ADMIN: frozenset({Permission.OWN_SESSION, Permission.SEE_ACCESS_LOG}),
+        Role.ADMIN: frozenset(
+            {Permission.OWN_SESSION, Permission.SEE_ACCESS_LOG, Permission.MANAGE_USERS}
+        ),
     }
 )
 

@@ -1,0 +1,48 @@
+"""Local accounts, as an administrator changes them; in the caller's transaction."""
+
+import sqlalchemy as sa
+from argon2 import PasswordHasher
+
+from koffert_hub import tables
+from koffert_hub.registry import Role, User
+
+
+class NoSuchUser(Exception):
+    """There is no account of this name."""
+
+
+def users(connection: sa.Connection) -> list[User]:
+    """Everyone who may log in, by name."""
+    table = tables.user
+    rows = connection.execute(
+        sa.select(table.c.username, table.c.role, table.c.display_name).order_by(
+            table.c.display_name, table.c.username
+        )
+    )
+    return [User(row.username, Role(row.role), row.display_name) for row in rows]
+
+
+def change_role(connection: sa.Connection, username: str, role: Role) -> None:
+    """Give an account another role; raises NoSuchUser."""
+    _change(connection, username, role=role)
+
+
+def change_password(connection: sa.Connection, username: str, password: str) -> None:
+    """Give an account another password; raises NoSuchUser."""
+    _change(connection, username, password_hash=PasswordHasher().hash(password))
+
+
+def remove(connection: sa.Connection, username: str) -> None:
+    """Take the access away; what the person did stays on record. Raises NoSuchUser."""
+    gone = connection.execute(tables.user.delete().where(tables.user.c.username == username))
+    if gone.rowcount != 1:
+        raise NoSuchUser(username)
+
+
+def _change(connection: sa.Connection, username: str, **values: object) -> None:
+    table = tables.user
+    changed = connection.execute(
+        table.update().where(table.c.username == username).values(**values)
+    )
+    if changed.rowcount != 1:
+        raise NoSuchUser(username)
