@@ -212,6 +212,23 @@ def check(context: click.Context, files: tuple[Path, ...], *, as_json: bool) -> 
         context.exit(EXIT_BAD_INPUT)
 
 
+@rules.command()
+@click.option("--doctor", required=True, help="Who signs.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The hub's settings (see config/hub.example.toml).",
+)
+@json_option
+def sign(doctor: str, config: Path, *, as_json: bool) -> None:
+    """Sign the rule set of a hub as it stands; loans may then begin. Any change of it needs a new signature."""
+    from koffert_cli.alert_signing import signed  # noqa: PLC0415 - a file needs no database
+
+    path, rule_set = signed(config, doctor)
+    _show_rules(path, rule_set, machine=as_json or not sys.stdout.isatty())
+
+
 def _show_rules(path: Path, rule_set: RuleSet, *, machine: bool) -> None:
     signatures = rule_set.signatures
     if machine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,20 +26,25 @@ from koffert_cli.device_work import (
     patient_choice,
     provisioning_of,
     reception,
+    signed_rules,
 )
 from koffert_cli.hub_options import CONFIG, hub_settings
 from koffert_cli.output import EXIT_FAILED, CommandGroup, UserError, json_option, print_json
+from koffert_cli.patient_settings import target_options
+from koffert_hub.alerts.prescription import NO_CHANGE, Change, begin
 from koffert_hub.database import open_database
 from koffert_hub.loans import EndReason
 from koffert_hub.provisioning import fleet, tokens
 from koffert_hub.provisioning.ceremony import broker_pid_file, pki_of
 from koffert_hub.provisioning.fleet import BoxInfo, Item
 from koffert_hub.provisioning.revocation import BrokerGate, Enforcement, revoke_device
+from koffert_hub.times import to_ms
 from koffert_wire.enrolment import EnrolmentCode
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from koffert_hub.settings import Settings
 
 _LOAN_DAYS = 14  # how long the centre follows a patient after discharge
 
@@ -170,19 +176,27 @@ def label(config: Path, device: str, words: str, *, as_json: bool) -> None:
 @_PATIENT
 @_NEW_PATIENT
 @_DAYS
+@target_options
 @json_option
 def lend(
-    config: Path, device: str, patient: str | None, days: int, *, new_patient: bool, as_json: bool
+    config: Path,
+    device: str,
+    *,
+    patient: str | None,
+    days: int,
+    target_low: float | None,
+    target_high: float | None,
+    scale: int | None,
+    doctor: str,
+    new_patient: bool,
+    as_json: bool,
 ) -> None:
-    """Lend a box that is ready to a patient."""
+    """Lend a box that is ready to a patient; the alert rules must be signed."""
     settings = hub_settings(config)
     choose = patient_choice(settings, patient, new_patient=new_patient)
-
-    def lend_it(connection: sa.Connection) -> BoxInfo:
-        fleet.lend(connection, device, choose(connection), now=datetime.now(UTC), days=days)
-        return fleet.describe(connection, device)
-
-    _show(change(settings, lend_it), as_json=as_json)
+    wanted = Change(target_low_pct=target_low, target_high_pct=target_high, spo2_scale=scale)
+    hand_out = _handing_out(settings, device, days, wanted, doctor)
+    _show(change(settings, lambda connection: hand_out(connection, choose)), as_json=as_json)
 
 
 @device.command(name="return")
@@ -240,11 +254,11 @@ def reissue(
     settings = hub_settings(config)
     choose = patient_choice(settings, patient, new_patient=new_patient)
     receive = reception(device, done, wipe_report)
+    hand_out = _handing_out(settings, device, days)
 
     def hand_over(connection: sa.Connection) -> BoxInfo:
         receive(connection)
-        fleet.lend(connection, device, choose(connection), now=datetime.now(UTC), days=days)
-        return fleet.describe(connection, device)
+        return hand_out(connection, choose)
 
     _show(change(settings, hand_over), as_json=as_json)
 
@@ -282,6 +296,21 @@ def revoke(config: Path, device: str, *, lost: bool, as_json: bool) -> None:
             next_step=f"koffert device revoke {device} --config {config}   (safe to repeat)",
             exit_code=EXIT_FAILED,
         )
+
+
+def _handing_out(
+    settings: Settings, device: str, days: int, wanted: Change = NO_CHANGE, doctor: str = ""
+) -> Callable[[sa.Connection, Callable[[sa.Connection], str]], BoxInfo]:
+    """How to lend a box under signed rules and the patient's own settings; the rules are read now."""
+    rules = signed_rules(settings)
+
+    def hand_out(connection: sa.Connection, choose: Callable[[sa.Connection], str]) -> BoxInfo:
+        now, patient = datetime.now(UTC), choose(connection)
+        fleet.lend(connection, device, patient, rules=rules, now=now, days=days)
+        begin(connection, patient, wanted, doctor, now_ms=to_ms(now))
+        return fleet.describe(connection, device)
+
+    return hand_out
 
 
 def _show(info: BoxInfo, *, as_json: bool) -> None:

@@ -12,13 +12,16 @@ import click
 
 from koffert_cli.output import UserError
 from koffert_hub import registry
+from koffert_hub.alerts.history import NoDoctor
+from koffert_hub.alerts.prescription import ImpossibleSettings
+from koffert_hub.alerts.rules import RulesError, SignedDigest, load_rules
 from koffert_hub.database import open_database, reading
 from koffert_hub.loans import EndReason
 from koffert_hub.provisioning import fleet
 from koffert_hub.provisioning.ceremony import pki_of
 from koffert_hub.provisioning.fleet import BoxInfo, Item
 from koffert_hub.provisioning.wiping import accept_wipe
-from koffert_hub.registry import RegistryError
+from koffert_hub.registry import RegistryError, UnsignedRules
 from koffert_hub.times import to_ms
 from koffert_wire.errors import UnreadablePayload
 from koffert_wire.wipe_report import SignedWipe, decode_wipe
@@ -100,14 +103,28 @@ def provisioning_of(settings: Settings) -> ProvisioningSettings:
     return settings.provisioning
 
 
+def signed_rules(settings: Settings) -> SignedDigest | None:
+    """What a loan of this hub may begin on: None when no doctor has signed, or nothing is judged."""
+    if settings.alerts is None:
+        return None
+    try:
+        return load_rules(settings.alerts.rules).signed_digest
+    except RulesError as error:
+        raise UserError(str(error), next_step="koffert alert rules check") from error
+
+
 def change(settings: Settings, work: Callable[[sa.Connection], _T]) -> _T:
     """Do `work` in one transaction, all or nothing."""
     engine = open_database(settings.database_url)
     try:
         with engine.begin() as connection:
             return work(connection)
+    except UnsignedRules as error:
+        raise UserError(str(error), next_step="koffert alert rules sign --doctor NAME") from error
     except RegistryError as error:
         raise UserError(str(error), next_step="koffert device list") from error
+    except (NoDoctor, ImpossibleSettings) as error:
+        raise UserError(str(error), next_step="koffert hub patient settings --help") from error
     finally:
         engine.dispose()
 

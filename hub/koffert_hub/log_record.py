@@ -43,6 +43,8 @@ class Event(StrEnum):
     REQUEUE = "requeue"
     KEY = "key"
     VISIT = "visit"
+    RULES = "rules"
+    SETTINGS = "settings"
 
 
 class Result(StrEnum):

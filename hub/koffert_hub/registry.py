@@ -13,6 +13,7 @@ from argon2.exceptions import VerificationError
 from msgspec import Struct
 
 from koffert_hub import tables
+from koffert_hub.alerts.rules import SignedDigest
 from koffert_hub.broker_config import HUB_USER
 from koffert_hub.loans import RULES, EndReason, LoanAction, LoanState, next_state
 from koffert_wire.identifiers import is_device_id
@@ -59,6 +60,10 @@ class Role(StrEnum):
 
 class RegistryError(Exception):
     """The request does not fit what is registered; tell the person, change nothing."""
+
+
+class UnsignedRules(RegistryError):
+    """No doctor has signed the alert rules in force: have them signed, then ask again."""
 
 
 class Device(Struct, frozen=True):
@@ -144,8 +149,21 @@ def revoke_device(connection: sa.Connection, device_id: str) -> None:
         raise RegistryError(f"no device {device_id}")
 
 
-def start_loan(connection: sa.Connection, patient: str, device: str, *, now_ms: int) -> str:
-    """Lend `device` to `patient` from now; return the loan's id. One active loan per box and patient."""
+def start_loan(
+    connection: sa.Connection,
+    patient: str,
+    device: str,
+    *,
+    rules: SignedDigest | None,
+    now_ms: int,
+) -> str:
+    """Lend `device` to `patient` from now; return the loan's id. One active loan per box and patient.
+
+    `rules` is the `signed_digest` of the alert rules in force. Raises UnsignedRules without one, and
+    RegistryError when the box or the patient has a loan.
+    """
+    if rules is None:
+        raise UnsignedRules("no doctor has signed the alert rules of this hub")
     loan = tables.loan
     taken = connection.execute(
         sa.select(loan.c.id).where(

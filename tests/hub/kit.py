@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from tests.hub.box import NOON_NS, Box, Queued
 
 from koffert_hub import registry, tables
+from koffert_hub.alerts.rules import SignedDigest
 from koffert_hub.database import open_database, reading
 from koffert_hub.ingest import Received
 from koffert_hub.intake import Batch, Intake
@@ -19,6 +20,8 @@ from koffert_hub.transmission_log import begin_log, rows_after
 from koffert_wire.sealing import key_id
 
 NOON_MS = NOON_NS // 1_000_000
+# As if a doctor had signed the rules.
+SIGNED = SignedDigest("0" * 64)
 
 
 class Store:
@@ -50,7 +53,7 @@ class Store:
                     connection, self.centre, "Testpasient 1", now_ms=NOON_MS
                 )
                 box.loan = registry.start_loan(
-                    connection, patient, device, now_ms=NOON_MS - 3_600_000
+                    connection, patient, device, rules=SIGNED, now_ms=NOON_MS - 3_600_000
                 )
         return box
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from tests.hub.box import Box
 from tests.hub.broker import OnlineBox, TestBroker
+from tests.hub.kit import SIGNED
 
 from koffert_hub import registry
 from koffert_hub.database import open_database
@@ -84,7 +85,7 @@ class HubProcess:
                 connection, self.centre, "Testpasient 1", now_ms=wall_ms()
             )
             box.loan = registry.start_loan(
-                connection, patient, device, now_ms=wall_ms() - 86_400_000
+                connection, patient, device, rules=SIGNED, now_ms=wall_ms() - 86_400_000
             )
         engine.dispose()
         return OnlineBox(box, self._broker.endpoint(device))

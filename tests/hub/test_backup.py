@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.hub.box import NOON_NS, Box
-from tests.hub.kit import NOON_MS
+from tests.hub.kit import NOON_MS, SIGNED
 
 from koffert_hub import registry
 from koffert_hub.backup import BackupError, back_up, restore
@@ -42,7 +42,9 @@ class Drill:
             link_key = self.box.link_key
             registry.create_device(connection, "box-1", link_key, centre=centre, now_ms=0)
             patient = registry.create_patient(connection, centre, "Testpasient 1", now_ms=0)
-            self.box.loan = registry.start_loan(connection, patient, "box-1", now_ms=0)
+            self.box.loan = registry.start_loan(
+                connection, patient, "box-1", rules=SIGNED, now_ms=0
+            )
         self.queued = [self.box.queue() for _ in range(15)]
         self.take(0, 10)
         self.complete_to = back_up(self.settings, folder / "backup")

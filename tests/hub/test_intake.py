@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.hub.box import NOON_NS, SECOND_NS, Box
-from tests.hub.kit import Store, sqlite_store
+from tests.hub.kit import SIGNED, Store, sqlite_store
 from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
 
 from koffert_hub import registry, tables
@@ -159,7 +159,7 @@ def test_readings_are_filed_by_loan_and_never_by_who_has_the_box_now(store: Stor
     with store.engine.begin() as connection:
         registry.end_loan(connection, first_loan, now_ms=NOON_NS // 1_000_000)
         patient = registry.create_patient(connection, store.centre, "Testpasient 2", now_ms=0)
-        registry.start_loan(connection, patient, "box-1", now_ms=NOON_NS // 1_000_000)
+        registry.start_loan(connection, patient, "box-1", rules=SIGNED, now_ms=NOON_NS // 1_000_000)
     store.take(late)
     assert store.records()[-1].loan == first_loan
     store.take(box.queue(loan=other.loan), box.queue(loan="l-unknown"), box.queue(loan=None))
@@ -194,7 +194,7 @@ def test_requeue_files_what_can_be_filed_now(store: Store) -> None:
     assert requeue_through(store.engine, store.intake, ()).still_held == 1
     with store.engine.begin() as connection:
         patient = registry.create_patient(connection, store.centre, "Testpasient 1", now_ms=0)
-        loan = registry.start_loan(connection, patient, "box-1", now_ms=0)
+        loan = registry.start_loan(connection, patient, "box-1", rules=SIGNED, now_ms=0)
         renamed = tables.loan.update().where(tables.loan.c.id == loan).values(id="l-later")
         connection.execute(renamed)
     assert requeue_through(store.engine, store.intake, ()).stored == 1

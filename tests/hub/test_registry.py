@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.hub.kit import Store
+from tests.hub.kit import SIGNED, Store
 from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
 
 from koffert_hub import registry, tables
@@ -31,14 +31,14 @@ def test_one_open_loan_for_each_box_and_patient(store: Store) -> None:
     with store.engine.begin() as connection:
         other = registry.create_patient(connection, store.centre, "Testpasient 2", now_ms=0)
         with pytest.raises(RegistryError):
-            registry.start_loan(connection, other, "box-1", now_ms=0)
+            registry.start_loan(connection, other, "box-1", rules=SIGNED, now_ms=0)
         registry.change_loan(connection, box.loan, LoanAction.PAUSE)
         with pytest.raises(RegistryError):
-            registry.start_loan(connection, other, "box-1", now_ms=0)
+            registry.start_loan(connection, other, "box-1", rules=SIGNED, now_ms=0)
         registry.end_loan(connection, box.loan, now_ms=0)
         with pytest.raises(WrongLoanState):
             registry.end_loan(connection, box.loan, now_ms=0)
-        registry.start_loan(connection, other, "box-1", now_ms=0)
+        registry.start_loan(connection, other, "box-1", rules=SIGNED, now_ms=0)
         assert [place.display_name for place in registry.ward(connection)] == ["Testpasient 2"]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from tests.support.mosquitto import Mosquitto, free_port
 
 from koffert_cli.demonstration.children import Child, koffert
 
+RULES = Path(__file__).resolve().parents[2] / "config" / "rules" / "copd-follow-up.toml"
 PASSPHRASE = "correct horse battery"
 STARTS_WITHIN_S = 20.0
 _LOOK_INTERVAL_S = 0.1
@@ -41,6 +43,7 @@ class CliSite:
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self.config = folder / "hub.toml"
+        shutil.copyfile(RULES, folder / RULES.name)
         self.hub_port, self.enrolment_port, self.device_port = (free_port() for _ in range(3))
         self.config.write_text(
             f"""data_dir = "hub"
@@ -56,6 +59,9 @@ key = "hub/pki/hub.key"
 address = "127.0.0.1"
 port = {self.enrolment_port}
 device_port = {self.device_port}
+
+[alerts]
+rules = "{RULES.name}"
 """
         )
 
@@ -64,10 +70,13 @@ device_port = {self.device_port}
         return run_koffert(*arguments, "--config", str(self.config), "--json", stdin=stdin)
 
     def init(self) -> Outcome:
-        """Hold the key ceremony."""
+        """Hold the key ceremony, and have the alert rules signed."""
         passphrase = self.folder / "passphrase"
         passphrase.write_text(f"{PASSPHRASE}\n")
-        return self.hub("hub", "init", "--root-passphrase-file", str(passphrase))
+        made = self.hub("hub", "init", "--root-passphrase-file", str(passphrase))
+        signed = self.hub("alert", "rules", "sign", "--doctor", "Testlege 1")
+        assert signed.exit_code == 0, signed.error
+        return made
 
     def code(self, device: str, *more: str) -> str:
         """A code for a box."""

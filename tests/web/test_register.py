@@ -5,6 +5,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.hub.kit import SIGNED
 from tests.web.hub import AMK_KEY, LOG, LOG_KEY, Hub, client
 
 from koffert_hub import registry, tables
@@ -163,7 +164,7 @@ def _lend(hub: Hub, name: str, device: str) -> str:
         centre = registry.create_centre(connection, "Dalane DMS", now_ms=0)
         patient = registry.create_patient(connection, centre, name, now_ms=0)
         registry.create_device(connection, device, bytes(32), centre=centre, now_ms=0)
-        registry.start_loan(connection, patient, device, now_ms=0)
+        registry.start_loan(connection, patient, device, rules=SIGNED, now_ms=0)
     return patient
 
 

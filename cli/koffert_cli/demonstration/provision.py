@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from msgspec import Struct
 
 from koffert_cli.places import configuration_folder
 from koffert_hub import registry
+from koffert_hub.alerts.rules import SignedDigest
+from koffert_hub.alerts.signing import sign_rules
 from koffert_hub.authority import Authority, Identity
 from koffert_hub.broker_config import HUB_USER, BrokerConfig, broker_acl, broker_conf
 from koffert_hub.database import open_database
@@ -21,6 +24,9 @@ from koffert_wire.sealing import LINK_KEY_BYTES
 
 CENTRE = "Dalane DMS"
 NURSE = "sykepleier"
+# Signs the throw-away copy of the rules: nothing here is judged for a real patient.
+_DOCTOR = "Lege Test"
+_RULES_FILE = "copd-follow-up.toml"
 _LOOPBACK = "127.0.0.1"
 # No Norwegian number begins like this: nobody is rung by mistake.
 _NURSE_TELEPHONE = "00 00 00 00"
@@ -79,17 +85,20 @@ def provision(folder: Path, patients: int, ports: Ports, now: datetime) -> Site:
     authority = Authority.create("Koffert demonstration", now)
     _write_certificates(folder, authority, now)
     _write_broker_settings(folder, ports)
+    rules_file = folder / _RULES_FILE
+    shutil.copyfile(configuration_folder() / "rules" / _RULES_FILE, rules_file)
     (folder / "hub.toml").write_text(_hub_settings(ports))
     settings = load_settings(folder / "hub.toml")
     centre = initialise(settings)
     password = secrets.token_urlsafe(_PASSWORD_BYTES)
     engine = open_database(settings.database_url)
     try:
+        rules = sign_rules(engine, rules_file, _DOCTOR, now=now).signed_digest
         with engine.begin() as connection:
             registry.create_user(
                 connection, NURSE, password, Role.NURSE, "Sykepleier Test", centre=centre
             )
-            boxes = _lend_all(connection, centre, folder / "boxes", patients, now)
+            boxes = _lend_all(connection, centre, folder / "boxes", patients, rules=rules, now=now)
     finally:
         engine.dispose()
     for box in boxes:
@@ -132,15 +141,30 @@ port = "{sensor_port}"
 
 
 def _lend_all(
-    connection: sa.Connection, centre: str, boxes: Path, patients: int, now: datetime
+    connection: sa.Connection,
+    centre: str,
+    boxes: Path,
+    patients: int,
+    *,
+    rules: SignedDigest | None,
+    now: datetime,
 ) -> tuple[Box, ...]:
     now_ms = int(now.timestamp() * 1000)
     return tuple(
-        _lend(connection, centre, number, boxes, now_ms) for number in range(1, patients + 1)
+        _lend(connection, centre, number, boxes, rules=rules, now_ms=now_ms)
+        for number in range(1, patients + 1)
     )
 
 
-def _lend(connection: sa.Connection, centre: str, number: int, boxes: Path, now_ms: int) -> Box:
+def _lend(
+    connection: sa.Connection,
+    centre: str,
+    number: int,
+    boxes: Path,
+    *,
+    rules: SignedDigest | None,
+    now_ms: int,
+) -> Box:
     device = f"koffert-{number:04d}"
     folder = boxes / device
     folder.mkdir(parents=True)
@@ -148,7 +172,7 @@ def _lend(connection: sa.Connection, centre: str, number: int, boxes: Path, now_
     _write_secret(folder / "link.key", link_key)
     patient = registry.create_patient(connection, centre, f"Testpasient {number}", now_ms=now_ms)
     registry.create_device(connection, device, link_key, centre=centre, now_ms=now_ms)
-    loan = registry.start_loan(connection, patient, device, now_ms=now_ms)
+    loan = registry.start_loan(connection, patient, device, rules=rules, now_ms=now_ms)
     return Box(device, patient, loan, folder)
 
 
@@ -202,5 +226,5 @@ port = {ports.web}
 https = false
 
 [alerts]
-rules = "{configuration_folder() / "rules" / "copd-follow-up.toml"}"
+rules = "{_RULES_FILE}"
 """

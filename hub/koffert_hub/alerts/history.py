@@ -19,8 +19,12 @@ from koffert_hub.alerts.records import (
     Reading,
 )
 from koffert_hub.alerts.rules import RuleSet
+from koffert_hub.alerts.signing import staff_id
 from koffert_hub.alerts.state import State, decode_state
+from koffert_hub.log_record import Event as LogEvent
+from koffert_hub.log_record import Result
 from koffert_hub.registry import Loan
+from koffert_hub.transmission_log import LogWriter, draft
 
 NEVER_MS = -END_MS
 # SQLite takes 32,766 parameters in one statement.
@@ -28,6 +32,10 @@ _IDS_PER_QUERY = 10_000
 _READING = msgspec.msgpack.Decoder(Reading)
 _PATIENT = msgspec.msgpack.Decoder(Patient)
 _ENCODE = msgspec.msgpack.Encoder().encode
+
+
+class NoDoctor(ValueError):
+    """Settings of a patient that no doctor answers for; nothing is changed."""
 
 
 class Unconfirmed(NamedTuple):
@@ -106,14 +114,34 @@ def settle(
     *,
     now_ms: int,
 ) -> None:
-    """A doctor's settings hold from now on; raises ValueError on scale 2 without a doctor's name."""
-    if not doctor.strip():
-        raise ValueError("a patient's settings need a doctor's name")
+    """A doctor's settings hold from now on, and the log says so without a value.
+
+    The defaults, which a doctor signed with the rule set, need no name; raises NoDoctor on any others.
+    """
+    name = doctor.strip()
+    if not name and settings != Patient():
+        raise NoDoctor("a patient's settings need a doctor's name")
     connection.execute(
         tables.alert_setting.insert().values(
-            patient=patient, from_ms=now_ms, doctor=doctor, settings=_ENCODE(settings)
+            patient=patient, from_ms=now_ms, doctor=name, settings=_ENCODE(settings)
         )
     )
+    writer = LogWriter(connection)
+    by = staff_id(name) if name else "defaults"
+    writer.add(draft(LogEvent.SETTINGS, Result.DONE, at_ms=now_ms, patient=patient, detail=by))
+    writer.flush()
+
+
+def settled(connection: sa.Connection, patient: str) -> Patient | None:
+    """The newest settings of a patient; None: nobody has settled any."""
+    table = tables.alert_setting
+    settings = connection.execute(
+        sa.select(table.c.settings)
+        .where(table.c.patient == patient)
+        .order_by(table.c.from_ms.desc(), table.c.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return None if settings is None else _PATIENT.decode(settings)
 
 
 def in_force(cases: Sequence[Case], at_ms: int) -> Case:

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NewType
 
 import msgspec
 from msgspec import Meta, Struct
@@ -20,6 +20,8 @@ Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Version = Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")]
 # Waiting longer for a repeat would delay a red: not a matter of taste, so no rule set may say more.
 Wait = Annotated[float, Meta(gt=0, le=10)]
+# The digest of a content that a doctor has signed: only `RuleSet.signed_digest` makes one.
+SignedDigest = NewType("SignedDigest", str)
 
 
 class RuleProblem(Struct, frozen=True):
@@ -199,6 +201,11 @@ class RuleSet(_Section, frozen=True, kw_only=True):
     def signatures(self) -> tuple[Signature, ...]:
         """Those that hold for this content; without one, every number is a placeholder."""
         return tuple(mark for mark in self.signature if mark.digest == self.digest)
+
+    @property
+    def signed_digest(self) -> SignedDigest | None:
+        """The digest if a doctor has signed this content: what a loan may begin on."""
+        return SignedDigest(self.digest) if self.signatures else None
 
 
 def load_rules(path: Path) -> RuleSet:

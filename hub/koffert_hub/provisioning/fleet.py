@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from koffert_hub import registry, tables
+from koffert_hub.alerts.rules import SignedDigest
 from koffert_hub.loans import EndReason, LoanState
 from koffert_hub.provisioning.desired_state import desire
 from koffert_hub.provisioning.tables import box, checklist, desired_state, device_certificate
@@ -106,8 +107,19 @@ def relabel(connection: sa.Connection, device: str, label: str) -> None:
         raise RegistryError(f"no box {device}")
 
 
-def lend(connection: sa.Connection, device: str, patient: str, *, now: datetime, days: int) -> str:
-    """Lend a box that is enrolled and ready; returns the loan's id. Raises RegistryError."""
+def lend(
+    connection: sa.Connection,
+    device: str,
+    patient: str,
+    *,
+    rules: SignedDigest | None,
+    now: datetime,
+    days: int,
+) -> str:
+    """Lend a box that is enrolled and ready, on signed alert rules; returns the loan's id.
+
+    Raises RegistryError; UnsignedRules without a `signed_digest` of the rules in force.
+    """
     info = describe(connection, device)
     if info.state is not BoxState.READY:
         raise RegistryError(_why_not_ready(info))
@@ -116,7 +128,7 @@ def lend(connection: sa.Connection, device: str, patient: str, *, now: datetime,
     )
     if connection.execute(known).first() is None:
         raise RegistryError(f"no patient {patient}")
-    loan = registry.start_loan(connection, patient, device, now_ms=to_ms(now))
+    loan = registry.start_loan(connection, patient, device, rules=rules, now_ms=to_ms(now))
     ends_ms = to_ms(now + timedelta(days=days))
     desire(connection, device, loan=loan, ends_ms=ends_ms, now=now)
     return loan

@@ -1,17 +1,21 @@
 """A hub with its own authority on free loopback ports, as `koffert hub init` leaves it."""
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 from tests.support.mosquitto import Mosquitto, free_port
 
+from koffert_hub.alerts.signing import sign_rules
 from koffert_hub.database import open_database
 from koffert_hub.provisioning.ceremony import Prepared, pki_of, prepare
 from koffert_hub.settings import ProvisioningSettings, Settings, load_settings
 from koffert_hub.setup import initialise
 
-TEMPLATES = Path(__file__).resolve().parents[3] / "config" / "mosquitto"
+_CONFIG = Path(__file__).resolve().parents[3] / "config"
+TEMPLATES = _CONFIG / "mosquitto"
+RULES = _CONFIG / "rules" / "copd-follow-up.toml"
 PASSPHRASE = "correct horse battery"
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -30,6 +34,8 @@ class ProvisioningSite:
         self.prepared = self.prepare(now)
         self.pki = pki_of(self.settings)
         self.engine: sa.Engine = open_database(self.settings.database_url)
+        shutil.copyfile(RULES, folder / RULES.name)
+        sign_rules(self.engine, folder / RULES.name, "Testlege 1", now=now)
 
     def prepare(self, now: datetime) -> Prepared:
         """Hold the ceremony, or repeat it."""
@@ -62,4 +68,7 @@ key = "hub/pki/hub.key"
 address = "127.0.0.1"
 port = {enrolment_port}
 device_port = {device_port}
+
+[alerts]
+rules = "{RULES.name}"
 """

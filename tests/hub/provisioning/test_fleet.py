@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.hub.kit import SIGNED
 from tests.hub.provisioning.box import NewBox
 from tests.hub.provisioning.site import NOW, ProvisioningSite
 
@@ -49,7 +50,7 @@ class Depot:
 
     def lend(self, patient: str) -> str:
         with self.site.engine.begin() as connection:
-            return fleet.lend(connection, BOX, patient, now=self.now, days=14)
+            return fleet.lend(connection, BOX, patient, rules=SIGNED, now=self.now, days=14)
 
     def give_back(self, *done: Item) -> BoxInfo:
         with self.site.engine.begin() as connection:
@@ -179,7 +180,7 @@ def test_words_and_what_is_not_there(depot: Depot) -> None:
             lambda: fleet.relabel(connection, "nobody", "x"),
             lambda: fleet.describe(connection, "nobody"),
             lambda: fleet.home_centre(connection, "elsewhere"),
-            lambda: fleet.lend(connection, BOX, "p-nobody", now=NOW, days=1),
+            lambda: fleet.lend(connection, BOX, "p-nobody", rules=SIGNED, now=NOW, days=1),
             lambda: fleet.give_back(connection, BOX, [], now=NOW),
         ):
             with pytest.raises(RegistryError):
