@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from koffert_drivers.stills.errors import (
 )
 from koffert_drivers.stills.reader import read_still
 from koffert_drivers.stills.records import Format, StillDocument
+
+_LOG = logging.getLogger(__name__)
 
 _OCTETS = "application/octet-stream"
 # What a browser or a person's program opens by itself; the others are told by their bytes.
@@ -35,8 +38,6 @@ Beside = Callable[[str], bytes | None]
 
 def judge(path: Path, content: bytes, beside: Beside) -> Verdict:
     """Look into a file; DICOM is read at the centre, which has the library for it."""
-    if is_dicom(content):
-        return Take(content, Format.DICOM.value, _MEDIA_TYPES[Format.DICOM])
     try:
         return _taken(path, content, beside)
     except DamagedStill as error:
@@ -47,9 +48,15 @@ def judge(path: Path, content: bytes, beside: Beside) -> Verdict:
         return Wait()
     except StillError as error:
         return Leave(error.reason)
+    except Exception as error:  # noqa: BLE001 - one file must never keep the box from all others
+        # Its message may quote the file. The centre keeps what it cannot read.
+        _LOG.error("a reader of stills failed: %s", type(error).__name__)
+        return Take(content, _UNSUPPORTED, _OCTETS)
 
 
 def _taken(path: Path, content: bytes, beside: Beside) -> Take:
+    if is_dicom(content):
+        return Take(content, Format.DICOM.value, _MEDIA_TYPES[Format.DICOM])
     try:
         still = read_still(content)
     except IncompleteStill as error:

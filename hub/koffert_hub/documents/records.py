@@ -27,6 +27,7 @@ class Reason(StrEnum):
     INCOMPLETE = "incomplete"
     UNKNOWN_FORMAT = "unknown-format"
     TOO_LARGE = "too-large"
+    READER_FAILED = "reader-failed"
 
 
 class LeadSummary(Struct, frozen=True):

@@ -1,5 +1,6 @@
 """What a document is: read, summed up, and compared with the person of the loan. Pure."""
 
+import logging
 import unicodedata
 from typing import NamedTuple
 
@@ -8,6 +9,8 @@ from koffert_drivers.stills.errors import StillError
 from koffert_drivers.stills.records import EcgStill, PatientIdentity, StillDocument
 from koffert_hub.documents.records import LeadSummary, Reason, State, Summary
 from koffert_hub.documents.signals import pack_leads
+
+_LOG = logging.getLogger(__name__)
 
 # What carts and older systems write for letters that they lack.
 _SPELLINGS = str.maketrans(
@@ -31,6 +34,10 @@ def understand(content: bytes, person: str | None) -> Understood:
         read = read_document(content)
     except StillError as error:
         return Understood(State.FILED, Reason(error.reason))
+    except Exception as error:  # noqa: BLE001 - one file must never keep the hub from all others
+        # Its message may quote the file.
+        _LOG.error("a reader of stills failed: %s", type(error).__name__)
+        return Understood(State.FILED, Reason.READER_FAILED)
     if isinstance(read, StillDocument):
         return Understood(State.FILED, summary=Summary(format=read.format.value, pages=read.pages))
     leads = pack_leads(read.leads)

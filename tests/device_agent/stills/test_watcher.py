@@ -202,6 +202,23 @@ def test_a_recording_in_two_files_waits_for_the_second_and_travels_as_one(
     run(tmp_path, scenario)
 
 
+def test_a_still_on_which_a_reader_fails_goes_to_the_centre_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(content: bytes) -> None:
+        raise KeyError(content)
+
+    async def scenario(box: Cart) -> None:
+        monkeypatch.setattr("koffert_agent.stills.judging.read_still", failing)
+        box.leave("a.scp", b"NORDMANN")
+        assert await box.look_twice()
+        assert await box.documents() == [b"NORDMANN"]
+
+    run(tmp_path, scenario)
+    assert "KeyError" in caplog.text
+    assert "NORDMANN" not in caplog.text
+
+
 def test_a_file_that_cannot_be_read_keeps_no_other_from_its_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -68,3 +68,16 @@ def test_pages_are_filed_unread() -> None:
 def test_each_reason_of_the_readers_is_known() -> None:
     reasons = {error.reason for error in StillError.__subclasses__()}
     assert reasons <= set(Reason)
+
+
+def test_a_reader_that_fails_stops_nothing_and_quotes_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("koffert_hub.documents.understanding.read_document", _fails)
+    assert understand(b"NORDMANN", None) == (State.FILED, Reason.READER_FAILED, None, None)
+    assert "KeyError" in caplog.text
+    assert "NORDMANN" not in caplog.text
+
+
+def _fails(content: bytes) -> None:
+    raise KeyError(content)
