@@ -2,6 +2,7 @@
 
 import itertools
 from array import array
+from datetime import datetime
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from koffert_agent.clock import NS_PER_S, now
 from koffert_drivers.measurement import Flag, Measurement
 from koffert_drivers.table import device
 from koffert_wire.messages import Message, Mode, Reading, SensorLink, SensorState, WaveformBlock
+from koffert_wire.samples import unpack_samples
 
 RATE_HZ = 60
 
@@ -139,3 +141,55 @@ def test_a_packet_of_samples_begins_before_it_arrives() -> None:
     messages = meter.channel.take(packet, now(meter.clock))
     block = next(message for message in messages if isinstance(message, WaveformBlock))
     assert now(meter.clock).boottime_ns - block.at.boottime_ns == round(59 / 60 * NS_PER_S)
+
+
+def channel_of(driver: str, stream: str) -> Channel:
+    record, ids = device(driver), itertools.count()
+    return Channel(
+        record, lambda: next(ids).to_bytes(16), stream=record.stream(stream), serial="500001"
+    )
+
+
+def test_single_measurements_and_slow_streams_are_told_apart() -> None:
+    clock = ManualClock()
+    value = Measurement(spo2_pct=96, pulse_bpm=70, quality=1.0)
+    for stream, mode in (("2a5e", Mode.SPOT), ("2a5f", Mode.CONTINUOUS)):
+        (reading,) = channel_of("plx", stream).take(value, now(clock))
+        assert isinstance(reading, Reading)
+        assert reading.mode is mode
+        assert reading.sensor_serial == "500001"
+
+
+def test_a_battery_takes_no_value_away_and_is_told_when_it_moves() -> None:
+    clock = ManualClock()
+    channel = channel_of("plx", "2a19")
+    levels = [80, 79, 80, 74]
+    told = [
+        message.battery_pct
+        for level in levels
+        for message in channel.take(Measurement(battery_pct=level), now(clock))
+        if isinstance(message, SensorState)
+    ]
+    assert told == [80, 74]
+
+
+def test_samples_of_sixteen_bits_are_carried_as_they_are() -> None:
+    samples = tuple(range(0, 65536, 874))
+    channel = channel_of("nonin-ble", "ppg")
+    (block,) = channel.take(Measurement(waveform=samples), now(ManualClock()))
+    assert isinstance(block, WaveformBlock)
+    assert unpack_samples(block.codec, block.samples) == list(samples)
+
+
+def test_a_record_with_its_own_time_keeps_its_id() -> None:
+    clock = ManualClock()
+    channel = channel_of("plx", "2a5e")
+    taken = datetime(2026, 11, 21, 8, 30)  # noqa: DTZ001 - a meter's clock has no zone
+    first = Measurement(spo2_pct=96, measured_at=taken, quality=1.0)
+    other = Measurement(spo2_pct=95, measured_at=taken, quality=1.0)
+    ids = [channel.identity(each) for each in (first, first, other)]
+    assert ids[0] == ids[1] != ids[2]
+    (reading,) = channel.recall(first, now(clock))
+    assert isinstance(reading, Reading)
+    assert reading.flags == ("from-storage",)
+    assert channel.quarantine(first, now(clock), "before-proof").id == ids[0]

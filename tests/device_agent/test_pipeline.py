@@ -128,3 +128,22 @@ def test_what_falls_out_while_the_disk_refuses_is_named_to_the_hub(
             assert kinds.count("dropped") == 1
 
     asyncio.run(scenario())
+
+
+def test_a_meter_may_forget_only_what_is_safe(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        clock = ManualClock()
+        tiny = Quota(2048, 512)
+        async with (
+            open_outbox(tmp_path / "o.sqlite3", clock, quota=tiny) as outbox,
+            Supervisor(lambda: 0.5) as supervisor,
+        ):
+            pipeline = Pipeline(outbox, make_sealer(clock), lambda _: None)
+            supervisor.start(Part("pipeline", pipeline.run))
+            safe = [await pipeline.keep([make_reading(clock)]) for _ in range(6)]
+            assert safe[0]
+            assert not safe[-1]
+            assert safe.count(False) == pipeline.unacknowledged
+            assert await pipeline.keep([])
+
+    asyncio.run(scenario())
