@@ -16,6 +16,7 @@ from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from koffert_agent.video import visit as visit_module
+from koffert_agent.video.bitrates import VIDEO_START_BPS
 from koffert_agent.video.records import AnswerCall, CallState, EndCall
 from koffert_hub.registry import Role
 from koffert_hub.video.socket import CLOSE_NOT_ALLOWED
@@ -174,6 +175,9 @@ def test_pictures_and_sound_go_both_ways(
     wait(page, lambda: frames(page) > before + 15, "moving pictures")
     site.until(lambda: site.rig.video.visit.seen_frames > 15, "the nurse's picture at the box")
     site.until(lambda: len(ear.tones_hz) > 3, "the nurse's sound at the box")
+    [connection] = site.rig.video.visit._connections.values()
+    # Read from inside aiortc: an update that moves it must be noticed.
+    site.until(lambda: connection._borne_bps() != VIDEO_START_BPS, "an estimate of the link")
     expect(page.locator("#frozen")).to_be_hidden()
     expect(page.locator("#line")).not_to_be_empty()
     keep(page)
