@@ -163,7 +163,6 @@ class CameraTrack(MediaStreamTrack):
     def __init__(self, shutter: "Shutter") -> None:
         super().__init__()
         self._shutter = shutter
-        self._began_s = time.monotonic()
         self._due_s = 0.0
         self._seen = 0
         self.size = (WIDTH, HEIGHT)
@@ -180,16 +179,9 @@ class CameraTrack(MediaStreamTrack):
             if now_s < self._due_s - 0.5 / RATE_HZ:
                 continue
             self._due_s = max(self._due_s + 1 / self.rate_hz, now_s - 1 / self.rate_hz)
-            return self._stamped(frame, now_s)
-
-    def _stamped(self, frame: VideoFrame, now_s: float) -> VideoFrame:
-        width, height = self.size
-        sized = frame.reformat(width=width, height=height, format="yuv420p")
-        if sized is frame:  # shared with the other connections, whose time is another
-            sized = VideoFrame.from_ndarray(frame.to_ndarray(), format="yuv420p")
-        sized.pts = int((now_s - self._began_s) * _CLOCK_HZ)
-        sized.time_base = TIME_BASE
-        return sized
+            width, height = self.size
+            # The frame itself where it fits: shared with the other connections, so nobody may write to it.
+            return frame.reformat(width=width, height=height, format="yuv420p")
 
 
 class Shutter:
@@ -201,6 +193,7 @@ class Shutter:
         self._task: asyncio.Task[None] | None = None
         self._newest: VideoFrame | None = None
         self._count = 0
+        self._began_s = time.monotonic()
         self._changed = asyncio.Condition()
         self.failure: CameraGone | None = None
 
@@ -241,6 +234,9 @@ class Shutter:
         try:
             while True:
                 frame = await camera.read()
+                # One clock for all who look, set before anybody does.
+                frame.pts = int((time.monotonic() - self._began_s) * _CLOCK_HZ)
+                frame.time_base = TIME_BASE
                 async with self._changed:
                     self._newest, self._count = frame, self._count + 1
                     self._changed.notify_all()
