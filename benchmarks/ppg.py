@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 def elgendi(x: Floats) -> npt.ArrayLike:
     """NeuroKit2's default cleaning and peaks."""
     clean = neurokit2.ppg_clean(x, sampling_rate=FS_HZ)
-    return neurokit2.ppg_findpeaks(clean, sampling_rate=FS_HZ)["PPG_Peaks"]
+    return np.asarray(neurokit2.ppg_findpeaks(clean, sampling_rate=FS_HZ)["PPG_Peaks"])
 
 
 def heartpy_accepted(x: Floats) -> npt.ArrayLike:

@@ -56,13 +56,14 @@ def xqrs(x: Floats, fs_hz: float) -> npt.ArrayLike:
     """What `xqrs_detect` does, without its print."""
     detector = XQRS(x, fs_hz)
     detector.detect(verbose=False)
-    return detector.qrs_inds
+    return np.asarray(detector.qrs_inds)
 
 
 def neurokit(x: Floats, fs_hz: float) -> npt.ArrayLike:
     """NeuroKit2's default cleaning and peaks."""
     clean = neurokit2.ecg_clean(x, sampling_rate=int(fs_hz))
-    return neurokit2.ecg_peaks(clean, sampling_rate=int(fs_hz))[1]["ECG_R_Peaks"]
+    _, found = neurokit2.ecg_peaks(clean, sampling_rate=int(fs_hz))
+    return np.asarray(found["ECG_R_Peaks"])
 
 
 DETECTORS: dict[str, Detector] = {

@@ -63,11 +63,20 @@ def search(
     count: int,
     *,
     as_json: bool,
-    **exact: str | None,
+    device: str | None,
+    patient: str | None,
+    loan: str | None,
+    transmission: str | None,
 ) -> None:
     """Look transmissions up in a hub's log or a replica, the newest first."""
     query = Query(
-        **exact, event=Event(event) if event else None, from_ms=_ms(start), until_ms=_ms(until)
+        device=device,
+        patient=patient,
+        loan=loan,
+        transmission=transmission,
+        event=Event(event) if event else None,
+        from_ms=_ms(start),
+        until_ms=_ms(until),
     )
     with opened(_database(source)) as connection:
         for record in find(connection, query, count):
