@@ -7,13 +7,12 @@ import struct
 import time
 from collections.abc import Callable
 
-from tests.drivers.contract import CASES, Case, recording
-
 from benchmarks.report import Baseline, Result, publish
 from koffert_agent.channel import Channel
 from koffert_drivers.measurement import Measurement
 from koffert_drivers.table import device
 from koffert_wire.messages import Instant
+from tests.drivers.contract import CASES, Case, recording
 
 REPEATS_BYTES = 400_000
 OXIMETER = ("nonin-serial", "df2")

@@ -11,12 +11,12 @@ import time
 from pathlib import Path
 
 import psutil
-from tests.device_agent.process import AgentProcess
-from tests.device_agent.support import DEVICE, HubDouble, eventually
-from tests.hub.broker import TestBroker, hub_broker
 
 from benchmarks.report import Baseline, Result, publish
 from koffert_drivers.simulated.oximeter import SimulatedOximeter
+from tests.device_agent.process import AgentProcess
+from tests.device_agent.support import DEVICE, HubDouble, eventually
+from tests.hub.broker import TestBroker, hub_broker
 
 MEASURED_S = 20.0
 MIB = 2**20

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
-from tests.hub.box import Queued
-from tests.hub.broker import OnlineBox, TestBroker, hub_broker
-from tests.hub.process import HubProcess
 
 from benchmarks.report import Baseline, Result, publish
 from koffert_wire.downlink import decode_down, decode_receipt
 from koffert_wire.mqtt import Endpoint, Incoming, MqttConnection
 from koffert_wire.topics import HUB_STATE, Lane, down_any_kind, up_any_device
+from tests.hub.box import Queued
+from tests.hub.broker import OnlineBox, TestBroker, hub_broker
+from tests.hub.process import HubProcess
 
 TRANSMISSIONS = 6_000
 READINGS_BATCHED = 10

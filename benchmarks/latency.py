@@ -11,14 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.report import Baseline, Result, publish
-from tests.support.mosquitto import plain_mosquitto
-
 from koffert_cli.demonstration.children import free_port
 from koffert_cli.demonstration.provision import Ports, provision
 from koffert_cli.demonstration.site import Demonstration
 from koffert_cli.demonstration.totals import Totals, percentile, totals
 from koffert_hub.database import open_database
 from koffert_wire.mqtt import Endpoint, Incoming, MqttConnection
+from tests.support.mosquitto import plain_mosquitto
 
 PATIENTS = 20
 RUN_S = 60.0

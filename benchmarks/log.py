@@ -5,14 +5,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.hub.kit import NOON_MS, Store, sqlite_store
-
 from benchmarks.report import Baseline, Result, publish
 from koffert_hub.database import reading
 from koffert_hub.log_access import verify_connection
 from koffert_hub.log_record import Event
 from koffert_hub.log_record import Result as Outcome
 from koffert_hub.transmission_log import LogWriter, draft
+from tests.hub.kit import NOON_MS, Store, sqlite_store
 
 RECORDS = 100_000
 PER_COMMIT = 200

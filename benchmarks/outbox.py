@@ -11,12 +11,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.device_agent.support import QUOTA, ManualClock, make_reading, make_sealer
-
 from benchmarks.report import Baseline, Result, publish
 from koffert_agent.outbox.records import Draft
 from koffert_agent.outbox.store import OutboxStore
 from koffert_wire.topics import Lane
+from tests.device_agent.support import QUOTA, ManualClock, make_reading, make_sealer
 
 COMMITS = 1_500
 ROWS_GATHERED = 10

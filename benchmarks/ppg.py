@@ -8,13 +8,13 @@ import heartpy
 import neurokit2
 import numpy as np
 import numpy.typing as npt
-from tests.signal.synthetic import ppg as synthetic_ppg
-from tests.signal.synthetic import score
 
 from benchmarks.report import ROOT, Baseline, Result, publish
 from koffert_signal.ecg import qrs
 from koffert_signal.ppg import beats
 from koffert_signal.ppg.quality import quality
+from tests.signal.synthetic import ppg as synthetic_ppg
+from tests.signal.synthetic import score
 
 FILE = ROOT.parent / "shared" / "data" / "ppg" / "neurokit_bio_resting_5min_100hz.csv"
 FS_HZ = 100

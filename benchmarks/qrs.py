@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import sleepecg
 import wfdb
-from tests.signal.synthetic import score
 from wfdb.processing import XQRS
 
 from benchmarks.report import ROOT, Baseline, Result, publish
 from koffert_signal.ecg import qrs
+from tests.signal.synthetic import score
 
 DATA = ROOT.parent / "shared" / "data" / "ecg"
 BEATS = set("NLRBAaJSVrFejnE/fQ?")  # the beat codes of WFDB; the rest are rhythm and noise marks

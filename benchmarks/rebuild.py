@@ -4,13 +4,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.hub.kit import Store, sqlite_store
-
 from benchmarks.report import Baseline, Result, publish
 from koffert_hub.ingest import Received
 from koffert_hub.projection import stored_readings
 from koffert_hub.projector import REBUILD_RECORDS, read_step, rebuild
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
+from tests.hub.kit import Store, sqlite_store
 
 TRANSMISSIONS = 5_000
 READINGS_EACH = 10

@@ -3,7 +3,6 @@
 import time
 
 import numpy as np
-from tests.signal.synthetic import twelve_leads
 
 from benchmarks.report import Baseline, Result, publish
 from koffert_signal import mains
@@ -14,6 +13,7 @@ from koffert_signal.ecg.morphology import intervals
 from koffert_signal.ecg.quality import quality
 from koffert_signal.ecg.rhythm import rhythm
 from koffert_signal.filters import ECG_DIAGNOSTIC, zero_phase
+from tests.signal.synthetic import twelve_leads
 
 NAMES = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 FS_HZ = 500.0

@@ -21,7 +21,6 @@ from koffert_agent.kiosk.records import Box
 from koffert_agent.loan import read_loan
 from koffert_agent.local_link import LocalLink
 from koffert_agent.meters import Meters
-from koffert_agent.notify import Notifier, watchdog_period_s
 from koffert_agent.outbox.folder import OutboxFolder, outbox_name
 from koffert_agent.outbox.outbox import Outbox
 from koffert_agent.outbox.records import OutboxError, OutboxReason
@@ -36,6 +35,7 @@ from koffert_agent.uplink import LinkState, Uplink
 from koffert_agent.video.call_link import CallLink
 from koffert_agent.worker import Worker
 from koffert_wire.messages import Reading
+from koffert_wire.notify import Notifier, watchdog_period_s
 
 _LOG = logging.getLogger(__name__)
 

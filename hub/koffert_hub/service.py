@@ -26,7 +26,7 @@ from koffert_hub.provisioning.service import provisioning
 from koffert_hub.register_server import RegisterServer
 from koffert_hub.settings import MetricsSettings, Settings, WebSettings
 from koffert_hub.setup import wall_ms
-from koffert_hub.stopping import first_of, stop_signals
+from koffert_hub.stopping import first_of, stop_signals, tell_well
 from koffert_hub.time_series import TimeSeries
 from koffert_hub.time_series.opening import open_time_series
 from koffert_hub.transmission_log import Epoch, current_epoch
@@ -37,6 +37,7 @@ from koffert_hub.web.app import create_app
 from koffert_hub.web.register import own_log
 from koffert_hub.web.services import LocalAccounts, WebServices
 from koffert_hub.worker import Worker
+from koffert_wire.notify import Notifier
 from koffert_wire.topics import Lane
 
 # Browsers hold their event streams open for ever; they reconnect by themselves.
@@ -139,9 +140,11 @@ async def _until_stopped(
             running.append(tasks.create_task(calls.run(), name="calls"))
         for server in servers:
             tasks.create_task(server.serve(), name="web")
+        well = tasks.create_task(tell_well(Notifier()), name="service manager")
         with stop_signals() as stop:
             await first_of(stop.wait(), *running)
         _LOG.info("stopping")
+        well.cancel()
         if calls is not None:
             calls.stop()
         for server in servers:

@@ -1,10 +1,15 @@
-"""Ending a process politely: SIGTERM and SIGINT become an event that the main task waits for."""
+"""A process under a service manager: says that it is ready and well, and ends politely when asked."""
 
 import asyncio
 import contextlib
 import signal
 from collections.abc import Coroutine, Iterator
 from typing import Any
+
+from koffert_wire.notify import Notifier, watchdog_period_s
+
+# Without a watchdog nobody listens; the task then only waits to be cancelled.
+_WITHOUT_WATCHDOG_S = 3600.0
 
 
 async def until_signal(work: "Coroutine[Any, Any, None]") -> None:
@@ -38,3 +43,17 @@ async def first_of(stop: "Coroutine[Any, Any, bool]", *tasks: "asyncio.Task[None
     asked = asyncio.create_task(stop, name="stop-signal")
     await asyncio.wait((asked, *tasks), return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
+
+
+async def tell_well(notifier: Notifier) -> None:
+    """Tell systemd that the process is ready, then that its loop turns, until cancelled.
+
+    A part that fails ends the whole process, so a turning loop means that every part is alive.
+    """
+    notifier.tell("READY=1")
+    try:
+        while True:
+            await asyncio.sleep(watchdog_period_s() or _WITHOUT_WATCHDOG_S)
+            notifier.tell("WATCHDOG=1")
+    finally:
+        notifier.tell("STOPPING=1")

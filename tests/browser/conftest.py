@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
-from tests.web.hub import Hub, prepare_database
 
 from koffert_hub.registry import Role
+from tests.web.hub import Hub, prepare_database
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")

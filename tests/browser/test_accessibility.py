@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
-from tests.browser.conftest import Visit
-from tests.web.hub import Hub
 
 from koffert_hub.registry import Role
 from koffert_hub.web.alerts import Priority
+from tests.browser.conftest import Visit
+from tests.web.hub import Hub
 
 _AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
-from tests.browser.conftest import Visit
-from tests.web.hub import Hub, wait_until
 
 from koffert_hub.registry import Role
 from koffert_hub.web.alerts import Priority
+from tests.browser.conftest import Visit
+from tests.web.hub import Hub, wait_until
 
 # Clicks just after rows moved count for nothing (`list.ts`).
 SETTLED_AFTER_MS = 600

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
-from tests.browser.conftest import ARTIFACTS
-from tests.support.demonstration import InBackground, patient, provisioned
 
 from koffert_cli.demonstration.site import Demonstration
+from tests.browser.conftest import ARTIFACTS
+from tests.support.demonstration import InBackground, patient, provisioned
 
 # Seven-inch panels, both 154 mm wide; the limits are in millimetres because fingers and eyes are.
 PANELS: list[ViewportSize] = [{"width": 1024, "height": 600}, {"width": 800, "height": 480}]

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import expect
-from tests.browser.conftest import Visit
-from tests.web.hub import Hub
-from tests.web.lent import ALERT, lent
 
 from koffert_hub.alerts.history import settle
 from koffert_hub.alerts.records import Patient, Symptoms
 from koffert_hub.web.alerts import Priority
+from tests.browser.conftest import Visit
+from tests.web.hub import Hub
+from tests.web.lent import ALERT, lent
 
 _HOUR_MS = 3_600_000
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from tests.browser.conftest import Visit
-from tests.web.hub import LOG, Hub
 
 from koffert_hub import registry
 from koffert_hub.log_record import Direction, Result
 from koffert_hub.registry import Role
 from koffert_hub.technical_alerts import Cause, close_alert, raise_alert
+from tests.browser.conftest import Visit
+from tests.web.hub import LOG, Hub
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,6 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from tests.support.bad_link import BadLink
-from tests.support.coturn import coturn
-from tests.support.visit_site import Ear, VisitSite
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Origin
@@ -21,6 +18,9 @@ from koffert_agent.video.records import AnswerCall, CallState, EndCall
 from koffert_hub.registry import Role
 from koffert_hub.video.socket import CLOSE_NOT_ALLOWED
 from koffert_hub.video.turn import TurnCredentials
+from tests.support.bad_link import BadLink
+from tests.support.coturn import coturn
+from tests.support.visit_site import Ear, VisitSite
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
-from tests.browser.test_video import frames, wait
-from tests.support.demonstration import InBackground, patient, provisioned
-from tests.support.visit import Screen
 
 from koffert_agent.video.records import AnswerCall, CallState, EndCall
 from koffert_cli.demonstration.children import Child, koffert
 from koffert_cli.demonstration.provision import NURSE
 from koffert_cli.demonstration.site import HUB_READY_WITHIN_S, Demonstration
+from tests.browser.test_video import frames, wait
+from tests.support.demonstration import InBackground, patient, provisioned
+from tests.support.visit import Screen
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -7,11 +7,11 @@ from threading import Event, Thread
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
-from tests.browser.conftest import Visit
-from tests.web.hub import PASSWORD, Hub
 
 from koffert_hub.registry import Role
 from koffert_hub.web.alerts import Priority
+from tests.browser.conftest import Visit
+from tests.web.hub import PASSWORD, Hub
 
 # Issue limits, in ms: a change within two seconds of the measurement, staleness within five of silence.
 CHANGE_WITHIN_MS = 2000

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
-from tests.support.demonstration import InBackground, patient, provisioned
 
 from koffert_cli.demonstration.provision import NURSE
 from koffert_cli.demonstration.site import Demonstration
+from tests.support.demonstration import InBackground, patient, provisioned
 
 # The spine's limits: a change is on the page within 2 s, a dead box is seen within 5 s.
 CHANGE_WITHIN_MS = 2_000

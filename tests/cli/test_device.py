@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.hub.provisioning.box import NewBox
-from tests.hub.provisioning.site import ProvisioningSite
 
 from koffert_cli.device_report import TABLE_COLUMNS, box_table
 from koffert_cli.main import main
 from koffert_hub.provisioning.fleet import BoxInfo, BoxState, Item
 from koffert_hub.provisioning.tokens import mint, redeem
 from koffert_wire.enrolment import parse_code
+from tests.hub.provisioning.box import NewBox
+from tests.hub.provisioning.site import ProvisioningSite
 
 BOX = "koffert-0001"
 

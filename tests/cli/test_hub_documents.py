@@ -4,14 +4,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.drivers.stills.samples import beats, scp, tiff
-from tests.hub.documents.test_projection import named
 
 from koffert_cli.main import main
 from koffert_hub import registry
 from koffert_hub.database import open_database
 from koffert_hub.documents.projection import DocumentProjection
 from koffert_hub.settings import load_settings
+from tests.drivers.stills.samples import beats, scp, tiff
+from tests.hub.documents.test_projection import named
 
 STILL = scp(beats())
 

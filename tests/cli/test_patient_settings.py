@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.hub.provisioning.box import NewBox
-from tests.hub.provisioning.site import RULES, ProvisioningSite
 
 from koffert_cli.main import main
 from koffert_hub import registry
@@ -16,6 +14,8 @@ from koffert_hub.database import reading
 from koffert_hub.log_record import Event, LogRecord, decode_record
 from koffert_hub.provisioning.tokens import announce, mint, redeem
 from koffert_hub.transmission_log import rows_after
+from tests.hub.provisioning.box import NewBox
+from tests.hub.provisioning.site import RULES, ProvisioningSite
 
 BOX = "koffert-0001"
 DOCTOR = ("--doctor", "Testlege 1")

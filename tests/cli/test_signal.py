@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from tests.signal.synthetic import ecg, ppg, score, twelve_leads
 
 from koffert_cli.signal import signal
+from tests.signal.synthetic import ecg, ppg, score, twelve_leads
 
 NAMES = "I,II,III,aVR,aVL,aVF,V1,V2,V3,V4,V5,V6"
 

@@ -9,10 +9,10 @@ from typing import Any
 import click
 import numpy as np
 import pytest
-from tests.signal.spirometry.closed_form import Model
 
 from koffert_cli.output import CommandGroup
 from koffert_cli.signal_spirometry import reference, spirometry
+from tests.signal.spirometry.closed_form import Model
 
 MODEL = Model(pef=2.8, tr=0.07, w=0.8, tau1=0.2, tau2=2.2, t_end=13.0)
 PERSON = ["--sex", "M", "--age", "71.5", "--height-cm", "176"]

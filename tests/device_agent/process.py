@@ -7,9 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.device_agent.support import HUB_KEY, LINK_KEY
-
 from koffert_wire.mqtt import Endpoint
+from tests.device_agent.support import HUB_KEY, LINK_KEY
 
 STARTS_WITHIN_S = 10.0
 

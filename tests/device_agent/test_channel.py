@@ -7,7 +7,6 @@ from datetime import datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.device_agent.support import ManualClock
 
 from koffert_agent.channel import Channel
 from koffert_agent.clock import NS_PER_S, now
@@ -15,6 +14,7 @@ from koffert_drivers.measurement import Flag, Measurement
 from koffert_drivers.table import device
 from koffert_wire.messages import Message, Mode, Reading, SensorLink, SensorState, WaveformBlock
 from koffert_wire.samples import unpack_samples
+from tests.device_agent.support import ManualClock
 
 RATE_HZ = 60
 

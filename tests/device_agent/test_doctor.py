@@ -8,9 +8,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.device_agent.process import AgentProcess
-from tests.device_agent.support import DEVICE, HubDouble, ManualClock, eventually
-from tests.hub.broker import TestBroker, hub_broker
 
 from koffert_agent.doctor import Finding, Verdict, examine, first_to_mend
 from koffert_agent.settings import Settings, load_settings
@@ -21,6 +18,9 @@ from koffert_drivers.simulated.oximeter import SimulatedOximeter
 from koffert_hub.authority import Authority
 from koffert_wire.messages import SensorLink
 from koffert_wire.topics import Lane
+from tests.device_agent.process import AgentProcess
+from tests.device_agent.support import DEVICE, HubDouble, ManualClock, eventually
+from tests.hub.broker import TestBroker, hub_broker
 
 
 async def koffert(*arguments: str) -> tuple[int, str]:

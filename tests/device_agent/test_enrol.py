@@ -8,8 +8,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.support.enrolment_desk import SEALING_KEY, EnrolmentDesk
-from tests.support.mosquitto import free_port
 
 from koffert_agent.enrolment.desk import Desk
 from koffert_agent.enrolment.enrol import CLOCK_TOLERANCE_MS, enrol
@@ -21,6 +19,8 @@ from koffert_hub.authority import Authority
 from koffert_hub.database import reading
 from koffert_hub.technical_alerts import open_alerts
 from koffert_wire.enrolment import CodeError, EnrolmentCode, Refusal, in_groups, parse_code
+from tests.support.enrolment_desk import SEALING_KEY, EnrolmentDesk
+from tests.support.mosquitto import free_port
 
 
 @pytest.fixture(name="desk", scope="module")

@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from tests.device_agent.support import ManualClock
-from tests.support.enrolment_desk import EnrolmentDesk
-from tests.support.mosquitto import Mosquitto
 
 from koffert_agent.clock import NS_PER_S
 from koffert_agent.enrolment.enrol import enrol
@@ -21,6 +18,9 @@ from koffert_hub.provisioning.certificates import issue
 from koffert_wire.messages import CertificateRequest, Message
 from koffert_wire.mqtt import Endpoint, MqttConnection
 from koffert_wire.private_files import replace_private
+from tests.device_agent.support import ManualClock
+from tests.support.enrolment_desk import EnrolmentDesk
+from tests.support.mosquitto import Mosquitto
 
 BOX = "koffert-0001"
 

@@ -4,13 +4,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.device_agent.support import ManualClock
 
 from koffert_agent.following import Following
 from koffert_agent.loan import CurrentLoan, read_loan
 from koffert_wire.commands import Command, DesiredState, NewCertificate, encode_command
 from koffert_wire.errors import UnreadablePayload
 from koffert_wire.messages import Message, StateApplied
+from tests.device_agent.support import ManualClock
 
 
 class Listener:

@@ -6,13 +6,12 @@ import os
 import shutil
 from pathlib import Path
 
-from tests.device_agent.support import QUOTA, ManualClock, make_reading, make_sealer
-
 from koffert_agent.outbox.folder import OutboxFolder, outbox_name
 from koffert_agent.outbox.outbox import Outbox
 from koffert_agent.outbox.records import OutboxError, Row
 from koffert_agent.outbox.salvage import replace_damaged
 from koffert_wire.topics import Lane
+from tests.device_agent.support import QUOTA, ManualClock, make_reading, make_sealer
 
 EVERYTHING = 2**62
 PAGE_BYTES = 4096

@@ -5,13 +5,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.device_agent.support import (
-    ManualClock,
-    eventually,
-    make_reading,
-    make_sealer,
-    open_outbox,
-)
 
 from koffert_agent.outbox.records import OutboxError, OutboxReason, Quota
 from koffert_agent.pipeline import Pipeline
@@ -19,6 +12,13 @@ from koffert_agent.supervisor import Part, Supervisor
 from koffert_wire.envelope import Header
 from koffert_wire.messages import Reading
 from koffert_wire.topics import Lane
+from tests.device_agent.support import (
+    ManualClock,
+    eventually,
+    make_reading,
+    make_sealer,
+    open_outbox,
+)
 
 EVERYTHING = 2**62
 

@@ -10,13 +10,13 @@ from random import Random
 
 import apsw
 import pytest
-from tests.support.power_loss import Disk, DiskLayer, Fate, PowerLossError
 
 from koffert_agent.outbox import schema
 from koffert_agent.outbox.records import Draft, Drop, OutboxError, Quota
 from koffert_agent.outbox.store import OutboxStore
 from koffert_wire.envelope import Sealed
 from koffert_wire.topics import Lane
+from tests.support.power_loss import Disk, DiskLayer, Fate, PowerLossError
 
 QUOTA = Quota(8 * 1024 * 1024, 512 * 1024)
 CUTS, MANY_CUTS = 110, 600  # per fate

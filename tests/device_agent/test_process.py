@@ -9,13 +9,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
+
+from koffert_drivers.simulated.oximeter import SimulatedOximeter
+from koffert_wire.mqtt import Endpoint
 from tests.device_agent.process import AgentProcess
 from tests.device_agent.support import DEVICE, HubDouble, eventually
 from tests.hub.broker import TestBroker
 from tests.support.chaos import GOOD, ChaosProxy, Conditions
-
-from koffert_drivers.simulated.oximeter import SimulatedOximeter
-from koffert_wire.mqtt import Endpoint
 
 KILLS = 6
 HEAVY = {"bleak", "matplotlib", "numpy", "scipy", "sqlalchemy"}

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from tests.device_agent.support import eventually
 
 from koffert_agent.clock import SystemClock
 from koffert_agent.intake import Intake
@@ -15,6 +14,7 @@ from koffert_agent.supervisor import Part, Supervisor
 from koffert_drivers.simulated.oximeter import SimulatedOximeter
 from koffert_drivers.table import device
 from koffert_wire.messages import Message, Mode, Reading, SensorLink, SensorState
+from tests.device_agent.support import eventually
 
 
 class Bench:

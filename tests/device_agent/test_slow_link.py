@@ -5,13 +5,13 @@ import time
 from pathlib import Path
 
 import pytest
+
+from koffert_wire.messages import Message
+from koffert_wire.topics import Lane
 from tests.device_agent.support import HubDouble, eventually
 from tests.device_agent.test_uplink import Box, block, running_box
 from tests.support.chaos import GOOD, ChaosProxy, Conditions
 from tests.support.mosquitto import plain_mosquitto
-
-from koffert_wire.messages import Message
-from koffert_wire.topics import Lane
 
 # 64 kbit/s, 600 ms each way.
 SATELLITE = Conditions(delay_s=0.6, rate_bytes_s=8_000)

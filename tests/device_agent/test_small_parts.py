@@ -6,15 +6,15 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.device_agent.support import ManualClock, eventually
 
 from koffert_agent import disk, network
 from koffert_agent.accounting import Account
 from koffert_agent.clock import NS_PER_S, SystemClock
-from koffert_agent.notify import Notifier, watchdog_period_s
 from koffert_agent.supervisor import Pulse
 from koffert_agent.worker import Worker
+from koffert_wire.notify import Notifier, watchdog_period_s
 from koffert_wire.topics import Lane
+from tests.device_agent.support import ManualClock, eventually
 
 
 def test_the_worker_calls_in_order_and_hands_back_errors() -> None:

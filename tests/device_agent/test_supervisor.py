@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 
 import pytest
-from tests.device_agent.support import eventually
 
 from koffert_agent import supervisor as module
 from koffert_agent.supervisor import Part, PartCondition, Pulse, Supervisor
+from tests.device_agent.support import eventually
 
 
 @pytest.fixture(autouse=True)

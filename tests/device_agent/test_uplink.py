@@ -8,6 +8,16 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+
+from koffert_agent.accounting import Account
+from koffert_agent.outbox.outbox import Outbox
+from koffert_agent.session import Identity, Session
+from koffert_agent.supervisor import Part, Supervisor
+from koffert_agent.transmission import Sealer
+from koffert_agent.uplink import LinkState, Uplink
+from koffert_wire.messages import Instant, Message, SampleCodec, WaveformBlock
+from koffert_wire.mqtt import Endpoint
+from koffert_wire.topics import Lane
 from tests.device_agent.support import (
     DEADLINE_S,
     DEVICE,
@@ -20,16 +30,6 @@ from tests.device_agent.support import (
     open_outbox,
 )
 from tests.support.mosquitto import Mosquitto, plain_mosquitto
-
-from koffert_agent.accounting import Account
-from koffert_agent.outbox.outbox import Outbox
-from koffert_agent.session import Identity, Session
-from koffert_agent.supervisor import Part, Supervisor
-from koffert_agent.transmission import Sealer
-from koffert_agent.uplink import LinkState, Uplink
-from koffert_wire.messages import Instant, Message, SampleCodec, WaveformBlock
-from koffert_wire.mqtt import Endpoint
-from koffert_wire.topics import Lane
 
 
 @pytest.fixture

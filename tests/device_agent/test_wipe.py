@@ -5,8 +5,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.device_agent.support import DEVICE, LINK_KEY, ManualClock, make_reading, make_sealer
-from tests.device_agent.support import open_outbox as outbox_at
 
 from koffert_agent.byte_search import measure, search
 from koffert_agent.loan import CurrentLoan, loan_file, read_loan, write_loan
@@ -15,6 +13,8 @@ from koffert_agent.wipe import AgentRunning, UnsentReadings, WipeJob, wipe
 from koffert_wire.errors import UntrustedPayload
 from koffert_wire.topics import Lane
 from koffert_wire.wipe_report import SignedWipe, check_wipe, decode_wipe, loan_digest
+from tests.device_agent.support import DEVICE, LINK_KEY, ManualClock, make_reading, make_sealer
+from tests.device_agent.support import open_outbox as outbox_at
 
 LOAN = "l-0123456789abcdef0123"
 ROWS = 40

@@ -7,7 +7,6 @@ from datetime import datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.drivers.contract import errors, measurements, run
 
 from koffert_drivers.measurement import ErrorReason, Event, Flag, Measurement
 from koffert_drivers.parser import StreamParser
@@ -19,6 +18,7 @@ from koffert_drivers.parsers.contec_sp10 import ContecSp10
 from koffert_drivers.simulated.contec import sp10_blow
 from koffert_drivers.simulated.physiology import Physiology
 from koffert_drivers.simulated.speaker import Moment
+from tests.drivers.contract import errors, measurements, run
 
 GOOD = (0x86, 50, 8, 72, 97)
 PREAMBLES = b"\xf2\x80\x00" * 3

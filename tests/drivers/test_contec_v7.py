@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.drivers.contract import errors, measurements, run
 
 from koffert_drivers.measurement import ErrorReason, Flag, Measurement
 from koffert_drivers.parser import StreamParser
 from koffert_drivers.parsers.contec_v7 import LENGTHS, ContecV7
+from tests.drivers.contract import errors, measurements, run
 
 GOOD = (5, 85, 10, 61, 99, 0x2C, 0x01)
 

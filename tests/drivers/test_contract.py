@@ -5,6 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from koffert_drivers.device import DeviceRecord, Kind
+from koffert_drivers.measurement import ERROR_BYTES, ErrorReason, FrameError
+from koffert_drivers.parser import LONGEST_ATTRIBUTE, LOST_LIMIT, StreamParser
+from koffert_drivers.simulated.physiology import Physiology
+from koffert_drivers.table import DEVICES
 from tests.drivers.contract import (
     CASES,
     STREAMS,
@@ -16,12 +22,6 @@ from tests.drivers.contract import (
     run,
     sliced,
 )
-
-from koffert_drivers.device import DeviceRecord, Kind
-from koffert_drivers.measurement import ERROR_BYTES, ErrorReason, FrameError
-from koffert_drivers.parser import LONGEST_ATTRIBUTE, LOST_LIMIT, StreamParser
-from koffert_drivers.simulated.physiology import Physiology
-from koffert_drivers.table import DEVICES
 
 every = pytest.mark.parametrize("case", CASES, ids=str)
 streams = pytest.mark.parametrize("case", STREAMS, ids=str)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.drivers.contract import errors, measurements, run
 
 from koffert_drivers.measurement import Damaged, ErrorReason, Flag, Measurement
 from koffert_drivers.parser import StreamParser
@@ -18,6 +17,7 @@ from koffert_drivers.parsers.nonin_commands import (
     set_time,
 )
 from koffert_drivers.parsers.nonin_numbers import NoninDf8, NoninDf13
+from tests.drivers.contract import errors, measurements, run
 
 
 def df8(*frame: int) -> Measurement:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.drivers.contract import errors, measurements, run
 
 from koffert_drivers.measurement import ErrorReason, Flag, Measurement
 from koffert_drivers.parser import StreamParser
 from koffert_drivers.parsers.nonin_commands import set_format
 from koffert_drivers.parsers.nonin_waveform import NoninFrame, NoninWaveform
+from tests.drivers.contract import errors, measurements, run
 
 FORMATS = pytest.mark.parametrize("number", [2, 7])
 # FLOAT bytes of the 25 frames: pulse 300, SpO2 96; all display values tell something else.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.drivers.contract import errors, measurements, run
 
 from koffert_drivers.measurement import ErrorReason, Event, Flag, Measurement
 from koffert_drivers.parser import PacketParser, StreamFormat, StreamParser
@@ -15,6 +14,7 @@ from koffert_drivers.parsers.checksums import crc8, crc8_maxim, exclusive_or
 from koffert_drivers.parsers.viatom_o2ring import READ_SENSORS, ViatomO2Ring
 from koffert_drivers.parsers.viatom_pc60fw import ViatomPc60fw
 from koffert_drivers.parsers.vitalograph_lung_monitor import VitalographLungMonitor
+from tests.drivers.contract import errors, measurements, run
 
 
 def events(stream_format: StreamFormat, *chunks: bytes) -> list[Event]:

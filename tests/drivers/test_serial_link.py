@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.drivers.contract import measurements, run
 
 from koffert_drivers.device import DeviceRecord, Kind, Transport
 from koffert_drivers.measurement import Measurement
@@ -25,6 +24,7 @@ from koffert_drivers.simulated.others import LungMonitorSpeaker
 from koffert_drivers.simulated.oximeter import SimulatedOximeter
 from koffert_drivers.simulated.physiology import Physiology
 from koffert_drivers.table import DEVICES, device
+from tests.drivers.contract import measurements, run
 
 DEADLINE_S = 10.0
 SERIAL = [

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.drivers.contract import errors, measurements, run
 
 from koffert_drivers.table import device
+from tests.drivers.contract import errors, measurements, run
 
 VECTORS = Path(__file__).parent / "vectors"
 

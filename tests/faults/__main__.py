@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import msgspec
+
 from tests.faults.harness import suffer_all
 from tests.faults.schedule import schedule
 

@@ -14,13 +14,6 @@ import apsw
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
-from tests.device_agent.process import AgentProcess
-from tests.device_agent.support import DEVICE, QUOTA, HubDouble, eventually
-from tests.faults import agent_under_test
-from tests.faults.agent_under_test import Control
-from tests.faults.schedule import Fault, Step
-from tests.hub.broker import TestBroker
-from tests.support.chaos import GOOD, ChaosProxy, Conditions
 
 from koffert_agent.outbox.folder import outbox_name
 from koffert_agent.outbox.records import Draft
@@ -28,6 +21,13 @@ from koffert_agent.outbox.store import OutboxStore
 from koffert_drivers.simulated.oximeter import SimulatedOximeter
 from koffert_wire.messages import Dropped
 from koffert_wire.mqtt import Endpoint, MqttConnection, MqttError
+from tests.device_agent.process import AgentProcess
+from tests.device_agent.support import DEVICE, QUOTA, HubDouble, eventually
+from tests.faults import agent_under_test
+from tests.faults.agent_under_test import Control
+from tests.faults.schedule import Fault, Step
+from tests.hub.broker import TestBroker
+from tests.support.chaos import GOOD, ChaosProxy, Conditions
 
 YEAR_NS = 365 * 24 * 3600 * 1_000_000_000
 # 64 kbit/s and 600 ms each way: a geostationary satellite.

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+
 from tests.faults.harness import suffer_all
 from tests.faults.schedule import Fault, schedule
 

@@ -13,10 +13,9 @@ import time
 from collections.abc import Sequence
 from functools import cache
 
-from tests.drivers.contract import CASES, Case, measurements, recording, run, sliced
-
 from koffert_drivers.measurement import ERROR_BYTES, Event, FrameError
 from koffert_drivers.parser import LOST_LIMIT, Parser, StreamParser
+from tests.drivers.contract import CASES, Case, measurements, recording, run, sliced
 
 # One mutation in a hundred frames is a bad day; this is worse than any line.
 MUTATIONS = 12

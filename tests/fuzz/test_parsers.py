@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tests.drivers.contract import CASES, Case
 from tests.fuzz.parsers import check, fuzz, mutated
 

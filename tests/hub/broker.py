@@ -6,15 +6,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.hub.box import Box, Queued
-from tests.support.mosquitto import Mosquitto, free_port
-
 from koffert_hub.authority import Authority, Identity
 from koffert_hub.broker_config import HUB_USER, BrokerConfig, broker_acl, broker_conf
 from koffert_hub.keys import write_private
 from koffert_wire.downlink import Receipt, decode_down, decode_receipt
 from koffert_wire.mqtt import Endpoint, Incoming, MqttConnection, TlsFiles
 from koffert_wire.topics import HUB_STATE, DownKind, down_any_kind
+from tests.hub.box import Box, Queued
+from tests.support.mosquitto import Mosquitto, free_port
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "config" / "mosquitto"
 

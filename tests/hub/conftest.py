@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from tests.support.influx import Influx, running_influx
 from tests.support.postgres import Postgres, running_postgres
 

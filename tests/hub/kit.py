@@ -6,7 +6,6 @@ from pathlib import Path
 import msgspec
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from tests.hub.box import NOON_NS, Box, Queued
 
 from koffert_hub import registry, tables
 from koffert_hub.alerts.rules import SignedDigest
@@ -18,6 +17,7 @@ from koffert_hub.migrations import migrate
 from koffert_hub.status import Status, status_of
 from koffert_hub.transmission_log import begin_log, rows_after
 from koffert_wire.sealing import key_id
+from tests.hub.box import NOON_NS, Box, Queued
 
 NOON_MS = NOON_NS // 1_000_000
 # As if a doctor had signed the rules.

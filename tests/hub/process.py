@@ -7,15 +7,15 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
-from tests.hub.box import Box
-from tests.hub.broker import OnlineBox, TestBroker
-from tests.hub.kit import SIGNED
 
 from koffert_hub import registry
 from koffert_hub.database import open_database
 from koffert_hub.keys import SEALING_PUBLIC_FILE
 from koffert_hub.settings import Settings, load_settings
 from koffert_hub.setup import initialise, wall_ms
+from tests.hub.box import Box
+from tests.hub.broker import OnlineBox, TestBroker
+from tests.hub.kit import SIGNED
 
 
 class HubProcess:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.hub.kit import Store, sqlite_store
 from tests.support.postgres import Postgres
 

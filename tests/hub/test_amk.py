@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from tests.hub.kit import NOON_MS, Store, rewrite, sqlite_store
-from tests.support.mosquitto import free_port
 
 from koffert_hub import tables
 from koffert_hub.amk import AmkSettings, Follower, HubEntry, initialise_amk, open_replica
@@ -26,6 +24,8 @@ from koffert_hub.settings import RegisterSettings
 from koffert_hub.technical_alerts import Cause, open_alerts
 from koffert_hub.transmission_log import SIGN_EVERY_MS, rows_after, sign_due_head, signed_heads
 from koffert_wire.mqtt import TlsFiles
+from tests.hub.kit import NOON_MS, Store, rewrite, sqlite_store
+from tests.support.mosquitto import free_port
 
 LOG_KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 SILENT_AFTER_S = 0.3

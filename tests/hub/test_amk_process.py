@@ -9,11 +9,11 @@ from pathlib import Path
 
 import httpx
 import msgspec
+
+from koffert_hub.keys import LOG_PUBLIC_FILE
 from tests.hub.broker import TestBroker, hub_broker
 from tests.hub.process import HubProcess
 from tests.support.mosquitto import free_port
-
-from koffert_hub.keys import LOG_PUBLIC_FILE
 
 PROGRAM = (sys.executable, "-c", "from koffert_cli.main import main; main()")
 

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tests.hub.box import NOON_NS, Box
-from tests.hub.kit import NOON_MS, SIGNED
 
 from koffert_hub import registry
 from koffert_hub.backup import BackupError, back_up, restore
@@ -21,6 +19,8 @@ from koffert_hub.settings import BrokerSettings, Settings
 from koffert_hub.setup import initialise
 from koffert_hub.status import status_of
 from koffert_hub.transmission_log import current_epoch, position, rows_after, sign_due_head
+from tests.hub.box import NOON_NS, Box
+from tests.hub.kit import NOON_MS, SIGNED
 
 AMK_KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 

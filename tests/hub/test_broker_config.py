@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.hub.broker import TEMPLATES, TestBroker, hub_broker
 
 from koffert_hub.broker_config import BrokerConfig, broker_conf
 from koffert_wire.mqtt import Endpoint, Incoming, MqttConnection, MqttError, MqttReason
 from koffert_wire.topics import HUB_STATE
+from tests.hub.broker import TEMPLATES, TestBroker, hub_broker
 
 
 @pytest.fixture(name="broker", scope="module")

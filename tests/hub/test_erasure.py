@@ -6,9 +6,6 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tests.hub.box import Box
-from tests.hub.kit import NOON_MS, Store
-from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
 
 from koffert_hub import registry
 from koffert_hub.database import reading
@@ -20,6 +17,9 @@ from koffert_hub.projector import read_step
 from koffert_hub.registry import RegistryError
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
 from koffert_hub.transmission_log import sign_due_head
+from tests.hub.box import Box
+from tests.hub.kit import NOON_MS, Store
+from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
 
 # A value that occurs nowhere by chance, as each store holds it: big-endian IEEE 754 in all three.
 MARKER = 87.65432109876

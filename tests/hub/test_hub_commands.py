@@ -6,7 +6,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.hub.box import NOON_NS
 
 from koffert_hub.database import open_database
 from koffert_hub.ingest import Received
@@ -14,6 +13,7 @@ from koffert_hub.intake import Intake
 from koffert_hub.keys import load_keys
 from koffert_hub.settings import load_settings
 from koffert_wire.topics import Lane, up
+from tests.hub.box import NOON_NS
 
 
 def koffert(*arguments: str, code: int = 0) -> list[dict[str, object]]:

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.hub.broker import OnlineBox, TestBroker, hub_broker
-from tests.hub.process import HubProcess
-from tests.support.demonstration import until
 
 from koffert_hub.log_access import LogSource, public_keys, verify_database
 from koffert_hub.status import Status, read_status
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
 from koffert_wire.topics import Lane
+from tests.hub.broker import OnlineBox, TestBroker, hub_broker
+from tests.hub.process import HubProcess
+from tests.support.demonstration import until
 
 
 @pytest.fixture(name="broker")

@@ -9,9 +9,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.hub.box import NOON_NS, SECOND_NS, Box
-from tests.hub.kit import SIGNED, Store, sqlite_store
-from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
 
 from koffert_hub import registry, tables
 from koffert_hub.ingest import Received
@@ -20,6 +17,9 @@ from koffert_hub.quarantine import requeue_through
 from koffert_wire.errors import Reason
 from koffert_wire.messages import Dropped, Hello
 from koffert_wire.topics import Lane, up
+from tests.hub.box import NOON_NS, SECOND_NS, Box
+from tests.hub.kit import SIGNED, Store, sqlite_store
+from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
 
 
 def test_a_transmission_is_stored_logged_and_receipted(store: Store) -> None:

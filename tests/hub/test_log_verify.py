@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tests.hub.box import NOON_NS
-from tests.hub.kit import NOON_MS, Store, rewrite, sqlite_store
 
 from koffert_hub import tables
 from koffert_hub.database import reading
@@ -21,6 +19,8 @@ from koffert_hub.log_record import Event
 from koffert_hub.log_search import Query, search
 from koffert_hub.log_verify import Fault, FirstBad, Verification
 from koffert_hub.transmission_log import SIGN_EVERY_MS, rows_after, sign_due_head
+from tests.hub.box import NOON_NS
+from tests.hub.kit import NOON_MS, Store, rewrite, sqlite_store
 
 LOG = tables.transmission_log
 RECORDS = 40

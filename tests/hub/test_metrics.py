@@ -6,13 +6,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from koffert_hub.metrics import Counts, exposition, stored_samples
+from koffert_hub.time_series.sqlite import SqliteTimeSeries
 from tests.hub.broker import hub_broker
 from tests.hub.kit import sqlite_store
 from tests.hub.process import HubProcess
 from tests.support.mosquitto import free_port
-
-from koffert_hub.metrics import Counts, exposition, stored_samples
-from koffert_hub.time_series.sqlite import SqliteTimeSeries
 
 
 def test_the_numbers_tell_of_the_work_and_of_nobody(tmp_path: Path) -> None:

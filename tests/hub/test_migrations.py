@@ -4,10 +4,10 @@ from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from tests.hub.kit import sqlite_store
 
 from koffert_hub.migrations import migrate
 from koffert_hub.migrations.all_tables import metadata
+from tests.hub.kit import sqlite_store
 
 
 def test_the_migrations_make_the_tables_of_the_code(tmp_path: Path) -> None:

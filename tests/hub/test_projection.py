@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tests.hub.box import NOON_NS, SECOND_NS
-from tests.hub.kit import NOON_MS, Store
-from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
 
 from koffert_hub import registry
 from koffert_hub.alerts.book import Reason
@@ -17,6 +14,9 @@ from koffert_hub.corrections import Chosen, NoSuchReading, correct
 from koffert_hub.live import LiveEvent, LiveFeed, Resync
 from koffert_hub.projector import Projector, rebuild
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
+from tests.hub.box import NOON_NS, SECOND_NS
+from tests.hub.kit import NOON_MS, Store
+from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
 
 HOUR_MS = 3_600_000
 

@@ -4,14 +4,14 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.hub.kit import SIGNED, Store
-from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
 
 from koffert_hub import registry, tables
 from koffert_hub.database import reading
 from koffert_hub.loans import RULES, LoanAction, LoanState, WrongLoanState, next_state
 from koffert_hub.migrations.all_tables import metadata
 from koffert_hub.registry import RegistryError, Role
+from tests.hub.kit import SIGNED, Store
+from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
 
 
 @pytest.mark.parametrize("name", ["hub", "Box-1", "a/b", "+", ""])

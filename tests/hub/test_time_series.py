@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.hub.kit import NOON_MS, sqlite_store
-from tests.support.influx import Influx
 
 from koffert_hub.time_series import StoredReading, TimeQuality, TimeSeries, TimeSeriesUnavailable
 from koffert_hub.time_series.influx import InfluxAccess, InfluxTimeSeries
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
+from tests.hub.kit import NOON_MS, sqlite_store
+from tests.support.influx import Influx
 
 HOUR_MS = 3_600_000
 Make = Callable[[], TimeSeries]

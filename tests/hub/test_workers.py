@@ -3,13 +3,12 @@
 import asyncio
 from pathlib import Path
 
+from koffert_hub.database import open_database
+from koffert_hub.leadership import Leadership
 from tests.hub.broker import hub_broker
 from tests.hub.process import HubProcess
 from tests.hub.test_hub_process import assert_complete, stored
 from tests.support.postgres import Postgres
-
-from koffert_hub.database import open_database
-from koffert_hub.leadership import Leadership
 
 TAKEOVER_WITHIN_S = 10
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from tests.signal.synthetic import ecg, ppg, twelve_leads
 
 from koffert_signal.codec import pack, read_head, unpack, unpack_block
 from koffert_signal.codec.codes import CHANGE_ROW, PEEK_BITS, codes
 from koffert_signal.errors import CorruptData, InvalidInput
+from tests.signal.synthetic import ecg, ppg, twelve_leads
 
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, max_side=70)
 INTEGERS = st.one_of(

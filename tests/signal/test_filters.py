@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.signal.synthetic import ecg
 
 from koffert_signal import mains
 from koffert_signal.errors import InvalidInput, SignalError, UnusableSignal
@@ -24,6 +23,7 @@ from koffert_signal.filters import (
     gain_db,
     zero_phase,
 )
+from tests.signal.synthetic import ecg
 
 
 @pytest.mark.parametrize("band", BANDS, ids=lambda band: band.name)

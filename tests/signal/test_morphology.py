@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.signal.synthetic import ecg, twelve_leads
 
 from koffert_signal.ecg import qrs
 from koffert_signal.ecg.electrodes import arms_swapped, leads_off
 from koffert_signal.ecg.morphology import NONE_MEASURED, intervals
 from koffert_signal.ecg.quality import quality
+from tests.signal.synthetic import ecg, twelve_leads
 
 NAMES = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 

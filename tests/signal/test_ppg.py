@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.signal.synthetic import ppg, score
 
 from koffert_signal.errors import InvalidInput, UnusableSignal
 from koffert_signal.ppg import beats
 from koffert_signal.ppg.perfusion import perfusion_pct
 from koffert_signal.ppg.respiration import NOT_KNOWN, respiration
+from tests.signal.synthetic import ppg, score
 
 
 @pytest.mark.parametrize("fs_hz", [25.0, 60.0, 75.0, 100.0, 250.0])

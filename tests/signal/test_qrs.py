@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.signal.synthetic import ecg, muscle, score
 
 from koffert_signal.ecg import qrs
 from koffert_signal.errors import InvalidInput, UnusableSignal
+from tests.signal.synthetic import ecg, muscle, score
 
 
 @pytest.mark.parametrize("shape", ["normal", "tall-t", "negative", "wide"])

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.signal.synthetic import ecg, muscle, ppg
 
 from koffert_signal.ecg.quality import quality as ecg_quality
 from koffert_signal.errors import InvalidInput
 from koffert_signal.ppg.quality import quality as ppg_quality
 from koffert_signal.quality import Reason
+from tests.signal.synthetic import ecg, muscle, ppg
 
 GRADERS = [ecg_quality, ppg_quality]
 RANDOM = np.random.default_rng(4)

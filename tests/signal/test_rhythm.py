@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.signal.synthetic import ecg
 
 from koffert_signal.ecg.rhythm import rhythm
 from koffert_signal.errors import InvalidInput
+from tests.signal.synthetic import ecg
 
 
 def test_rate_is_that_of_the_beats() -> None:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from dbus_fast import Message, MessageType, Variant
+
 from tests.support.bluez_bus import DBusFailureError, ObjectTree, private_system_bus
 from tests.support.bluez_meter import Meter, full_uuid
 

@@ -10,9 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.support.mosquitto import Mosquitto, free_port
-
 from koffert_cli.demonstration.children import Child, koffert
+from tests.support.mosquitto import Mosquitto, free_port
 
 RULES = Path(__file__).resolve().parents[2] / "config" / "rules" / "copd-follow-up.toml"
 PASSPHRASE = "correct horse battery"

@@ -8,10 +8,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.mosquitto import free_port
-
 from koffert_cli.daemons import find_daemon
 from koffert_hub.video.turn import TurnSettings
+from tests.support.mosquitto import free_port
 
 READY_WITHIN_S = 10.0
 

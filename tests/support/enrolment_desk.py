@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from tests.hub.provisioning.site import ProvisioningSite
-
 from koffert_cli.demonstration.children import listens
 from koffert_hub.provisioning.service import ProvisioningService
 from koffert_hub.provisioning.tokens import announce, is_announced, mint
 from koffert_wire.enrolment import EnrolmentCode
+from tests.hub.provisioning.site import ProvisioningSite
 
 SEALING_KEY = bytes(range(32))
 _STARTS_WITHIN_S = 10.0

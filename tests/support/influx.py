@@ -9,9 +9,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.mosquitto import free_port
-
 from koffert_cli.daemons import find_daemon
+from tests.support.mosquitto import free_port
 
 READY_WITHIN_S = 15.0
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.mosquitto import free_port
 
 from koffert_cli.daemons import UNPACKED_ROOT
+from tests.support.mosquitto import free_port
 
 _BINARIES = "usr/lib/postgresql/15/bin"
 _UNPRIVILEGED = "nobody"

@@ -7,10 +7,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from tests.hub.box import Box
-from tests.hub.kit import Store
-from tests.support.mosquitto import plain_mosquitto
-
 from koffert_agent.clock import SystemClock
 from koffert_agent.local_socket import socket_address
 from koffert_agent.supervisor import Part, Supervisor
@@ -38,6 +34,9 @@ from koffert_wire.downlink import decode_down
 from koffert_wire.mqtt import Endpoint, Incoming, MqttConnection
 from koffert_wire.sealing import key_id
 from koffert_wire.topics import DownKind
+from tests.hub.box import Box
+from tests.hub.kit import Store
+from tests.support.mosquitto import plain_mosquitto
 
 TEST_DEVICES = VideoSettings(camera="test:", microphone=TEST_SOUND, loudspeaker=TEST_SOUND)
 DEADLINE_S = 15.0

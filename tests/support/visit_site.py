@@ -12,7 +12,6 @@ from typing import Any, Self, TypeVar
 import numpy as np
 import uvicorn
 from av import AudioFrame
-from tests.support.visit import Rig, Screen, call_rig, until
 
 from koffert_agent.video.records import AnswerCall, EndCall
 from koffert_hub.live import LiveFeed, LiveRow
@@ -22,6 +21,7 @@ from koffert_hub.video.turn import TurnCredentials
 from koffert_hub.web.app import create_app
 from koffert_hub.web.services import LocalAccounts, WebServices
 from koffert_hub.web.session import SessionStore
+from tests.support.visit import Rig, Screen, call_rig, until
 
 T = TypeVar("T")
 NAMES = {Role.NURSE: "Sykepleier Test", Role.DOCTOR: "Lege Test", Role.AMK: "Operatør Test"}

@@ -4,10 +4,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.support.demonstration import HEALED_WITHIN_S, count, provisioned, until
 
 from koffert_cli.demonstration.site import Demonstration
 from koffert_hub.log_access import find_log, public_keys, verify_database
+from tests.support.demonstration import HEALED_WITHIN_S, count, provisioned, until
 
 # Long enough for several readings of each box between two faults.
 READINGS_BETWEEN_FAULTS = 6

@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.support.cli_site import CliBox, CliSite
 
 from koffert_agent.byte_search import search
 from koffert_cli.main import main
 from koffert_drivers.simulated.oximeter import SimulatedOximeter
 from koffert_drivers.simulated.physiology import Physiology
+from tests.support.cli_site import CliBox, CliSite
 
 # The whole way, of which starting Python a dozen times is the most.
 WHOLE_WAY_S = 60.0

@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tests.drivers.stills.samples import beats, scp
-from tests.support.demonstration import provisioned, until
 
 from koffert_cli.demonstration.site import Demonstration
 from koffert_drivers.stills.bundle import read_document
@@ -15,6 +13,8 @@ from koffert_drivers.stills.records import EcgStill
 from koffert_hub.database import open_database, reading
 from koffert_hub.documents.records import DocumentLine, Reason, State
 from koffert_hub.documents.store import fetch_document, fetch_leads, list_documents
+from tests.drivers.stills.samples import beats, scp
+from tests.support.demonstration import provisioned, until
 
 # Two looks of the box, the way of some hundred parts, and the hub's reading.
 ARRIVES_WITHIN_S = 40.0

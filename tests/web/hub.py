@@ -14,7 +14,6 @@ import httpx
 import msgspec
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tests.web.board import Board
 
 from koffert_hub.database import open_database
 from koffert_hub.live import Link, LiveEvent, LiveFeed, LiveRow
@@ -28,6 +27,7 @@ from koffert_hub.web.app import create_app
 from koffert_hub.web.register import LogSource
 from koffert_hub.web.services import LocalAccounts, WebServices
 from koffert_hub.web.session import SessionStore
+from tests.web.board import Board
 
 CENTRE = "Dalane DMS"
 LOG = "dalane"

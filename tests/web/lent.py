@@ -5,13 +5,13 @@ from contextlib import contextmanager
 
 import msgspec
 import sqlalchemy as sa
-from tests.hub.box import Box
-from tests.hub.kit import NOON_MS, Store
-from tests.web.hub import Hub, place
 
 from koffert_hub import registry
 from koffert_hub.alerts import tables as alert_tables
 from koffert_hub.alerts.records import Alert, Kind, Priority, Reading, Symptoms
+from tests.hub.box import Box
+from tests.hub.kit import NOON_MS, Store
+from tests.web.hub import Hub, place
 
 ALERT = "a-1"
 NAME = "Testpasient 1"

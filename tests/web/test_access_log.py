@@ -1,12 +1,12 @@
 """Every look is on record, and an administrator can see whose."""
 
 import sqlalchemy as sa
-from tests.web.hub import Hub, client
 
 from koffert_hub import tables
 from koffert_hub.registry import Role, create_centre
 from koffert_hub.web.pages import LOOKS_PER_PAGE
 from koffert_hub.web.tables import access_log
+from tests.web.hub import Hub, client
 
 
 def _recorded(hub: Hub) -> list[tuple[str, str, str | None]]:

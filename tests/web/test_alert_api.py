@@ -4,11 +4,11 @@ import re
 
 import httpx
 import sqlalchemy as sa
-from tests.web.hub import Hub, client
 
 from koffert_hub.registry import Role
 from koffert_hub.web.alerts import Priority
 from koffert_hub.web.tables import access_log
+from tests.web.hub import Hub, client
 
 _PATH = "/api/v1/alerts/a1/acknowledge"
 

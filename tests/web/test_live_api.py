@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import httpx
-from tests.web.hub import Hub, client, place
 
 from koffert_hub.live import RING_EVENTS, LiveEvent
 from koffert_hub.registry import Role
 from koffert_hub.web.alerts import Priority
+from tests.web.hub import Hub, client, place
 
 
 class Event(NamedTuple):

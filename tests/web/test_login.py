@@ -5,12 +5,12 @@ import re
 import httpx
 import pytest
 import sqlalchemy as sa
-from tests.web.hub import PASSWORD, Hub, client
 
 from koffert_hub.registry import Role
 from koffert_hub.web.session import ABSOLUTE_LIMIT_MS, IDLE_LIMIT_MS
 from koffert_hub.web.tables import access_log, web_session
 from koffert_hub.web.throttle import LIMITS, WINDOW_MS, LoginThrottle
+from tests.web.hub import PASSWORD, Hub, client
 
 
 def _log_in(visitor: httpx.Client, password: str = PASSWORD, **more: str) -> httpx.Response:

@@ -7,10 +7,10 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.web.hub import Hub, client
 
 from koffert_hub.registry import Role
 from koffert_hub.web.app import create_app
+from tests.web.hub import Hub, client
 
 # Texts that a URL can hold, numbers at the edges, and what is there.
 _VALUE = st.one_of(

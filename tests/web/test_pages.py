@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from tests.web.hub import Hub, client
 
 from koffert_hub.registry import Role
 from koffert_hub.web.app import create_app
 from koffert_hub.web.headers import CONTENT_SECURITY_POLICY
+from tests.web.hub import Hub, client
 
 _XSS = (
     "<script>alert(1)</script>",

@@ -4,9 +4,6 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from tests.hub.kit import NOON_MS
-from tests.web.hub import Hub, client
-from tests.web.lent import ALERT, Lent, lent
 
 from koffert_hub import tables
 from koffert_hub.alerts.history import settle
@@ -14,6 +11,9 @@ from koffert_hub.alerts.records import Patient, Symptoms
 from koffert_hub.registry import Role
 from koffert_hub.web.access_log import AccessLog, Action
 from koffert_hub.web.tables import note
+from tests.hub.kit import NOON_MS
+from tests.web.hub import Hub, client
+from tests.web.lent import ALERT, Lent, lent
 
 
 @pytest.fixture(name="lent")

@@ -5,8 +5,6 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.hub.kit import SIGNED
-from tests.web.hub import AMK_KEY, LOG, LOG_KEY, Hub, client
 
 from koffert_hub import registry, tables
 from koffert_hub.log_access import verify_export
@@ -16,6 +14,8 @@ from koffert_hub.registry import Role
 from koffert_hub.technical_alerts import Cause, raise_alert
 from koffert_hub.web.access_log import AccessLog, Action, Look
 from koffert_hub.web.register_filter import BadFilter, RegisterFilter, parse_filter
+from tests.hub.kit import SIGNED
+from tests.web.hub import AMK_KEY, LOG, LOG_KEY, Hub, client
 
 _PAGE = f"/log/{LOG}"
 

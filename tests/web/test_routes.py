@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from tests.web.hub import Hub, client
 
 from koffert_hub.registry import Role
 from koffert_hub.web.app import ROUTES
 from koffert_hub.web.guard import Route
 from koffert_hub.web.permissions import PERMISSIONS, Permission, may
+from tests.web.hub import Hub, client
 
 # Who may call what, written down once more by hand: a change of the table must be meant.
 EXPECTED: dict[tuple[str, str], set[Role] | None] = {

@@ -1,10 +1,10 @@
 """Trends as the page asks for them."""
 
 import sqlalchemy as sa
-from tests.web.hub import Hub, client
 
 from koffert_hub.registry import Role
 from koffert_hub.web.tables import access_log
+from tests.web.hub import Hub, client
 
 _PATH = "/api/v1/patients/p-1/trend"
 

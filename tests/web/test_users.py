@@ -2,10 +2,10 @@
 
 import httpx
 import pytest
-from tests.web.hub import PASSWORD, Hub, client
 
 from koffert_hub.registry import Role
 from koffert_hub.web.access_log import AccessLog, Action
+from tests.web.hub import PASSWORD, Hub, client
 
 
 @pytest.fixture(name="admin")

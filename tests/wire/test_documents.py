@@ -7,11 +7,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.wire.test_envelope import AT
 
 from koffert_wire import documents
 from koffert_wire.documents import PART_BYTES, DamagedDocument, join, split
 from koffert_wire.messages import DocumentPart, Message, decode_messages, encode_messages
+from tests.wire.test_envelope import AT
 
 NOISE = Random(1).randbytes(3 * PART_BYTES + 1)  # noqa: S311 - noise, not a secret
 

@@ -10,8 +10,6 @@ from pathlib import Path
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from tests.wire.test_downlink import DOWN, RECEIPT
-from tests.wire.test_envelope import AT, READING, STAMP, header
 
 from koffert_wire import downlink, envelope, messages, sealing
 from koffert_wire.messages import (
@@ -24,6 +22,8 @@ from koffert_wire.messages import (
     WaveformBlock,
 )
 from koffert_wire.topics import Lane
+from tests.wire.test_downlink import DOWN, RECEIPT
+from tests.wire.test_envelope import AT, READING, STAMP, header
 
 EXPECTED: list[Message] = [
     READING,

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.mosquitto import Mosquitto, free_port, plain_mosquitto
 
 from koffert_wire.mqtt import Endpoint, Incoming, MqttConnection, MqttError, MqttReason
+from tests.support.mosquitto import Mosquitto, free_port, plain_mosquitto
 
 
 @pytest.fixture(name="broker", scope="module")

@@ -17,7 +17,7 @@ from koffert_agent.kiosk.link import GatewayLink
 from koffert_agent.kiosk.records import FromGateway, FromKiosk, PulseWave
 from koffert_agent.kiosk.settings import KioskPlace
 from koffert_agent.kiosk.speech import known_clips
-from koffert_agent.notify import Notifier, watchdog_period_s
+from koffert_wire.notify import Notifier, watchdog_period_s
 
 HOST = "127.0.0.1"
 # Often enough for a countdown in whole seconds, and idle to a processor.

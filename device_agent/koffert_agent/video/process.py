@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from koffert_agent.local_socket import listen, socket_address
-from koffert_agent.notify import Notifier, watchdog_period_s
 from koffert_agent.video.bitrates import limit_bitrates
 from koffert_agent.video.records import (
     MOST_LINE_BYTES,
@@ -26,6 +25,7 @@ from koffert_agent.video.settings import VideoSettings
 from koffert_agent.video.visit import Visit
 from koffert_wire.call import CallUp
 from koffert_wire.errors import WireError
+from koffert_wire.notify import Notifier, watchdog_period_s
 
 _LOG = logging.getLogger(__name__)
 _TICK_S = 1.0

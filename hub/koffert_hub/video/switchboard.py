@@ -78,6 +78,8 @@ class Switchboard:
         self._lines: dict[str, _Line] = {}
         self._connection: MqttConnection | None = None
         self._stopping = asyncio.Event()
+        # The reconnect loop uses this one up, so that a stop is never taken for a wake and lost.
+        self._wake = asyncio.Event()
         self._thread = OwnThread("calls")
         self._notes: set[asyncio.Task[None]] = set()
 
@@ -89,6 +91,7 @@ class Switchboard:
     def stop(self) -> None:
         """End every call, then end."""
         self._stopping.set()
+        self._wake.set()
 
     async def run(self) -> None:
         """Carry calls, for ever."""
@@ -100,7 +103,7 @@ class Switchboard:
                     self._session,
                     policy=lambda _error: _RECONNECT,
                     retry_on=(MqttError,),
-                    wake=self._stopping,
+                    wake=self._wake,
                     random=random.random,
                     log=_LOG,
                 )

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.bluez import Bluez, simulated_radio
-from tests.support.bluez_meter import Meter
 
 from koffert_agent.ble.book import MeterBook, PairedMeter
+from tests.support.bluez import Bluez, simulated_radio
+from tests.support.bluez_meter import Meter
 
 ADDRESS, STRANGER = "00:00:5E:00:53:10", "00:00:5E:00:53:99"
 Koffert = Callable[..., Awaitable[tuple[int, list[dict[str, Any]], dict[str, Any]]]]

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.device_agent.ble.test_meter import ADDRESS, Home, play
-from tests.device_agent.support import eventually
-from tests.support.bluez import Bluez
-from tests.support.bluez_meter import Meter, spot_check
 
 from koffert_agent.ble.memory import DeviceClock, Doubt, MemoryBook, date_stored, is_live
 from koffert_agent.clock import NS_PER_S
 from koffert_drivers.measurement import Flag, Measurement
 from koffert_drivers.parsers.device_information import decode_current_time, encode_current_time
 from koffert_wire.messages import Instant
+from tests.device_agent.ble.test_meter import ADDRESS, Home, play
+from tests.device_agent.support import eventually
+from tests.support.bluez import Bluez
+from tests.support.bluez_meter import Meter, spot_check
 
 NOW = datetime(2026, 11, 21, 8, 30)  # noqa: DTZ001 - a meter's clock has no zone
 AT = Instant(1000 * NS_PER_S, round(NOW.replace(tzinfo=UTC).timestamp()) * NS_PER_S, True)  # noqa: FBT003

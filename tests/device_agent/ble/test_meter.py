@@ -10,10 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.device_agent.support import eventually
-from tests.support.bluez import Bluez, simulated_radio
-from tests.support.bluez_meter import Meter as SimulatedMeter
-from tests.support.bluez_meter import spot_check
 
 from koffert_agent.ble.book import MeterBook, PairedMeter
 from koffert_agent.clock import SystemClock
@@ -29,6 +25,10 @@ from koffert_wire.messages import (
     SensorState,
     WaveformBlock,
 )
+from tests.device_agent.support import eventually
+from tests.support.bluez import Bluez, simulated_radio
+from tests.support.bluez_meter import Meter as SimulatedMeter
+from tests.support.bluez_meter import spot_check
 
 ADDRESS, OTHER = "00:00:5E:00:53:10", "00:00:5E:00:53:11"
 Scenario = Callable[["Home", Bluez], Coroutine[Any, Any, None]]

@@ -3,15 +3,14 @@
 import asyncio
 from pathlib import Path
 
+from koffert_agent.ble.book import MeterBook, PairedMeter
+from koffert_agent.status import ask
+from koffert_wire.messages import SensorLink
 from tests.device_agent.ble.test_meter import ADDRESS, oximeter
 from tests.device_agent.process import AgentProcess
 from tests.device_agent.support import DEVICE, eventually
 from tests.hub.broker import TestBroker
 from tests.support.bluez import simulated_radio
-
-from koffert_agent.ble.book import MeterBook, PairedMeter
-from koffert_agent.status import ask
-from koffert_wire.messages import SensorLink
 
 
 def test_a_paired_meter_is_read_again_after_the_agent_was_killed(tmp_path: Path) -> None:

@@ -5,15 +5,14 @@ import random
 import time
 from pathlib import Path
 
-from tests.device_agent.ble.test_meter import ADDRESS, TrustedClock, oximeter
-from tests.device_agent.support import ManualClock, eventually, make_sealer, open_outbox
-from tests.support.bluez import simulated_radio
-
 from koffert_agent.ble.book import MeterBook, PairedMeter
 from koffert_agent.meters import Meters
 from koffert_agent.pipeline import Pipeline
 from koffert_agent.supervisor import Part, Supervisor
 from koffert_wire.messages import Reading
+from tests.device_agent.ble.test_meter import ADDRESS, TrustedClock, oximeter
+from tests.device_agent.support import ManualClock, eventually, make_sealer, open_outbox
+from tests.support.bluez import simulated_radio
 
 PROMISED_S = 3.0
 # What connecting takes on a real radio, measured with BlueZ 5.66 on a simulated controller: 1.3 s of 2.5 s were it.

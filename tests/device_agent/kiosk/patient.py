@@ -4,7 +4,6 @@ from itertools import count
 from typing import Self
 
 import msgspec
-from tests.device_agent.support import ManualClock
 
 from koffert_agent.kiosk.attendant import UNSETTLED_S, Attendant
 from koffert_agent.kiosk.catalogue import load_catalogue
@@ -28,6 +27,7 @@ from koffert_wire.messages import (
     Spirometry,
     SpotContext,
 )
+from tests.device_agent.support import ManualClock
 
 # 2026-11-23 is a Monday; 09:00 in Oslo.
 MONDAY_MORNING_NS = 1_795_420_800 * 1_000_000_000

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from tests.device_agent.support import eventually
 
 from koffert_cli.demonstration.children import free_port
+from tests.device_agent.support import eventually
 
 
 class KioskProcess:

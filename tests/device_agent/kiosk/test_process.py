@@ -8,15 +8,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.device_agent.kiosk.process import KioskProcess
-from tests.device_agent.process import AgentProcess
-from tests.device_agent.support import DEVICE, HubDouble, eventually
-from tests.hub.broker import TestBroker
 
 from koffert_drivers.simulated.oximeter import SimulatedOximeter
 from koffert_drivers.simulated.physiology import Physiology
 from koffert_wire.messages import CallButton, Diary, SpotContext
 from koffert_wire.topics import Lane
+from tests.device_agent.kiosk.process import KioskProcess
+from tests.device_agent.process import AgentProcess
+from tests.device_agent.support import DEVICE, HubDouble, eventually
+from tests.hub.broker import TestBroker
 
 OFF = Physiology(finger_on=False)
 ON = Physiology(spo2_pct=91, pulse_bpm=82)

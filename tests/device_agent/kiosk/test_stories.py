@@ -2,12 +2,12 @@
 
 import msgspec
 import pytest
-from tests.device_agent.kiosk.patient import SETTINGS, Patient
 
 from koffert_agent.kiosk.attendant import REPEAT_AFTER_S
 from koffert_agent.kiosk.flow import OXYGEN_FLOWS_L_MIN
 from koffert_agent.kiosk.records import DeliveryState
 from koffert_wire.messages import Attempt, CallButton, Diary, SpotContext
+from tests.device_agent.kiosk.patient import SETTINGS, Patient
 
 
 def test_a_calm_morning_with_the_network_up() -> None:

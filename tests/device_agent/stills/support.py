@@ -6,15 +6,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Self
 
-from tests.device_agent.support import (
-    LINK_KEY,
-    QUOTA,
-    SEALING_KEYS,
-    ManualClock,
-    make_sealer,
-    open_outbox,
-)
-
 from koffert_agent.clock import now
 from koffert_agent.outbox.outbox import Outbox
 from koffert_agent.outbox.records import Quota
@@ -27,6 +18,14 @@ from koffert_wire.documents import join
 from koffert_wire.envelope import SendStamp, open_body, parse_payload, stamp_payload
 from koffert_wire.messages import DocumentPart
 from koffert_wire.topics import Lane
+from tests.device_agent.support import (
+    LINK_KEY,
+    QUOTA,
+    SEALING_KEYS,
+    ManualClock,
+    make_sealer,
+    open_outbox,
+)
 
 _NS_PER_S = 1_000_000_000
 _EVERYTHING = 2**62

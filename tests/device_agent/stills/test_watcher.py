@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tests.device_agent.stills.support import Cart, cart
-from tests.drivers.stills.samples import beats, scp, tiff
 
 from koffert_agent.outbox.outbox import Outbox
 from koffert_agent.outbox.records import Draft, OutboxError, OutboxReason, Quota, Row
@@ -18,6 +16,8 @@ from koffert_agent.stills.watcher import still_parts
 from koffert_drivers.stills.bundle import read_document
 from koffert_drivers.stills.records import EcgStill, Format
 from koffert_wire.documents import PART_BYTES
+from tests.device_agent.stills.support import Cart, cart
+from tests.drivers.stills.samples import beats, scp, tiff
 
 STILL = scp(beats(size=5_000))
 HEADER = b"ecg 1 500 4\necg.dat 16 200/mV 16 0 0 6 0 II\n"

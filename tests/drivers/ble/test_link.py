@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tests.support.bluez import Bluez, simulated_radio
-from tests.support.bluez_meter import Meter
 
 from koffert_drivers.ble.errors import BleError, BleReason
 from koffert_drivers.ble.link import BleLink, open_ble, read_serial_number
@@ -15,6 +13,8 @@ from koffert_drivers.device import Transport
 from koffert_drivers.measurement import Measurement
 from koffert_drivers.simulated.physiology import Physiology
 from koffert_drivers.table import DEVICES, device
+from tests.support.bluez import Bluez, simulated_radio
+from tests.support.bluez_meter import Meter
 
 ADDRESS = "00:00:5E:00:53:10"
 NAMES = {

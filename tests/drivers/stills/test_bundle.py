@@ -8,11 +8,11 @@ import zipfile
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.drivers.stills.samples import beats, scp
 
 from koffert_drivers.stills.bundle import bundle, read_document
 from koffert_drivers.stills.errors import DamagedStill, IncompleteStill, StillError
 from koffert_drivers.stills.records import EcgStill
+from tests.drivers.stills.samples import beats, scp
 
 HEADER = b"ecg 2 500 2\na.dat 16 200/mV 16 0 0 3 0 I\nb.dat 16 200/mV 16 0 0 7 0 II\n"
 FILES = {"b.dat": bytes((3, 0, 4, 0)), "a.dat": bytes((1, 0, 2, 0))}

@@ -13,12 +13,12 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
-from tests.drivers.stills import samples
 
 from koffert_drivers.stills.errors import DamagedStill, StillError, TooLarge, UnsupportedStill
 from koffert_drivers.stills.leads import STANDARD_ORDER
 from koffert_drivers.stills.reader import read_still
 from koffert_drivers.stills.records import EcgStill
+from tests.drivers.stills import samples
 
 TWELVE_LEAD = "1.2.840.10008.5.1.4.1.1.9.1.1"
 TWELVE = samples.beats(12)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.drivers.stills import samples
 
 from koffert_drivers.stills import huffman, xli
 from koffert_drivers.stills.errors import (
@@ -31,6 +30,7 @@ from koffert_drivers.stills.records import (
     Sex,
     StillDocument,
 )
+from tests.drivers.stills import samples
 
 EIGHT, TWELVE = samples.beats(8), samples.beats(12)
 

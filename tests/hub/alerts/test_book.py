@@ -6,9 +6,6 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from tests.hub.alerts.kit import case, rules
-from tests.hub.alerts.test_properties import MINUTE_MS, stories
-from tests.hub.kit import Store, sqlite_store
 
 from koffert_hub import registry
 from koffert_hub.alerts.book import Book
@@ -17,6 +14,9 @@ from koffert_hub.alerts.history import replay
 from koffert_hub.alerts.records import NO_DATA, Patient, Reading
 from koffert_hub.alerts.register import open_rows, rows_of_loan
 from koffert_hub.database import reading as open_reading
+from tests.hub.alerts.kit import case, rules
+from tests.hub.alerts.test_properties import MINUTE_MS, stories
+from tests.hub.kit import Store, sqlite_store
 
 Key = tuple[int, str, str, str]
 

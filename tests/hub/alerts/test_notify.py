@@ -9,12 +9,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from tests.hub.alerts.kit import RULES_FILE
-from tests.hub.kit import sqlite_store
 
 from koffert_hub.alerts.notify import HttpNotifier, NotDelivered, Notice, SmtpNotifier, send
 from koffert_hub.alerts.opening import AlertSettings, PostSettings, open_alerts
 from koffert_hub.settings import decode_settings
+from tests.hub.alerts.kit import RULES_FILE
+from tests.hub.kit import sqlite_store
 
 NOTICE = Notice("a-1-0", "+4700000000", "Koffert K-1: rød varsling er ikke kvittert.")
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from tests.hub.kit import NOON_MS, Store, sqlite_store
 
 from koffert_hub import registry
 from koffert_hub.alerts.history import NoDoctor, settled
@@ -22,6 +21,7 @@ from koffert_hub.alerts.records import Patient, PatientLimits
 from koffert_hub.alerts.signing import staff_id
 from koffert_hub.log_record import Event
 from koffert_hub.registry import RegistryError
+from tests.hub.kit import NOON_MS, Store, sqlite_store
 
 DOCTOR = "Testlege 1"
 RETAINER = Change(target_low_pct=88, target_high_pct=92, spo2_scale=2)

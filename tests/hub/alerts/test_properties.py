@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.hub.alerts.kit import SCALE_2, at, case, reading
 
 from koffert_hub.alerts.engine import END_MS, advance, elapse, evaluate, record
 from koffert_hub.alerts.records import (
@@ -22,6 +21,7 @@ from koffert_hub.alerts.records import (
 )
 from koffert_hub.alerts.replay import Ledger, evaluate_arrivals
 from koffert_hub.alerts.state import State, decode_state, encode_state
+from tests.hub.alerts.kit import SCALE_2, at, case, reading
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000

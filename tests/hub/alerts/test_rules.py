@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.hub.alerts.kit import RULES_FILE, rules
 
 from koffert_hub.alerts.rules import RulesError, load_rules
+from tests.hub.alerts.kit import RULES_FILE, rules
 
 TEXT = RULES_FILE.read_text()
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.hub.alerts.kit import diary
 
 from koffert_hub.alerts.scores import (
     Observations,
@@ -16,6 +15,7 @@ from koffert_hub.alerts.scores import (
     symptom_mask,
     symptom_names,
 )
+from tests.hub.alerts.kit import diary
 
 # The bands of the chart: parameter, value at each edge, points (scale 2 on air and on oxygen apart).
 CHART: tuple[tuple[str, tuple[tuple[float, int], ...]], ...] = (

@@ -9,9 +9,6 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from tests.hub.alerts.kit import rules
-from tests.hub.box import NOON_NS
-from tests.hub.kit import NOON_MS, Store, sqlite_store
 
 from koffert_hub import registry
 from koffert_hub.alerts import tables
@@ -40,6 +37,9 @@ from koffert_wire.messages import (
     Reading,
     SpotContext,
 )
+from tests.hub.alerts.kit import rules
+from tests.hub.box import NOON_NS
+from tests.hub.kit import NOON_MS, Store, sqlite_store
 
 MINUTE_S = 60
 DAY_S = 86_400

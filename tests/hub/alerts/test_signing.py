@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.hub.alerts.kit import RULES_FILE
-from tests.hub.kit import Store, sqlite_store
 
 from koffert_hub import registry
 from koffert_hub.alerts.rules import RulesError, load_rules
 from koffert_hub.alerts.signing import sign_rules, staff_id
 from koffert_hub.log_record import Event
 from koffert_hub.registry import UnsignedRules
+from tests.hub.alerts.kit import RULES_FILE
+from tests.hub.kit import Store, sqlite_store
 
 NOW = datetime(2026, 6, 1, 12, 0, 0, 500_000, tzinfo=UTC)
 DOCTOR = 'Testlege "Æ" 1'

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.hub.alerts.kit import USUAL, at, case, colours, diary, reading, session
 
 from koffert_hub.alerts.records import DeviceProblem, Patient, PatientBaseline, Reading
 from koffert_hub.alerts.replay import Ledger
+from tests.hub.alerts.kit import USUAL, at, case, colours, diary, reading, session
 
 STORIES = msgspec.toml.decode(Path(__file__).with_name("stories.toml").read_bytes())["story"]
 _FIELD = re.compile(r"(?P<name>\w+)=(?P<value>[^\s!*+]+)(?P<marks>\S*)")

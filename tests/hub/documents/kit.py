@@ -3,8 +3,6 @@
 from random import Random
 
 import sqlalchemy as sa
-from tests.hub.box import Box, Queued
-from tests.hub.kit import NOON_MS, Store
 
 from koffert_hub import registry
 from koffert_hub.database import reading
@@ -15,6 +13,8 @@ from koffert_hub.documents.tables import document, document_part
 from koffert_wire.documents import split
 from koffert_wire.messages import DocumentPart
 from koffert_wire.topics import Lane
+from tests.hub.box import Box, Queued
+from tests.hub.kit import NOON_MS, Store
 
 
 def parts_of(box: Box, content: bytes, kind: str = "scp-ecg") -> list[DocumentPart]:

@@ -5,6 +5,19 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
+from koffert_drivers.stills.reader import read_still
+from koffert_drivers.stills.records import EcgStill
+from koffert_hub.database import reading
+from koffert_hub.documents.importing import import_document
+from koffert_hub.documents.projection import DocumentProjection, rebuild
+from koffert_hub.documents.records import NoSuchDocument, NothingToDecide, Reason, State
+from koffert_hub.documents.store import decide, fetch_document, fetch_leads
+from koffert_hub.documents.understanding import Understood, understand
+from koffert_hub.erasure import erase_patient
+from koffert_hub.log_record import Direction, Event
+from koffert_hub.registry import RegistryError
+from koffert_hub.time_series.sqlite import SqliteTimeSeries
 from tests.drivers.stills.samples import beats, muse, scp
 from tests.hub.documents.kit import (
     end_loan,
@@ -19,19 +32,6 @@ from tests.hub.documents.kit import (
 )
 from tests.hub.kit import NOON_MS, Store, sqlite_store
 from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
-
-from koffert_drivers.stills.reader import read_still
-from koffert_drivers.stills.records import EcgStill
-from koffert_hub.database import reading
-from koffert_hub.documents.importing import import_document
-from koffert_hub.documents.projection import DocumentProjection, rebuild
-from koffert_hub.documents.records import NoSuchDocument, NothingToDecide, Reason, State
-from koffert_hub.documents.store import decide, fetch_document, fetch_leads
-from koffert_hub.documents.understanding import Understood, understand
-from koffert_hub.erasure import erase_patient
-from koffert_hub.log_record import Direction, Event
-from koffert_hub.registry import RegistryError
-from koffert_hub.time_series.sqlite import SqliteTimeSeries
 
 STILL = scp(beats())
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.drivers.stills.samples import tiff
 
 from koffert_drivers.stills.errors import StillError
 from koffert_drivers.stills.records import NO_SAMPLE, Lead, PatientIdentity
 from koffert_hub.documents.records import Reason, State
 from koffert_hub.documents.signals import pack_leads, unpack_leads
 from koffert_hub.documents.understanding import names_another, understand
+from tests.drivers.stills.samples import tiff
 
 
 @pytest.mark.parametrize(

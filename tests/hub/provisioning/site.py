@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
-from tests.support.mosquitto import Mosquitto, free_port
 
 from koffert_hub.alerts.signing import sign_rules
 from koffert_hub.database import open_database
 from koffert_hub.provisioning.ceremony import Prepared, pki_of, prepare
 from koffert_hub.settings import ProvisioningSettings, Settings, load_settings
 from koffert_hub.setup import initialise
+from tests.support.mosquitto import Mosquitto, free_port
 
 _CONFIG = Path(__file__).resolve().parents[3] / "config"
 TEMPLATES = _CONFIG / "mosquitto"

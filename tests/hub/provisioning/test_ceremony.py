@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from tests.hub.provisioning.site import NOW, PASSPHRASE, ProvisioningSite
 
 from koffert_hub.authority import Authority, Revoked, fingerprint
 from koffert_hub.provisioning import crl
 from koffert_hub.provisioning.ceremony import renew_list
 from koffert_hub.provisioning.pki import CeremonyError, Pki, create_authority
+from tests.hub.provisioning.site import NOW, PASSPHRASE, ProvisioningSite
 
 
 def test_all_that_is_secret_is_readable_by_its_owner_alone(tmp_path: Path) -> None:

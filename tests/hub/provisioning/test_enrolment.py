@@ -11,8 +11,6 @@ import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.hub.provisioning.box import NewBox, names
-from tests.hub.provisioning.site import NOW, ProvisioningSite
 
 from koffert_hub import registry
 from koffert_hub.database import reading
@@ -31,6 +29,8 @@ from koffert_wire.enrolment import (
     Refusal,
     Refused,
 )
+from tests.hub.provisioning.box import NewBox, names
+from tests.hub.provisioning.site import NOW, ProvisioningSite
 
 PARALLEL = 64
 SEALING_KEY = bytes(32)

@@ -5,9 +5,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.hub.kit import SIGNED
-from tests.hub.provisioning.box import NewBox
-from tests.hub.provisioning.site import NOW, ProvisioningSite
 
 from koffert_hub import registry
 from koffert_hub.database import reading
@@ -22,6 +19,9 @@ from koffert_hub.technical_alerts import Cause, open_alerts
 from koffert_hub.times import to_ms
 from koffert_wire.topics import Lane
 from koffert_wire.wipe_report import SignedWipe, WipeReport, loan_digest, sign_wipe
+from tests.hub.kit import SIGNED
+from tests.hub.provisioning.box import NewBox
+from tests.hub.provisioning.site import NOW, ProvisioningSite
 
 BOX = "koffert-0001"
 BY_HAND = [item for item in Item if item is not Item.WIPED]

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.hub.provisioning.test_revocation import Fleet, connect
 
 from koffert_hub.authority import Authority, Identity
 from koffert_hub.broker_config import HUB_USER
 from koffert_wire.envelope import MAX_PAYLOAD_BYTES
 from koffert_wire.mqtt import Endpoint, MqttError, TlsFiles
 from koffert_wire.private_files import replace_private
+from tests.hub.provisioning.test_revocation import Fleet, connect
 
 
 @pytest.fixture(name="fleet", scope="module")

@@ -6,10 +6,6 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from tests.hub.box import NOON_NS, Box
-from tests.hub.provisioning.box import NewBox, names
-from tests.hub.provisioning.site import NOW
-from tests.hub.provisioning.test_enrolment import Desk
 
 from koffert_hub import registry
 from koffert_hub.authority import Authority, certificate_pem
@@ -26,6 +22,10 @@ from koffert_hub.times import to_ms
 from koffert_wire.commands import DesiredState, NewCertificate
 from koffert_wire.enrolment import Refusal, Refused, RenewReply, RenewRequest, renewal_proof_bytes
 from koffert_wire.messages import CertificateRequest, Hello, Message, StateApplied
+from tests.hub.box import NOON_NS, Box
+from tests.hub.provisioning.box import NewBox, names
+from tests.hub.provisioning.site import NOW
+from tests.hub.provisioning.test_enrolment import Desk
 
 BOX = "koffert-0001"
 AFTER_EXPIRY = timedelta(days=40)

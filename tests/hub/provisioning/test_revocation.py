@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from tests.hub.provisioning.box import NewBox
-from tests.hub.provisioning.site import ProvisioningSite
 
 from koffert_hub import registry
 from koffert_hub.database import reading
@@ -24,6 +22,8 @@ from koffert_hub.transmission_log import rows_after
 from koffert_wire.enrolment import Refusal
 from koffert_wire.mqtt import Endpoint, Incoming, MqttConnection, MqttError, TlsFiles
 from koffert_wire.private_files import replace_private
+from tests.hub.provisioning.box import NewBox
+from tests.hub.provisioning.site import ProvisioningSite
 
 # The promise to whoever reports a box as stolen.
 OUT_WITHIN_S = 5.0

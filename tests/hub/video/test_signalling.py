@@ -4,7 +4,6 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.support.visit import Page, Rig, Screen, call_rig, random_id, until
 
 from koffert_agent.video.records import AnswerCall, CallState, EndCall
 from koffert_hub.video.call import CallIsFull, NoSuitcase
@@ -22,6 +21,7 @@ from koffert_wire.call import (
 from koffert_wire.downlink import Down, encode_down
 from koffert_wire.errors import UntrustedPayload
 from koffert_wire.topics import DownKind
+from tests.support.visit import Page, Rig, Screen, call_rig, random_id, until
 
 
 def in_phase(page: Page, phase: Phase) -> bool:

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.signal.spirometry.closed_form import Model
 
 from koffert_signal.checks import Floats
 from koffert_signal.spirometry.coaching import BLAST, HINTS, WELL_DONE, hint_for
 from koffert_signal.spirometry.curve import from_flow, from_volume
 from koffert_signal.spirometry.faults import Fault
 from koffert_signal.spirometry.session import measure_session
+from tests.signal.spirometry.closed_form import Model
 
 NORMAL = Model(pef=8.0, tr=0.08, w=0.9, tau1=0.4, tau2=1.6, t_end=10.0)
 SEVERE = Model(pef=2.4, tr=0.06, w=0.82, tau1=0.16, tau2=6.0, t_end=15.4)

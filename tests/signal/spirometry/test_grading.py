@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.signal.spirometry.closed_form import Model
 
 from koffert_signal.spirometry.curve import from_flow, from_volume
 from koffert_signal.spirometry.faults import Fault
@@ -21,6 +20,7 @@ from koffert_signal.spirometry.grading import (
     judge,
 )
 from koffert_signal.spirometry.session import measure_session
+from tests.signal.spirometry.closed_form import Model
 
 # The vectors' words for faults.
 FLAGS = {

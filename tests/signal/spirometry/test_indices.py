@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.signal.spirometry.closed_form import Model
 
 from koffert_signal.checks import Floats
 from koffert_signal.errors import InvalidInput, SignalError, UnusableSignal
 from koffert_signal.spirometry.curve import Curve, from_flow, from_volume
 from koffert_signal.spirometry.indices import Indices, measure
 from koffert_signal.spirometry.session import measure_session
+from tests.signal.spirometry.closed_form import Model
 
 NORMAL = Model(pef=9.5, tr=0.08, w=0.93, tau1=0.36, tau2=1.5, t_end=9.0)
 GOLD_4 = Model(pef=2.4, tr=0.06, w=0.82, tau1=0.16, tau2=6.0, t_end=15.4)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.signal.spirometry.closed_form import Model
 
 from koffert_signal.errors import InvalidInput, UnusableSignal
 from koffert_signal.spirometry.btps import btps_factor
 from koffert_signal.spirometry.curve import from_flow, from_volume
 from koffert_signal.spirometry.indices import measure
 from koffert_signal.spirometry.live import LiveBlow, LiveState, Phase, SampleKind
+from tests.signal.spirometry.closed_form import Model
 
 NORMAL = Model(pef=8.0, tr=0.08, w=0.9, tau1=0.4, tau2=1.6, t_end=10.0)
 TIMES_S = NORMAL.times_s(100.0)

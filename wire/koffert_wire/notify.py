@@ -1,4 +1,4 @@
-"""What the box tells systemd (sd_notify(3)): ready, alive, stopping."""
+"""What a process tells systemd (sd_notify(3)): ready, alive, stopping."""
 
 import os
 import socket
