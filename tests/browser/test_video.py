@@ -189,6 +189,7 @@ def test_pictures_and_sound_go_both_ways(
     assert last.bytes > 10_000
 
 
+@pytest.mark.slow
 def test_a_break_is_shown_and_mended_without_a_click(
     visit: Visit, site: VisitSite, bad_link: BadLink
 ) -> None:
@@ -217,9 +218,10 @@ BAD_LINKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    ["128 kbit/s", *(pytest.param(n, marks=pytest.mark.slow) for n in [*BAD_LINKS][1:])],
+    BAD_LINKS,
 )
 def test_on_a_bad_link_the_sound_comes_first_and_the_picture_moves(
     visit: Visit,
@@ -282,6 +284,7 @@ def test_a_camera_that_is_pulled_out_leaves_the_sound(
     site.until(lambda: len(ear.tones_hz) > heard + 3, "the sound goes on")
 
 
+@pytest.mark.slow
 def test_calls_in_a_row_leave_nothing_behind(visit: Visit, site: VisitSite) -> None:
     page = visit()
     for _ in range(3):
