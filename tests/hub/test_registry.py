@@ -74,4 +74,6 @@ def test_patients_names_stand_in_one_table() -> None:
         for table in metadata.sorted_tables
         if {"patient", "display_name"} <= set(table.columns.keys())
     }
-    assert named == {"person"}
+    # In `note` the name is its author's, who is one of the staff.
+    assert named == {"person", "note"}
+    assert "username" in metadata.tables["note"].columns
