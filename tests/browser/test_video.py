@@ -163,6 +163,7 @@ def wait(page: Page, condition: Callable[[], bool], what: str, within_s: float =
     return time.monotonic() - began_s
 
 
+@pytest.mark.slow
 def test_pictures_and_sound_go_both_ways(
     visit: Visit, site: VisitSite, ear: Ear, keep: Callable[..., None]
 ) -> None:
@@ -251,6 +252,7 @@ def _round(site: VisitSite) -> int:
     return max((one.round for one in site.rig.video.visit._connections.values()), default=0)
 
 
+@pytest.mark.slow
 def test_a_page_that_reloads_is_gone_and_the_doctor_goes_on(visit: Visit, site: VisitSite) -> None:
     nurse, doctor = visit(), visit(Role.DOCTOR)
     in_a_call(nurse, site)
@@ -268,6 +270,7 @@ def test_a_page_that_reloads_is_gone_and_the_doctor_goes_on(visit: Visit, site: 
     assert not site.rig.video.visit.devices_open
 
 
+@pytest.mark.slow
 def test_a_camera_that_is_pulled_out_leaves_the_sound(
     visit: Visit, site: VisitSite, ear: Ear
 ) -> None:
@@ -313,6 +316,7 @@ def test_who_may_not_call_is_not_let_in(visit: Visit, site: VisitSite) -> None:
     assert site.screen.view.state is CallState.IDLE
 
 
+@pytest.mark.slow
 def test_where_no_direct_way_is_open_the_relay_carries_the_visit(
     nurses_browser: Browser, tmp_path: Path, ear: Ear
 ) -> None:

@@ -17,7 +17,7 @@ from tests.browser.test_video import frames, wait
 from tests.support.demonstration import InBackground, patient, provisioned
 from tests.support.visit import Screen
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.slow]
 
 TOLD_WITHIN_S = 5.0
 _VIDEO = '\n[video]\ncamera = "test:"\nmicrophone = "test:"\nloudspeaker = "test:"\n'
