@@ -51,8 +51,9 @@ DAEMONS = {
 # Debian keeps PostgreSQL's programs off the PATH.
 POSTGRES = "usr/lib/postgresql/15/bin"
 
-# What the browser tests need: the browser, and a font that has ₂, å, ▲ and ●.
-BROWSER_PACKAGES = ("chromium", "fonts-dejavu-core")
+# What the browser tests need: the browser, a font that has ₂, å, ▲ and ●, and the library that
+# Playwright's own Node asks for and a bare Debian lacks.
+BROWSER_PACKAGES = ("chromium", "fonts-dejavu-core", "libatomic1")
 
 
 class SetupError(Exception):
@@ -218,8 +219,13 @@ def find_browser() -> Path | None:
     return Path(found) if found else None
 
 
+def find_atomic() -> Path | None:
+    """Return the library of libatomic1, wherever this architecture keeps it."""
+    return next(Path("/usr/lib").glob("*-linux-gnu*/libatomic.so.1"), None)
+
+
 def install_browser() -> str | None:
-    if find_browser():
+    if find_browser() and find_atomic():
         return None
     prefix = privilege()
     if prefix is None:
@@ -313,7 +319,10 @@ STEPS = (
         "browser",
         "Chromium for the browser tests",
         lambda: [b"any version"],
-        lambda: [find_browser() or Path("/usr/bin", BROWSERS[0])],
+        lambda: [
+            find_browser() or Path("/usr/bin", BROWSERS[0]),
+            find_atomic() or Path("libatomic.so.1"),
+        ],
         install_browser,
     ),
 )
