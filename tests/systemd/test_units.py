@@ -40,7 +40,9 @@ def test_systemd_finds_no_fault(name: str, tmp_path: Path) -> None:
     unit = tmp_path / name
     unit.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.MULTILINE))
     about_ours = [
-        line for line in systemd_analyze("verify", "--man=no", str(unit)).splitlines() if name in line
+        line
+        for line in systemd_analyze("verify", "--man=no", str(unit)).splitlines()
+        if name in line
     ]
     assert about_ours == []
 
