@@ -1,7 +1,6 @@
 """The register's pages on the emergency centre's own machine: its replicas, its own accounts, no patient."""
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -16,6 +15,7 @@ from koffert_hub.time_series.records import Trend
 from koffert_hub.web.app import REGISTER_ROUTES, create_app
 from koffert_hub.web.register import LogSource
 from koffert_hub.web.services import LocalAccounts, WebServices
+from koffert_hub.web_server import PartServer
 
 # Accounts, sessions and the access log of this machine.
 ACCOUNTS_FILE = "accounts.sqlite"
@@ -72,12 +72,4 @@ async def serve_register(
         lifespan="off",
         timeout_graceful_shutdown=_STOP_S,
     )
-    await _Server(config).serve()
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: `koffert amk run` decides when it stops."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+    await PartServer(config).serve()

@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 import uvicorn
@@ -36,6 +36,7 @@ from koffert_hub.web.alerts import NoAlerts
 from koffert_hub.web.app import create_app
 from koffert_hub.web.register import own_log
 from koffert_hub.web.services import LocalAccounts, WebServices
+from koffert_hub.web_server import PartServer
 from koffert_hub.worker import Worker
 from koffert_wire.notify import Notifier
 from koffert_wire.topics import Lane
@@ -104,7 +105,7 @@ async def _run(
             alerts.wake()
 
     worker = _worker(settings, engine, keys, committed) if ingest else None
-    servers: list[_Server] = []
+    servers: list[PartServer] = []
     calls: Switchboard | None = None
     if settings.web is not None:
         calls = _switchboard(settings, engine, keys)
@@ -128,7 +129,7 @@ async def _until_stopped(
     projector: Projector,
     alerts: AlertService | None,
     calls: Switchboard | None,
-    servers: "Sequence[_Server]",
+    servers: "Sequence[PartServer]",
 ) -> None:
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(projector.run(), name="projector")]
@@ -213,15 +214,7 @@ def _services(
     )
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the hub decides when it stops."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _server(app: FastAPI | MetricsApp, where: WebSettings | MetricsSettings) -> _Server:
+def _server(app: FastAPI | MetricsApp, where: WebSettings | MetricsSettings) -> PartServer:
     config = uvicorn.Config(
         app,
         host=where.host,
@@ -234,7 +227,7 @@ def _server(app: FastAPI | MetricsApp, where: WebSettings | MetricsSettings) -> 
         ws="websockets-sansio",
         ws_max_size=MAX_WEBSOCKET_BYTES,
     )
-    return _Server(config)
+    return PartServer(config)
 
 
 def _epoch(engine: sa.Engine) -> Epoch:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -19,6 +19,7 @@ from koffert_hub.provisioning.endpoint import create_enrolment_app
 from koffert_hub.provisioning.office import Office
 from koffert_hub.provisioning.pki import renew_certificates
 from koffert_hub.settings import ProvisioningSettings, Settings
+from koffert_hub.web_server import PartServer
 from koffert_wire.mqtt import Endpoint
 from koffert_wire.topics import Lane
 
@@ -78,7 +79,7 @@ class ProvisioningService:
             lifespan="off",
             timeout_graceful_shutdown=_STOP_S,
         )
-        self._server = _Server(self._config)
+        self._server = PartServer(self._config)
 
     async def run(self) -> None:
         """Listen, and keep certificates and revocation list fresh."""
@@ -122,14 +123,6 @@ class ProvisioningService:
         """New connections see the new certificate; the context of the listener takes it while it runs."""
         if self._config.ssl is not None:
             self._config.ssl.load_cert_chain(self._pki.server.certificate, self._pki.server.key)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the hub decides when it stops."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def _endpoint(settings: Settings) -> Endpoint:
