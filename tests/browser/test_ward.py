@@ -231,8 +231,8 @@ def test_a_nurse_logs_in_and_out(
     expect(page.locator("#connection")).to_have_attribute("data-state", "connected")
     page.click(".person")
     page.click("text=Logg ut")
-    page.go_back()
-    page.reload()
+    expect(page.locator("#password")).to_be_visible()
+    page.goto(hub.url)
     expect(page.locator("#password")).to_be_visible()
 
 
