@@ -1,12 +1,12 @@
 """Readings that a person has said do not count: logged, never deleted, honoured by every projection."""
 
 from collections.abc import Iterable
+from enum import StrEnum
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from koffert_hub import tables
-from koffert_hub.alerts.book import Reason
 from koffert_hub.log_record import Event, Result
 from koffert_hub.projection import Opened, StoredBody, open_stored
 from koffert_hub.transmission_log import LogWriter, draft
@@ -18,6 +18,13 @@ BODY_COLUMNS = (
     tables.body.c.messages,
     tables.body.c.time_basis,
 )
+
+
+class Reason(StrEnum):
+    """Why a reading counts no more."""
+
+    NOT_THIS_PATIENT = "not-this-patient"
+    INVALID = "invalid"
 
 
 class NoSuchReading(Exception):

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from koffert_hub.alerts.opening import open_alerts
 from koffert_hub.alerts.service import AlertService
+from koffert_hub.alerts.ward import NoAlerts
 from koffert_hub.database import open_database
 from koffert_hub.database import reading as open_reading
 from koffert_hub.documents.service import DocumentService
@@ -32,7 +33,6 @@ from koffert_hub.time_series.opening import open_time_series
 from koffert_hub.transmission_log import Epoch, current_epoch
 from koffert_hub.video.switchboard import Switchboard
 from koffert_hub.video.turn import TurnCredentials
-from koffert_hub.web.alerts import NoAlerts
 from koffert_hub.web.app import create_app
 from koffert_hub.web.register import own_log
 from koffert_hub.web.services import LocalAccounts, WebServices

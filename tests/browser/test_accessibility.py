@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from koffert_hub.alerts.records import Priority
 from koffert_hub.registry import Role
-from koffert_hub.web.alerts import Priority
 from tests.browser.conftest import Visit
 from tests.web.hub import Hub
 

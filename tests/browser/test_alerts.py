@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
+from koffert_hub.alerts.records import Priority
 from koffert_hub.registry import Role
-from koffert_hub.web.alerts import Priority
 from tests.browser.conftest import Visit
 from tests.web.hub import Hub, wait_until
 

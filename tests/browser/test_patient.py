@@ -7,8 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from koffert_hub.alerts.history import settle
-from koffert_hub.alerts.records import Patient, Symptoms
-from koffert_hub.web.alerts import Priority
+from koffert_hub.alerts.records import Patient, Priority, Symptoms
 from tests.browser.conftest import Visit
 from tests.web.hub import Hub
 from tests.web.lent import ALERT, lent

@@ -8,8 +8,8 @@ from threading import Event, Thread
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from koffert_hub.alerts.records import Priority
 from koffert_hub.registry import Role
-from koffert_hub.web.alerts import Priority
 from tests.browser.conftest import Visit
 from tests.web.hub import PASSWORD, Hub
 

@@ -9,8 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from koffert_hub import registry
-from koffert_hub.alerts.book import Reason
-from koffert_hub.corrections import Chosen, NoSuchReading, correct
+from koffert_hub.corrections import Chosen, NoSuchReading, Reason, correct
 from koffert_hub.live import LiveEvent, LiveFeed, Resync
 from koffert_hub.projector import Projector, rebuild
 from koffert_hub.time_series.sqlite import SqliteTimeSeries

@@ -4,7 +4,8 @@ from threading import Lock
 
 import msgspec
 
-from koffert_hub.web.alerts import AlertGone, Priority, Taken, WardAlert
+from koffert_hub.alerts.records import Priority
+from koffert_hub.alerts.ward import AlertGone, Taken, WardAlert
 
 REASON = {
     "nb": "SpO₂ under 84 % to ganger",

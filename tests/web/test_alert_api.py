@@ -5,8 +5,8 @@ import re
 import httpx
 import sqlalchemy as sa
 
+from koffert_hub.alerts.records import Priority
 from koffert_hub.registry import Role
-from koffert_hub.web.alerts import Priority
 from koffert_hub.web.tables import access_log
 from tests.web.hub import Hub, client
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from koffert_hub.alerts.records import Priority
 from koffert_hub.live import RING_EVENTS, LiveEvent
 from koffert_hub.registry import Role
-from koffert_hub.web.alerts import Priority
 from tests.web.hub import Hub, client, place
 
 

@@ -6,7 +6,6 @@ killed between a reading and its alert finds both undone, and does them again ex
 
 import secrets
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
@@ -32,14 +31,11 @@ from koffert_hub.alerts.records import (
     PRIORITIES,
     Alert,
     Correction,
+    Event,
     Kind,
     Level,
-    Patient,
     Raised,
     Reading,
-)
-from koffert_hub.alerts.records import (
-    Event as AlertEvent,
 )
 from koffert_hub.alerts.register import (
     change,
@@ -52,27 +48,16 @@ from koffert_hub.alerts.rules import RuleSet
 from koffert_hub.alerts.state import State, decode_state, encode_state
 from koffert_hub.database import upserts
 from koffert_hub.loans import RULES
-from koffert_hub.log_record import Event, Result
 from koffert_hub.registry import Loan
 from koffert_hub.tables import loan as loan_table
-from koffert_hub.transmission_log import LogWriter, draft
 
-_READING = msgspec.msgpack.Decoder(Reading)
 _ENCODE = msgspec.msgpack.Encoder().encode
-_PATIENT = msgspec.msgpack.Decoder(Patient)
 _KEEP_STATE = upserts(tables.alert_state, ("state", "elapsed_ms", "next_due_ms", "last_arrival_ms"))
 _ALERTING = [state for state, rules in RULES.items() if rules.alerts]
 
 
 # Ids of what the hub's own people said: no sign that the case is alive.
 _ANSWER, _CORRECTION = "answer:", "correction:"
-
-
-class Reason(StrEnum):
-    """Why a reading counts no more."""
-
-    NOT_THIS_PATIENT = "not-this-patient"
-    INVALID = "invalid"
 
 
 class _Stand(NamedTuple):
@@ -144,43 +129,12 @@ class Book:
         answer = Reading(now_ms, f"{_ANSWER}{now_ms}", now_ms, Kind.CALL_BUTTON, 0.0)
         return self.take(connection, loan, [answer], now_ms=now_ms)
 
-    def correct(
-        self,
-        connection: sa.Connection,
-        loan: Loan,
-        reading: str,
-        reason: Reason,
-        *,
-        now_ms: int,
-    ) -> bool:
-        """A nurse's *not this patient* or *invalid* for one reading (its id in hex); False when unknown.
-
-        It is logged, and everything that rests on the reading is judged again; nothing is deleted.
-        """
-        table = tables.alert_reading
-        known = sa.or_(table.c.id == reading, table.c.id.startswith(f"{reading}:"))
-        if not self.strike(connection, loan, known, reason, now_ms=now_ms):
-            return False
-        writer = LogWriter(connection)
-        writer.add(
-            draft(
-                Event.CORRECTION,
-                Result.DONE,
-                at_ms=now_ms,
-                patient=loan.patient,
-                loan=loan.id,
-                detail=reason,
-            )
-        )
-        writer.flush()
-        return True
-
     def strike(
         self,
         connection: sa.Connection,
         loan: Loan,
         wrong: sa.ColumnElement[bool],
-        reason: Reason,
+        reason: str,
         *,
         now_ms: int,
     ) -> bool:
@@ -249,7 +203,7 @@ class Book:
         connection.execute(_KEEP_STATE[connection.dialect.name], values)
 
     def _apply(
-        self, connection: sa.Connection, loan: Loan, events: Iterable[AlertEvent], *, now_ms: int
+        self, connection: sa.Connection, loan: Loan, events: Iterable[Event], *, now_ms: int
     ) -> None:
         for event in events:
             if isinstance(event, Raised):

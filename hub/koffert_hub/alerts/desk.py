@@ -9,8 +9,8 @@ from koffert_hub.alerts import tables
 from koffert_hub.alerts.life import Action, WrongLife
 from koffert_hub.alerts.register import NoSuchAlert, Row, change, find, open_rows
 from koffert_hub.alerts.rules import Escalation
+from koffert_hub.alerts.ward import AlertGone, Taken, WardAlert
 from koffert_hub.database import reading as open_reading
-from koffert_hub.web.alerts import AlertGone, Priority, Taken, WardAlert
 
 
 class Change(NamedTuple):
@@ -35,11 +35,11 @@ class AlertDesk:
 
     @property
     def version(self) -> int:
-        """See `web.alerts.Alerts`."""
+        """See `ward.Alerts`."""
         return self._version
 
     def open_alerts(self) -> tuple[WardAlert, ...]:
-        """See `web.alerts.Alerts`."""
+        """See `ward.Alerts`."""
         return self._open
 
     def refresh(self) -> None:
@@ -53,7 +53,7 @@ class AlertDesk:
     def acknowledge(
         self, alert_id: str, username: str, display_name: str, at_ms: int, note: str | None = None
     ) -> Taken:
-        """See `web.alerts.Alerts`: one wins, whoever comes later is told who."""
+        """See `ward.Alerts`: one wins, whoever comes later is told who."""
         with self._engine.begin() as connection:
             try:
                 row = find(connection, alert_id)
@@ -147,7 +147,7 @@ def _ward_alert(row: Row) -> WardAlert:
     return WardAlert(
         id=row.id,
         patient=row.patient,
-        priority=Priority(row.priority.value),
+        priority=row.priority,
         reason={"nb": row.alert.text_nb, "nn": row.alert.text_nb, "en": row.alert.text_en},
         raised_ms=row.opened_ms,
         acknowledged_by=row.taken_name,

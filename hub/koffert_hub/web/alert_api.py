@@ -3,8 +3,8 @@
 import msgspec
 from starlette.responses import JSONResponse, Response
 
+from koffert_hub.alerts.ward import AlertGone
 from koffert_hub.web.access_log import Action
-from koffert_hub.web.alerts import AlertGone
 from koffert_hub.web.context import Context, CurrentSession
 from koffert_hub.web.guard import Route
 from koffert_hub.web.permissions import Permission

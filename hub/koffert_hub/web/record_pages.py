@@ -6,8 +6,7 @@ import msgspec
 from fastapi import Form, HTTPException, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from koffert_hub.alerts.book import Reason
-from koffert_hub.corrections import Chosen, NoSuchReading, correct
+from koffert_hub.corrections import Chosen, NoSuchReading, Reason, correct
 from koffert_hub.live import LiveRow
 from koffert_hub.web import record
 from koffert_hub.web.access_log import Action

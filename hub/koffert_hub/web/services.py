@@ -6,12 +6,12 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
+from koffert_hub.alerts.ward import Alerts, NoAlerts
 from koffert_hub.database import reading
 from koffert_hub.live import LiveFeed
 from koffert_hub.registry import User, verify_user
 from koffert_hub.time_series.records import Trend
 from koffert_hub.video.call import Calls
-from koffert_hub.web.alerts import Alerts, NoAlerts
 from koffert_hub.web.register import LogSource
 
 

@@ -1,6 +1,6 @@
 import type { Band } from "./order.ts";
 
-/** One open alert; the fields of `WardAlert` in `koffert_hub/web/alerts.py`. */
+/** One open alert; the fields of `WardAlert` in `koffert_hub/alerts/ward.py`. */
 export interface WardAlert {
   readonly id: string;
   readonly patient: string;

@@ -1,17 +1,10 @@
-"""Alerts as the ward shows them; the rules that raise them are elsewhere."""
+"""Alerts as those who watch see them: what a page is given, and what it may ask for."""
 
-from enum import StrEnum
 from typing import Protocol
 
 from msgspec import Struct
 
-
-class Priority(StrEnum):
-    """How urgent an alert is; the bands of the ward list."""
-
-    RED = "red"
-    YELLOW = "yellow"
-    BLUE = "blue"
+from koffert_hub.alerts.records import Priority
 
 
 class WardAlert(Struct, frozen=True, kw_only=True):

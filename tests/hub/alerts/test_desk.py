@@ -1,0 +1,103 @@
+"""What people do with alerts, and when alerts end."""
+
+from pathlib import Path
+
+import pytest
+
+from koffert_hub import registry
+from koffert_hub.alerts.desk import AlertDesk
+from koffert_hub.alerts.life import Action, WrongLife
+from koffert_hub.alerts.ward import AlertGone
+from koffert_hub.loans import LoanAction
+from tests.hub.alerts.kit import rules
+from tests.hub.alerts.ward_kit import DAY_S, MINUTE_S, Ward, red
+from tests.hub.kit import sqlite_store
+
+
+def test_one_takes_it_and_the_other_is_told(ward: Ward) -> None:
+    alert = red(ward)
+    desk = ward.service.desk
+    first = desk.acknowledge(alert, "anne", "Anne", ward.now_ms, note="ringer nå")
+    second = desk.acknowledge(alert, "berit", "Berit", ward.now_ms + 1)
+    assert (first.first, second.first) == (True, False)
+    assert second.alert.acknowledged_by == "Anne"
+    assert desk.history(alert)[-1] == (ward.now_ms, Action.ACKNOWLEDGE, "anne", "ringer nå")
+    with pytest.raises(AlertGone):
+        desk.acknowledge("nothing", "anne", "Anne", ward.now_ms)
+
+
+def test_the_version_changes_with_every_change_and_not_without(ward: Ward) -> None:
+    before = ward.service.desk.version
+    ward.wait(60)
+    assert ward.service.desk.version == before
+    alert = red(ward)
+    raised = ward.service.desk.version
+    ward.service.desk.acknowledge(alert, "anne", "Anne", ward.now_ms)
+    assert before < raised < ward.service.desk.version
+
+
+def test_what_is_over_and_taken_is_gone_and_comes_back_only_when_it_recurs(ward: Ward) -> None:
+    alert = red(ward)
+    ward.service.desk.acknowledge(alert, "anne", "Anne", ward.now_ms)
+    ward.wait(MINUTE_S)
+    ward.send(ward.spot(80.0))
+    assert ward.raised() == 1
+    ward.wait(30 * MINUTE_S)
+    ward.send(ward.spot(94.0))
+    ward.wait(16 * MINUTE_S)
+    assert ward.open() == []
+    red(ward)
+    assert ward.raised() == 2
+
+
+def test_what_is_over_and_not_taken_stays_until_someone_saw_it(ward: Ward) -> None:
+    alert = red(ward)
+    ward.wait(5 * MINUTE_S)
+    ward.send(ward.spot(94.0))
+    ward.wait(20 * MINUTE_S)
+    assert ward.open() == ["red spo2-low-confirmed"]
+    ward.service.desk.acknowledge(alert, "anne", "Anne", ward.now_ms)
+    assert ward.open() == []
+
+
+def red_of(ward: Ward) -> str:
+    ward.send(ward.spot(82.0, pulse=118.0))
+    ward.wait(5 * MINUTE_S)
+    ward.send(ward.spot(81.0, pulse=118.0))
+    return next(one.id for one in ward.service.desk.open_alerts() if one.priority == "red")
+
+
+def test_a_snooze_is_capped_wakes_and_never_covers_red(ward: Ward) -> None:
+    ward.send(ward.spot(94.0, pulse=118.0))
+    (alert,) = ward.service.desk.open_alerts()
+    ward.service.desk.snooze(alert.id, "anne", ward.now_ms, ward.now_ms + 48 * 3_600_000)
+    ward.wait(8 * 3_600 - 1)
+    history = ward.service.desk.history
+    assert history(alert.id)[-1].action is Action.SNOOZE
+    ward.wait(1)
+    assert history(alert.id)[-1].action is Action.WAKE
+    with pytest.raises(WrongLife):
+        ward.service.desk.snooze(red_of(ward), "anne", ward.now_ms, ward.now_ms + 1)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_loan_that_ended_or_is_paused_is_silent(ward: Ward, ends: bool) -> None:  # noqa: FBT001
+    red(ward)
+    with ward.store.engine.begin() as connection:
+        if ends:
+            registry.end_loan(connection, ward.loan().id, now_ms=ward.now_ms)
+        else:
+            registry.change_loan(connection, ward.loan().id, LoanAction.PAUSE)
+    ward.wait(1)
+    assert ward.open() == []
+    ward.wait(3 * DAY_S)
+    ward.send(ward.spot(79.0))
+    ward.wait(11 * MINUTE_S)
+    assert ward.open() == []
+
+
+def test_the_desk_of_an_empty_hub_is_empty(tmp_path: Path) -> None:
+    store = sqlite_store(tmp_path)
+    desk = AlertDesk(store.engine, rules().escalation, on_change=lambda: None)
+    assert desk.open_alerts() == ()
+    store.engine.dispose()

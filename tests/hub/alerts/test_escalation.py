@@ -1,0 +1,75 @@
+"""Who is told of a red that nobody takes."""
+
+from datetime import time
+
+import pytest
+
+from koffert_hub.alerts.civil import Shift, StaffingHours
+from koffert_hub.alerts.escalation import Watch
+from koffert_hub.alerts.roster import RosterEntry, keep_entry, on_call, search
+from tests.hub.alerts.ward_kit import MINUTE_S, Ward, red
+from tests.hub.kit import NOON_MS
+
+
+def test_a_red_that_nobody_takes_goes_down_the_list(ward: Ward) -> None:
+    red(ward)
+    ward.service.deliver()
+    assert ward.phone.rung == []
+    ward.wait(2 * MINUTE_S)
+    ward.service.deliver()
+    assert ward.phone.rung == ["anne"]
+    ward.start()  # killed in the middle
+    ward.wait(3 * MINUTE_S)
+    ward.service.deliver()
+    ward.service.deliver()
+    assert ward.phone.rung == ["anne", "berit"]
+    ward.wait(60 * MINUTE_S)
+    ward.service.deliver()
+    assert ward.phone.rung == ["anne", "berit"]
+
+
+def test_a_taken_red_rings_nobody(ward: Ward) -> None:
+    ward.service.desk.acknowledge(red(ward), "anne", "Anne", ward.now_ms)
+    ward.wait(10 * MINUTE_S)
+    ward.service.deliver()
+    assert ward.phone.rung == []
+
+
+def test_a_notice_that_fails_goes_to_the_next_at_once(ward: Ward) -> None:
+    with ward.store.engine.begin() as connection:
+        lost = RosterEntry(
+            username="anne", name="Anne", place_in_line=0, channels=("lost:anne", "sms:anne")
+        )
+        keep_entry(connection, ward.store.centre, lost, by="anne", now_ms=NOON_MS)
+    red(ward)
+    ward.wait(2 * MINUTE_S)
+    ward.service.deliver()
+    ward.service.deliver()
+    assert ward.phone.rung == ["berit"]
+
+
+def test_outside_staffing_hours_the_named_telephone_rings_at_once(ward: Ward) -> None:
+    ward.watch = Watch(StaffingHours(sunday=Shift(time(1), time(2))), "sms:vakttelefon")
+    ward.start()
+    red(ward)
+    ward.service.deliver()
+    assert ward.phone.rung == ["vakttelefon"]
+
+
+def test_the_roster_is_ones_own_and_searchable(ward: Ward) -> None:
+    entries = [
+        RosterEntry(username="a", name="Åse", skills=("KOLS",), place_in_line=2, channels=("sms:1",)),
+        RosterEntry(
+            username="b", name="Bo", skills=("hjerte",), place_in_line=1, channels=("sms:2",),
+            available_until_ms=100,
+        ),
+        RosterEntry(username="c", name="Cato", skills=("KOLS",), place="Sokndal"),
+    ]  # fmt: skip
+    assert [one.username for one in on_call(entries, 50)] == ["b", "a"]
+    assert [one.username for one in on_call(entries, 100)] == ["a"]
+    assert [one.username for one in search(entries, "kols sokn", 0)] == ["c"]
+    with (
+        ward.store.engine.begin() as connection,
+        pytest.raises(PermissionError),
+    ):
+        keep_entry(connection, ward.store.centre, entries[0], by="b", now_ms=0)
