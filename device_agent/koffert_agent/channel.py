@@ -10,6 +10,7 @@ from koffert_agent.clock import NS_PER_S
 from koffert_drivers.device import DeviceRecord, Kind, Stream
 from koffert_drivers.measurement import NUMBERS, Flag, Measurement
 from koffert_wire.messages import (
+    PPG,
     Instant,
     Message,
     Mode,
@@ -218,7 +219,7 @@ class _WaveformBlocks:
             at=self._first,
             sensor=self._sensor,
             sensor_serial=self._serial,
-            waveform="ppg",
+            waveform=PPG,
             rate_hz=self._rate_hz,
             count=len(self._samples),
             codec=codec,

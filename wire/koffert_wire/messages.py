@@ -70,6 +70,12 @@ class SampleCodec(StrEnum):
     INT32_LE = "i32le"
 
 
+# What `WaveformBlock.waveform` may say: the pulse in the finger in the meter's own steps, and the volume that
+# has left the lungs in a forced blow, in mL BTPS from the full breath: one block for each blow.
+PPG = "ppg"
+FORCED_VOLUME = "forced_volume_ml"
+
+
 class WaveformBlock(Struct, frozen=True, array_like=True, tag="waveform"):
     """Equally spaced samples of one waveform; `at` is the time of the first one."""
 
@@ -138,7 +144,11 @@ class CallButton(Struct, frozen=True, array_like=True, tag="call-button"):
 
 
 class Spirometry(Struct, frozen=True, array_like=True, tag="spirometry"):
-    """One session of blows: the best values with their grades (ATS/ERS 2019); None is not measured."""
+    """One session of blows: the best values with their grades (ATS/ERS 2019); None is not measured.
+
+    `curves` are the ids of the waveform blocks that hold its blows, in the order they were made; they travel
+    on bulk and may come later than the session. Empty where the meter hands over no curve.
+    """
 
     id: bytes
     at: Instant
@@ -148,6 +158,7 @@ class Spirometry(Struct, frozen=True, array_like=True, tag="spirometry"):
     grade_fev1: str | None
     grade_fvc: str | None
     blows: int
+    curves: tuple[bytes, ...] = ()
 
 
 class Attempt(Struct, frozen=True, array_like=True, tag="attempt"):
