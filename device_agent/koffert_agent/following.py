@@ -54,7 +54,9 @@ class Following:
         if wanted.revision <= before.revision:
             self.confirm()
             return
-        current = CurrentLoan(wanted.loan, wanted.revision, wanted.ends_ms, wanted.locked)
+        current = CurrentLoan(
+            wanted.loan, wanted.revision, wanted.ends_ms, wanted.locked, wanted.settings
+        )
         await asyncio.to_thread(write_loan, self._data_dir, current)
         self._current = current
         _LOG.info("the hub's word %d is kept", wanted.revision)

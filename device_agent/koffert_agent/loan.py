@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from koffert_wire.commands import BoxSettings
 from koffert_wire.private_files import replace_private
 
 _FILE = "loan.json"
@@ -18,12 +19,14 @@ class CurrentLoan(Struct, frozen=True):
     """`loan` is None while the box is not lent; `revision` grows with each word of the hub.
 
     `ends_ms` is when the kiosk falls silent by itself, `locked` that the box was reported lost.
+    `settings` is what the screen goes by; None while the hub has said nothing.
     """
 
     loan: str | None
     revision: int = 0
     ends_ms: int | None = None
     locked: bool = False
+    settings: BoxSettings | None = None
 
 
 def loan_file(data_dir: Path) -> Path:

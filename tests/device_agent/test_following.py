@@ -7,7 +7,14 @@ import pytest
 
 from koffert_agent.following import Following
 from koffert_agent.loan import CurrentLoan, read_loan
-from koffert_wire.commands import Command, DesiredState, NewCertificate, encode_command
+from koffert_wire.commands import (
+    BoxSettings,
+    Command,
+    DesiredState,
+    Hours,
+    NewCertificate,
+    encode_command,
+)
 from koffert_wire.errors import UnreadablePayload
 from koffert_wire.messages import Message, StateApplied
 from tests.device_agent.support import ManualClock
@@ -55,6 +62,16 @@ def test_what_changes_nothing_for_the_outbox_is_confirmed_at_once(tmp_path: Path
     assert box.confirmed == [2]
     assert not box.following.changed.is_set()
     assert read_loan(tmp_path).locked
+
+
+def test_settings_are_kept_and_confirmed_without_a_restart(tmp_path: Path) -> None:
+    Listener(tmp_path).hear(DesiredState(1, "l-1"))
+    box = Listener(tmp_path)
+    settings = BoxSettings(83, 40, 131, (Hours(480, 930), *([None] * 7)), "51 00 00 00")
+    box.hear(DesiredState(2, "l-1", settings=settings))
+    assert box.confirmed == [2]
+    assert not box.following.changed.is_set()
+    assert read_loan(tmp_path).settings == settings
 
 
 def test_an_old_word_is_answered_with_what_holds(tmp_path: Path) -> None:

@@ -4,23 +4,50 @@ A box confirms a `DesiredState` with `StateApplied`; a certificate, by connectin
 kept by the broker: what was not confirmed is said again.
 """
 
+from typing import Annotated
+
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from koffert_wire.errors import DECODE_ERRORS, Reason, UnreadablePayload
+
+Minute = Annotated[int, Meta(ge=0, le=1440)]
+Staffing = Annotated[tuple["Hours | None", ...], Meta(min_length=8, max_length=8)]
+
+
+class Hours(Struct, frozen=True, array_like=True):
+    """From and to, in minutes after midnight on the wall clock in Oslo; `end_min` is exclusive."""
+
+    start_min: Minute
+    end_min: Minute
+
+
+class BoxSettings(Struct, frozen=True, array_like=True):
+    """What the patient's screen goes by. A reading at a floor or beyond it is taken once more.
+
+    `staffed` are Monday to Sunday and then public holidays; None: nobody watches on such a day. `telephone` is
+    the number to ring when nobody answers.
+    """
+
+    spo2_floor_pct: float
+    pulse_low_bpm: float
+    pulse_high_bpm: float
+    staffed: Staffing
+    telephone: str | None = None
 
 
 class DesiredState(Struct, frozen=True, array_like=True, tag="desired-state"):
     """What the box should be. `revision` only grows: an older word than the last one changes nothing.
 
     `loan` is None while the box is not lent, `ends_ms` is when it falls silent by itself, `locked` means
-    that it was reported lost.
+    that it was reported lost. Without `settings` the box takes the cautious floors, and nobody watches.
     """
 
     revision: int
     loan: str | None
     ends_ms: int | None = None
     locked: bool = False
+    settings: BoxSettings | None = None
 
 
 class NewCertificate(Struct, frozen=True, array_like=True, tag="certificate"):

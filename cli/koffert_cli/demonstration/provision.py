@@ -9,14 +9,18 @@ from pathlib import Path
 import sqlalchemy as sa
 from msgspec import Struct
 
+from koffert_agent.loan import CurrentLoan, write_loan
 from koffert_cli.places import configuration_folder
 from koffert_hub import registry
+from koffert_hub.alerts.civil import StaffingHours
+from koffert_hub.alerts.records import Patient
 from koffert_hub.alerts.rules import SignedDigest
 from koffert_hub.alerts.signing import sign_rules
 from koffert_hub.authority import Authority, Identity
 from koffert_hub.broker_config import HUB_USER, BrokerConfig, broker_acl, broker_conf
 from koffert_hub.database import open_database
 from koffert_hub.keys import SEALING_PUBLIC_FILE
+from koffert_hub.provisioning.box_settings import settings_for, standard_of
 from koffert_hub.registry import Role
 from koffert_hub.settings import load_settings
 from koffert_hub.setup import initialise
@@ -30,6 +34,10 @@ _RULES_FILE = "copd-follow-up.toml"
 _LOOPBACK = "127.0.0.1"
 # No Norwegian number begins like this: nobody is rung by mistake.
 _NURSE_TELEPHONE = "00 00 00 00"
+# Somebody is always watching a demonstration.
+_ALWAYS = "\n".join(
+    f"{day} = {{ start = 00:00:00, end = 00:00:00 }}" for day in StaffingHours.__struct_fields__
+)
 # 72 random bits: enough for an evening on loopback, short enough to type.
 _PASSWORD_BYTES = 9
 
@@ -107,10 +115,14 @@ def provision(folder: Path, patients: int, ports: Ports, now: datetime) -> Site:
 
 
 def write_agent_settings(box: Box, site: Site, sensor_port: str, driver: str) -> None:
-    """Write the settings of a box whose oximeter is at `sensor_port`."""
+    """Write the settings of a box whose oximeter is at `sensor_port`, and what its hub would tell it."""
+    alerts = load_settings(site.hub_settings).alerts
+    told = settings_for(standard_of(alerts), Patient()) if alerts else None
+    data_dir = box.folder / "data"
+    data_dir.mkdir(mode=0o700, exist_ok=True)
+    write_loan(data_dir, CurrentLoan(box.loan, settings=told))
     box.settings.write_text(
         f"""device = "{box.device}"
-loan = "{box.loan}"
 data_dir = "data"
 
 [hub]
@@ -121,14 +133,6 @@ certificate = "device.crt"
 key = "device.key"
 link_key = "link.key"
 sealing_key = "../../hub/{SEALING_PUBLIC_FILE}"
-
-[kiosk]
-nurse_telephone = "{_NURSE_TELEPHONE}"
-
-[kiosk.staffed]
-weekdays = [1, 2, 3, 4, 5, 6, 7]
-start = "00:00"
-end = "24:00"
 
 [stills]
 folder = "stills"
@@ -227,4 +231,8 @@ https = false
 
 [alerts]
 rules = "{_RULES_FILE}"
+telephone = "{_NURSE_TELEPHONE}"
+
+[alerts.staffing]
+{_ALWAYS}
 """

@@ -25,6 +25,7 @@ from koffert_agent.kiosk.records import (
 )
 from koffert_agent.kiosk.screen import BACK, Facts, Screen, Sent, Volume, compose, is_silent
 from koffert_agent.kiosk.settings import KioskSettings
+from koffert_wire.commands import BoxSettings
 from koffert_wire.identifiers import uuid7
 from koffert_wire.messages import (
     Attempt,
@@ -108,6 +109,11 @@ class Attendant:
         """What is on the screen."""
         return self._shown
 
+    @property
+    def _told(self) -> BoxSettings | None:
+        """What the hub has set; None while it, or the gateway, has said nothing."""
+        return self._box.settings if self._box else None
+
     # -- what happens -----------------------------------------------------------------------------
 
     def connected(self) -> None:
@@ -174,7 +180,7 @@ class Attendant:
             self._happen(Event.FINGER_ON if self._watch.finger else Event.FINGER_OFF)
         result = self._watch.result() if self._flow.step is Step.HOLD else None
         if result is not None:
-            low = is_low(result, self._settings.floors)
+            low = is_low(result, self._told)
             self._happen(Event.TOO_LOW if low else Event.STEADY, result)
 
     def _happen(self, event: Event, result: Result | None = None) -> None:
@@ -251,7 +257,7 @@ class Attendant:
             watch=self._watch,
             box=self._box,
             staffed=duty.is_staffed(
-                self._settings.staffed,
+                self._told.staffed if self._told else None,
                 wall_ms,
                 trusted=self._box is not None and self._box.wall_trusted,
             ),
@@ -262,7 +268,8 @@ class Attendant:
             call=None if self._call is None else self._sent(self._call.id, self._call.at_s),
             left_s=max(0.0, self._step_at_s + REPEAT_AFTER_S - now_s),
             volume=self._volume,
-            telephone=self._settings.nurse_telephone,
+            telephone=(self._told.telephone if self._told else None)
+            or self._settings.nurse_telephone,
         )
 
     def _sent(self, message: bytes, at_s: float) -> Sent:

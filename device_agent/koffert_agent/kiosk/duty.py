@@ -3,12 +3,13 @@
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from koffert_agent.kiosk.settings import StaffedHours
+from koffert_wire.commands import Staffing
 
+_HOLIDAY = 7
 _ZONE = ZoneInfo("Europe/Oslo")
 _FIXED_HOLIDAYS = ((1, 1), (5, 1), (5, 17), (12, 25), (12, 26))
-# Maundy Thursday, Good Friday, Easter Monday, Ascension, Whit Monday; Sundays are Sundays anyway.
-_DAYS_AFTER_EASTER = (-3, -2, 1, 39, 50)
+# Maundy Thursday, Good Friday, Easter Sunday and Monday, Ascension, Whit Sunday and Monday.
+_DAYS_AFTER_EASTER = (-3, -2, 0, 1, 39, 49, 50)
 
 
 def local_time(wall_ms: int) -> datetime:
@@ -16,14 +17,13 @@ def local_time(wall_ms: int) -> datetime:
     return datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone(_ZONE)
 
 
-def is_staffed(hours: StaffedHours | None, wall_ms: int, *, trusted: bool) -> bool:
+def is_staffed(staffed: Staffing | None, wall_ms: int, *, trusted: bool) -> bool:
     """Whether it is staffed now; a clock that nobody has set knows no hours."""
-    if hours is None or not trusted:
+    if staffed is None or not trusted:
         return False
     at = local_time(wall_ms)
-    if at.isoweekday() not in hours.weekdays or is_holiday(at.date()):
-        return False
-    return hours.start <= at.strftime("%H:%M") < hours.end
+    hours = staffed[_HOLIDAY if is_holiday(at.date()) else at.weekday()]
+    return hours is not None and hours.start_min <= at.hour * 60 + at.minute < hours.end_min
 
 
 def is_holiday(day: date) -> bool:

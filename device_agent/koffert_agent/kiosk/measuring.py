@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from koffert_agent.kiosk.records import Numbers
-from koffert_agent.kiosk.settings import Floors
+from koffert_wire.commands import BoxSettings
 
 # A value counts once it has been steady for this long (clinical rule set, layer 0).
 STEADY_S = 10.0
@@ -19,6 +19,10 @@ SILENT_S = 6.0
 # How long one try may last: without a single good number, and in all.
 _NOTHING_S = 30.0
 _TRY_S = 60.0
+
+# The rule set's limits for scale 1, which are the wider ones.
+_CAUTIOUS_SPO2_PCT = 87.0
+_CAUTIOUS_PULSE_BPM = (40.0, 131.0)
 
 _OFF = {"no-finger", "no-contact", "sensor-disconnected", "sensor-displaced"}
 _DOUBTFUL = {
@@ -111,11 +115,17 @@ def listen(watch: Watch, now_s: float) -> Watch:
     return Watch() if watch.finger and now_s - watch.heard_s > SILENT_S else watch
 
 
-def is_low(result: Result, floors: Floors) -> bool:
-    """Whether the rule set would call it red, and it must be taken once more."""
+def is_low(result: Result, told: BoxSettings | None) -> bool:
+    """Whether the hub would call it red, and it must be taken once more.
+
+    Where the hub has said nothing the floors are those of patients who retain no carbon dioxide: one reading
+    too many is asked for, never one too few.
+    """
+    spo2_pct = told.spo2_floor_pct if told else _CAUTIOUS_SPO2_PCT
+    low_bpm, high_bpm = (told.pulse_low_bpm, told.pulse_high_bpm) if told else _CAUTIOUS_PULSE_BPM
     pulse_bpm = result.pulse_bpm
-    return result.spo2_pct <= floors.spo2_pct or (
-        pulse_bpm is not None and not floors.pulse_low_bpm < pulse_bpm < floors.pulse_high_bpm
+    return result.spo2_pct <= spo2_pct or (
+        pulse_bpm is not None and not low_bpm < pulse_bpm < high_bpm
     )
 
 

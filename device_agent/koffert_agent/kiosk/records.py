@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
+from koffert_wire.commands import BoxSettings
 from koffert_wire.messages import Attempt, CallButton, Diary, SensorLink, Spirometry, SpotContext
 
 SOCKET_NAME = "kiosk.sock"
@@ -55,7 +56,8 @@ class Delivery(Struct, frozen=True, tag="delivery"):
 class Box(Struct, frozen=True, tag="box"):
     """The box as it is: said at the start, each second, and whenever it changes.
 
-    `loan` is None while the box is not lent; `ends_ms` (wall clock) is when the kiosk falls silent by itself.
+    `loan` is None while the box is not lent; `ends_ms` (wall clock) is when the kiosk falls silent by itself;
+    `settings` are the hub's.
     """
 
     link_up: bool
@@ -64,6 +66,7 @@ class Box(Struct, frozen=True, tag="box"):
     locked: bool
     wall_ms: int
     wall_trusted: bool
+    settings: BoxSettings | None = None
 
 
 class Submit(Struct, frozen=True, tag="submit"):

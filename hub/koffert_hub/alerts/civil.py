@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 OSLO = ZoneInfo("Europe/Oslo")
+MIDNIGHT = time()
 # Further ahead than any run of holidays: Maundy Thursday to Easter Monday are five days.
 _SEARCH_DAYS = 15
 
@@ -70,10 +71,15 @@ def public_holidays(year: int) -> frozenset[date]:
 
 
 class Shift(Struct, frozen=True, forbid_unknown_fields=True):
-    """From and to, wall-clock time in Oslo; `to` is exclusive and later on the same day."""
+    """From and to, wall-clock time in Oslo on the same day; `end` is exclusive, and 00:00 the day's end."""
 
     start: time
     end: time
+
+    def __post_init__(self) -> None:
+        """Refuse a shift that ends before it starts: it would be no shift, and nobody would be rung."""
+        if self.end != MIDNIGHT and self.end <= self.start:
+            raise ValueError(f"a shift from {self.start:%H:%M} to {self.end:%H:%M} is none")
 
 
 class StaffingHours(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -116,4 +122,6 @@ class StaffingHours(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 def _span(day: date, shift: Shift) -> tuple[int, int]:
+    if shift.end == MIDNIGHT:
+        return local_ms(day, shift.start), local_ms(day + timedelta(1), MIDNIGHT)
     return local_ms(day, shift.start), local_ms(day, shift.end)

@@ -33,10 +33,14 @@ class PostSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class AlertSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which rules hold, when the centre is staffed, and how people are reached."""
+    """Which rules hold, when the centre is staffed, and how people are reached.
+
+    `telephone` is the number that a patient is told to ring when nobody answers.
+    """
 
     rules: Path
     staffing: StaffingHours | None = None
+    telephone: Annotated[str, Meta(pattern=r"^\+?[0-9][0-9 ]{1,20}$")] | None = None
     named_telephone: str | None = None
     mail: MailSettings | None = None
     sms: PostSettings | None = None

@@ -18,6 +18,7 @@ class Desired(Struct, frozen=True):
     ends_ms: int | None
     locked: bool
     applied_revision: int
+    settings: bytes | None = None
 
     @property
     def followed(self) -> bool:
@@ -37,9 +38,13 @@ def desire(
     ends_ms: int | None = None,
     locked: bool = False,
 ) -> int:
-    """Want this of a box from now on; returns the revision that the box will name when it has followed."""
+    """Want this of a box from now on; returns the revision that the box will name when it has followed.
+
+    What it goes by under a loan is added when the hub sends it (`box_settings`).
+    """
     table = desired_state
     values = {"loan": loan, "ends_ms": ends_ms, "locked": locked, "changed_ms": to_ms(now)}
+    values |= {"settings": None, "setting": None}
     known: int | None = connection.execute(
         table.update()
         .where(table.c.device == device)

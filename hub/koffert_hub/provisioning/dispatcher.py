@@ -17,6 +17,7 @@ from koffert_hub import registry
 from koffert_hub.authority import Authority
 from koffert_hub.database import reading
 from koffert_hub.own_thread import OwnThread
+from koffert_hub.provisioning.box_settings import Standard, bring_up_to_date
 from koffert_hub.provisioning.desired_state import unfollowed
 from koffert_hub.provisioning.reactions import Reactions, ToSend, as_command
 from koffert_wire import downlink, topics
@@ -38,7 +39,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """Runs until `stop`."""
+    """Runs until `stop`. Without a `standard` boxes are told of their loans alone."""
 
     def __init__(
         self,
@@ -46,10 +47,13 @@ class Dispatcher:
         authority: Authority,
         endpoint: Endpoint,
         wall_ns: Callable[[], int],
+        standard: Standard | None = None,
     ) -> None:
         self._engine = engine
         self._endpoint = endpoint
         self._wall_ns = wall_ns
+        self._standard = standard
+        self._checked_all = False
         self._reactions = Reactions(engine, authority)
         self._told: dict[str, tuple[int, float]] = {}
         self._stopping = asyncio.Event()
@@ -102,7 +106,12 @@ class Dispatcher:
 
     def _step(self) -> list[tuple[str, bytes]]:
         """Everything that is to be published now, as (topic, payload)."""
-        answers = self._reactions.step(datetime.fromtimestamp(self._wall_ns() / 1e9, UTC))
+        now = datetime.fromtimestamp(self._wall_ns() / 1e9, UTC)
+        if self._standard is not None:
+            with self._engine.begin() as connection:
+                bring_up_to_date(connection, self._standard, now, every=not self._checked_all)
+            self._checked_all = True
+        answers = self._reactions.step(now)
         with reading(self._engine) as connection:
             due = answers + self._due(connection, {answer.device for answer in answers})
             devices = registry.devices(connection, {item.device for item in due})

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 
 from koffert_hub import tables, technical_alerts
@@ -15,7 +16,7 @@ from koffert_hub.provisioning.renewal import renew_linked
 from koffert_hub.technical_alerts import Cause
 from koffert_hub.times import to_ms
 from koffert_hub.transmission_log import position
-from koffert_wire.commands import Command, DesiredState, NewCertificate
+from koffert_wire.commands import BoxSettings, Command, DesiredState, NewCertificate
 from koffert_wire.envelope import Header, decode_header
 from koffert_wire.messages import CertificateRequest, Hello, Message, StateApplied, decode_messages
 
@@ -23,6 +24,7 @@ CURSOR = "provisioning"
 # Log records per step, some 10 ms of work.
 STEP_RECORDS = 1000
 _KINDS = frozenset({"hello", "state-applied", "certificate-request"})
+_SETTINGS = msgspec.msgpack.Decoder(BoxSettings)
 _SET_CURSOR = upserts(tables.cursor, ("sequence",))
 
 
@@ -102,7 +104,8 @@ class Reactions:
 
 def as_command(wanted: Desired) -> DesiredState:
     """What a box is told to be."""
-    return DesiredState(wanted.revision, wanted.loan, wanted.ends_ms, wanted.locked)
+    settings = None if wanted.settings is None else _SETTINGS.decode(wanted.settings)
+    return DesiredState(wanted.revision, wanted.loan, wanted.ends_ms, wanted.locked, settings)
 
 
 def _cursor(connection: sa.Connection) -> int:

@@ -13,6 +13,7 @@ import uvicorn
 from koffert_hub.keys import SEALING_PUBLIC_FILE
 from koffert_hub.own_thread import OwnThread
 from koffert_hub.provisioning import crl
+from koffert_hub.provisioning.box_settings import standard_of
 from koffert_hub.provisioning.ceremony import broker_pid_file, pki_of, renew_list, server_names
 from koffert_hub.provisioning.dispatcher import Dispatcher
 from koffert_hub.provisioning.endpoint import create_enrolment_app
@@ -58,7 +59,14 @@ class ProvisioningService:
         self._provisioning = provisioning
         self._pki = pki_of(settings)
         authority = self._pki.authority()
-        self._dispatcher = Dispatcher(engine, authority, _endpoint(settings), time.time_ns)
+        alerts = settings.alerts
+        self._dispatcher = Dispatcher(
+            engine,
+            authority,
+            _endpoint(settings),
+            time.time_ns,
+            standard_of(alerts) if alerts else None,
+        )
         office = Office(
             engine=engine,
             pki=self._pki,

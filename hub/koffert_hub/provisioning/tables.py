@@ -61,4 +61,7 @@ desired_state = sa.Table(
     sa.Column("changed_ms", sa.BigInteger, nullable=False),
     sa.Column("applied_revision", sa.BigInteger, nullable=False),
     sa.Column("applied_ms", sa.BigInteger),
+    # What the box goes by, as msgpack, and the newest of the doctor's settings that it was made of.
+    sa.Column("settings", sa.LargeBinary),
+    sa.Column("setting", sa.BigInteger),
 )

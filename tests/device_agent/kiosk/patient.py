@@ -18,7 +18,8 @@ from koffert_agent.kiosk.records import (
     Submit,
 )
 from koffert_agent.kiosk.screen import Screen
-from koffert_agent.kiosk.settings import KioskSettings, StaffedHours
+from koffert_agent.kiosk.settings import KioskSettings
+from koffert_wire.commands import BoxSettings, Hours
 from koffert_wire.messages import (
     Attempt,
     CallButton,
@@ -31,8 +32,10 @@ from tests.device_agent.support import ManualClock
 
 # 2026-11-23 is a Monday; 09:00 in Oslo.
 MONDAY_MORNING_NS = 1_795_420_800 * 1_000_000_000
-OFFICE_HOURS = StaffedHours(weekdays=(1, 2, 3, 4, 5), start="08:00", end="15:30")
-SETTINGS = KioskSettings(nurse_telephone="51 00 00 00", staffed=OFFICE_HOURS)
+OFFICE_HOURS = (*([Hours(8 * 60, 15 * 60 + 30)] * 5), None, None, None)
+SETTINGS = KioskSettings(nurse_telephone="51 00 00 00")
+# Of a patient who retains carbon dioxide.
+TOLD = BoxSettings(83, 40, 131, OFFICE_HOURS)
 
 
 class Patient:
@@ -43,7 +46,13 @@ class Patient:
         self.sent: list[FromKiosk] = []
         self.gateway_there = True
         self.box = Box(
-            link_up=True, loan="loan-1", ends_ms=None, locked=False, wall_ms=0, wall_trusted=True
+            link_up=True,
+            loan="loan-1",
+            ends_ms=None,
+            locked=False,
+            wall_ms=0,
+            wall_trusted=True,
+            settings=TOLD,
         )
         self.attendant = Attendant(
             settings, load_catalogue(settings.language), self.clock, self._send

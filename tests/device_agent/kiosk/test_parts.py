@@ -13,15 +13,14 @@ from koffert_agent.kiosk.flow import Event, Flow, Step, advance, buttons_of
 from koffert_agent.kiosk.measuring import Result, Watch, is_low, listen, observe
 from koffert_agent.kiosk.records import Numbers
 from koffert_agent.kiosk.settings import (
-    Floors,
     KioskSettings,
     KioskSettingsError,
-    StaffedHours,
     load_kiosk_settings,
 )
 from koffert_agent.kiosk.speech import NoVoiceError, clip_name, render, sentences
+from koffert_wire.commands import Hours, Staffing
+from tests.device_agent.kiosk.patient import OFFICE_HOURS, TOLD
 
-OFFICE_HOURS = StaffedHours(weekdays=(1, 2, 3, 4, 5), start="08:00", end="15:30")
 RESULT = Result(91, 82, b"r")
 
 
@@ -75,6 +74,10 @@ def test_easter_is_where_the_almanac_has_it() -> None:
         ("2026-11-22T10:00:00", False),  # Sunday
         ("2026-07-01T06:30:00", True),  # summer time: 08:30
         ("2026-12-25T10:00:00", False),
+        ("2026-03-29T00:59:59", False),  # 01:59:59, a second before summer time
+        ("2026-03-30T06:00:00", True),  # 08:00 on the morning after
+        ("2026-10-23T14:00:00", False),  # 16:00, still summer time
+        ("2026-10-26T14:00:00", True),  # 15:00, winter time
     ],
 )
 def test_staffing_hours_are_those_of_the_wall_in_oslo(moment: str, *, staffed: bool) -> None:
@@ -125,6 +128,14 @@ def test_a_silent_meter_holds_no_finger() -> None:
     assert not listen(watch, 107).finger
 
 
+def test_a_round_the_clock_centre_watches_both_nights_that_change_the_clock() -> None:
+    always: Staffing = (Hours(0, 1440),) * 8
+    for night in ("2026-03-28T22:00:00+00:00", "2026-10-24T21:00:00+00:00"):
+        start_ms = int(datetime.fromisoformat(night).timestamp() * 1000)
+        for minute in range(0, 8 * 60, 10):
+            assert is_staffed(always, start_ms + minute * 60_000, trusted=True)
+
+
 @pytest.mark.parametrize(
     ("spo2_pct", "pulse_bpm", "low"),
     [
@@ -140,13 +151,19 @@ def test_a_silent_meter_holds_no_finger() -> None:
 def test_what_is_taken_again_is_what_the_rules_call_red(
     spo2_pct: int, pulse_bpm: int | None, *, low: bool
 ) -> None:
-    assert is_low(Result(spo2_pct, pulse_bpm, b""), Floors()) is low
+    assert is_low(Result(spo2_pct, pulse_bpm, b""), TOLD) is low
+
+
+def test_without_a_word_of_the_hub_one_reading_too_many_is_asked_for() -> None:
+    assert is_low(Result(87, 80, b""), None)
+    assert not is_low(Result(88, 80, b""), None)
+    assert is_low(Result(95, 131, b""), None)
 
 
 def test_settings_need_no_identity_and_faults_are_said_with_the_file(tmp_path: Path) -> None:
     file = tmp_path / "agent.toml"
-    file.write_text('data_dir = "data"\n[kiosk]\nvoices = "v"\n[kiosk.staffed]\nweekdays = [1]\n')
-    with pytest.raises(KioskSettingsError, match=r"agent.toml: .*`start`"):
+    file.write_text('data_dir = "data"\n[kiosk]\nlanguage = "sv"\n')
+    with pytest.raises(KioskSettingsError, match=r"agent.toml: .*language"):
         load_kiosk_settings(file)
     file.write_text('data_dir = "data"\n[hub]\nhost = "elsewhere"\n[kiosk]\nvoices = "v"\n')
     place = load_kiosk_settings(file)
