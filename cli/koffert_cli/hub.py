@@ -25,6 +25,9 @@ from koffert_hub.setup import initialise, new_epoch, wall_ms
 from koffert_hub.status import read_status
 from koffert_hub.time_series.opening import open_time_series
 
+# What `hub rebuild` can make again, and what it then counts.
+_MADE = {"time-series": "readings", "documents": "documents", "spirometry": "sessions"}
+
 
 class HubGroup(CommandGroup):
     """Imports `documents` when it is asked for: it reads stills, which takes numpy."""
@@ -192,7 +195,7 @@ def restore_command(config: Path, folder: Path, replica: Path | None, *, as_json
 
 @hub.command()
 @CONFIG
-@click.argument("projection", type=click.Choice(["time-series", "documents"]))
+@click.argument("projection", type=click.Choice(list(_MADE)))
 @json_option
 def rebuild(config: Path, projection: str, *, as_json: bool) -> None:
     """Drop a PROJECTION and make it again from the log; stop the hub first."""
@@ -207,7 +210,7 @@ def rebuild(config: Path, projection: str, *, as_json: bool) -> None:
             done = sequence
 
         made = _rebuild(settings, projection, progress)
-    what = "documents" if projection == "documents" else "readings"
+    what = _MADE[projection]
     if as_json:
         print_json({what: made, "log_records": total})
     else:
@@ -221,6 +224,10 @@ def _rebuild(settings: Settings, projection: str, progress: Callable[[int], None
             from koffert_hub.documents.projection import rebuild as rebuild_documents  # noqa: PLC0415
 
             return rebuild_documents(engine, progress)
+        if projection == "spirometry":
+            from koffert_hub.spirometry.projection import rebuild as rebuild_sessions  # noqa: PLC0415
+
+            return rebuild_sessions(engine, progress)
         time_series = open_time_series(settings, engine)
         try:
             return rebuild_time_series(engine, time_series, progress)

@@ -15,8 +15,9 @@ from koffert_hub.documents.tables import document, forget_documents
 from koffert_hub.loans import LoanState
 from koffert_hub.log_record import Event, Result
 from koffert_hub.registry import RegistryError
+from koffert_hub.spirometry.tables import forget_spirometry
 from koffert_hub.transmission_log import LogWriter, draft
-from koffert_hub.web.tables import note
+from koffert_hub.web.tables import hand_entry, note
 from koffert_wire.envelope import parse_payload
 from koffert_wire.errors import UnreadablePayload
 
@@ -46,7 +47,7 @@ def erase_patient(engine: sa.Engine, time_series: Forgets, patient: str, *, now_
         ).rowcount
         quarantined = _erase_quarantine(connection, loans)
         forget_alerts(connection, patient)
-        for table in (tables.correction, note):
+        for table in (tables.correction, note, hand_entry):
             connection.execute(table.delete().where(table.c.patient == patient))
         connection.execute(tables.person.delete().where(tables.person.c.patient == patient))
         connection.execute(
@@ -54,6 +55,7 @@ def erase_patient(engine: sa.Engine, time_series: Forgets, patient: str, *, now_
         )
         # After the mark, for which the projection waits: what it files later would stay.
         forget_documents(connection, patient)
+        forget_spirometry(connection, patient)
         writer = LogWriter(connection)
         sequence = writer.add(draft(Event.ERASURE, Result.DONE, at_ms=now_ms, patient=patient))
         writer.flush()

@@ -1,4 +1,4 @@
-"""The projection of the documents at work, on a thread of its own."""
+"""The projections of documents and of spirometry at work, on a thread of their own."""
 
 import asyncio
 import contextlib
@@ -9,13 +9,14 @@ import sqlalchemy as sa
 
 from koffert_hub.documents.projection import DocumentProjection
 from koffert_hub.own_thread import OwnThread
+from koffert_hub.spirometry.projection import SpirometryProjection
 
 # How soon what another process took in is noticed; nobody waits for a still to the second.
 POLL_S = 1.0
 
 
 class DocumentService:
-    """Files documents as their parts come in. Works in one process alone, as the projector does."""
+    """Files documents and sessions as their parts come in. Works in one process alone, as the projector does."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -39,12 +40,16 @@ class DocumentService:
 
     async def _run(self) -> None:
         with OwnThread("documents") as thread:
-            projection = await thread(partial(DocumentProjection, self._engine))
+            projections = (
+                await thread(partial(DocumentProjection, self._engine)),
+                await thread(partial(SpirometryProjection, self._engine)),
+            )
             while True:
                 self._wake.clear()
                 stopping = self._stopping
-                while await thread(projection.follow):
-                    pass
+                for projection in projections:
+                    while await thread(projection.follow):
+                        pass
                 if stopping:
                     return
                 with contextlib.suppress(TimeoutError):

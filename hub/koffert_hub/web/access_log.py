@@ -31,6 +31,8 @@ class Action(StrEnum):
     SAW_READINGS = "saw-readings"
     WROTE_NOTE = "wrote-note"
     CORRECTED = "corrected"
+    SAW_SPIROMETRY = "saw-spirometry"
+    CHANGED_BUILD = "changed-build"
 
 
 class Look(Struct, frozen=True):

@@ -17,6 +17,7 @@ from koffert_hub.web import (
     pages,
     record_pages,
     register_pages,
+    spirometry_pages,
     trend_api,
 )
 from koffert_hub.web.context import WebContext, build_context
@@ -33,6 +34,7 @@ ROUTES = (
     *alert_api.ROUTES,
     *register_pages.ROUTES,
     *record_pages.ROUTES,
+    *spirometry_pages.ROUTES,
     *admin_pages.ROUTES,
     *call_page.ROUTES,
 )

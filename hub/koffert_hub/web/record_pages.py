@@ -7,11 +7,11 @@ from fastapi import Form, HTTPException, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from koffert_hub.corrections import Chosen, NoSuchReading, Reason, correct
-from koffert_hub.live import LiveRow
 from koffert_hub.web import record
 from koffert_hub.web.access_log import Action
-from koffert_hub.web.context import Context, CurrentSession, WebContext
+from koffert_hub.web.context import Context, CurrentSession
 from koffert_hub.web.guard import Route
+from koffert_hub.web.on_ward import on_ward
 from koffert_hub.web.permissions import Permission
 
 _MAX_NOTE = 4000
@@ -32,7 +32,7 @@ def alert_why(context: Context, alert: str) -> Response:
 
 def diary(context: Context, patient: str, start_ms: Moment, end_ms: Moment) -> Response:
     """The diaries of a time."""
-    _on_ward(context, patient)
+    on_ward(context, patient)
     dots = record.diary(context.services.engine, patient, start_ms, end_ms)
     return Response(msgspec.json.encode(dots), media_type="application/json")
 
@@ -44,7 +44,7 @@ def write_note(
     text: Annotated[str, Form(min_length=1, max_length=_MAX_NOTE)],
 ) -> Response:
     """Add a note with its author and time."""
-    _on_ward(context, patient)
+    on_ward(context, patient)
     if text.strip():
         services, now_ms = context.services, context.services.clock_ms()
         record.write_note(
@@ -69,7 +69,7 @@ def readings_page(
     before: Annotated[int, Query(ge=1, le=_LATEST)] = _LATEST,
 ) -> Response:
     """Each reading as it was taken, also those that do not count."""
-    row = _on_ward(context, patient)
+    row = on_ward(context, patient)
     context.access_log.record(
         session.username, Action.SAW_READINGS, at_ms=context.services.clock_ms(), patient=patient
     )
@@ -87,7 +87,7 @@ def correct_readings(
     chosen: Annotated[list[str], Form(min_length=1, max_length=_MAX_CHOSEN)],
 ) -> Response:
     """Say of readings that they do not count; they stay in the log, and everything is computed anew."""
-    _on_ward(context, patient)
+    on_ward(context, patient)
     now_ms = context.services.clock_ms()
     try:
         readings = [_chosen(text) for text in chosen]
@@ -109,19 +109,12 @@ def looks_page(
     request: Request, context: Context, session: CurrentSession, patient: str
 ) -> Response:
     """Who looked at this patient."""
-    row = _on_ward(context, patient)
+    row = on_ward(context, patient)
     context.access_log.record(
         session.username, Action.SAW_ACCESS_LOG, at_ms=context.services.clock_ms(), patient=patient
     )
     looks = context.access_log.latest(_LOOKS, patient=patient, before=_LATEST)
     return context.page(request, "looks.html", row=row, looks=looks)
-
-
-def _on_ward(context: WebContext, patient: str) -> LiveRow:
-    row = context.services.live.row(patient)
-    if row is None:
-        raise HTTPException(404)
-    return row
 
 
 def _chosen(text: str) -> Chosen:

@@ -33,6 +33,18 @@ note = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
 )
 
+# Who entered a reading by hand, and from what: the value itself lies in the log like any other.
+hand_entry = sa.Table(
+    "hand_entry",
+    metadata,
+    sa.Column("reading", sa.LargeBinary, primary_key=True),
+    sa.Column("patient", sa.Text, nullable=False, index=True),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+    sa.Column("username", sa.Text, nullable=False),
+    sa.Column("display_name", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+)
+
 # Who did or looked at what, and when. Rows are added, never changed.
 access_log = sa.Table(
     "access_log",

@@ -1,0 +1,3 @@
+import { bindTheme } from "./page/theme.ts";
+
+bindTheme();
