@@ -44,6 +44,7 @@ DAEMONS = {
     "influxd": "influxdb",
     "nginx": "nginx",
     "turnserver": "coturn",  # relays video where no direct way is open; the tests of it start one
+    "arecord": "alsa-utils",  # the box's microphone and loudspeaker; tests run it on ALSA's file plug-in
     "dbus-daemon": "dbus-daemon",  # the tests of Bluetooth have a private bus with it
     "systemd-analyze": "systemd",  # checks our units; nothing of it is ever started
 }

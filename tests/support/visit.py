@@ -39,7 +39,7 @@ from tests.hub.kit import Store
 from tests.support.mosquitto import plain_mosquitto
 
 TEST_DEVICES = VideoSettings(camera="test:", microphone=TEST_SOUND, loudspeaker=TEST_SOUND)
-DEADLINE_S = 15.0
+DEADLINE_S = 30.0
 
 
 async def until(condition: Callable[[], bool], what: str, within_s: float = DEADLINE_S) -> float:

@@ -21,7 +21,7 @@ from koffert_hub.video.turn import TurnCredentials
 from koffert_hub.web.app import create_app
 from koffert_hub.web.services import LocalAccounts, WebServices
 from koffert_hub.web.session import SessionStore
-from tests.support.visit import Rig, Screen, call_rig, until
+from tests.support.visit import DEADLINE_S, Rig, Screen, call_rig, until
 
 T = TypeVar("T")
 NAMES = {Role.NURSE: "Sykepleier Test", Role.DOCTOR: "Lege Test", Role.AMK: "Operatør Test"}
@@ -35,12 +35,12 @@ class Ear:
         self.tones_hz: list[float] = []
 
     def play(self, frame: AudioFrame) -> None:
-        samples = frame.to_ndarray().astype(float).reshape(-1, len(frame.layout.channels))[:, 0]
+        samples = frame.to_ndarray()[0].astype(float)
         if np.abs(samples).max() > _LOUD:
             loudest = np.argmax(np.abs(np.fft.rfft(samples)))
             self.tones_hz.append(float(loudest * frame.sample_rate / len(samples)))
 
-    def stop(self) -> None:
+    async def release(self) -> None:
         """Nothing is held."""
 
 
@@ -80,7 +80,9 @@ class VisitSite:
         """Run `work` on the rig's loop and wait for it."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
-    def until(self, condition: Callable[[], bool], what: str, within_s: float = 15.0) -> float:
+    def until(
+        self, condition: Callable[[], bool], what: str, within_s: float = DEADLINE_S
+    ) -> float:
         """Wait on the rig's loop."""
         return self.run(until(condition, what, within_s))
 

@@ -6,8 +6,9 @@ Measured with aiortc 1.16 and Chromium: with the shipped floors (video 250 kbit/
 
 from aiortc import codecs
 from aiortc.codecs import h264, vpx
-from aiortc.codecs.opus import OpusEncoder
 from aiortc.codecs.vpx import Vp8Encoder
+
+from koffert_agent.video.speech import SpeechEncoder
 
 # Below this VP8 has nothing left to save at 160x120 and 5 frames a second.
 VIDEO_FLOOR_BPS = 12_000
@@ -15,24 +16,11 @@ VIDEO_FLOOR_BPS = 12_000
 VIDEO_CEILING_BPS = 800_000
 # The first second of a call, before the link is known, must fit a bad one.
 VIDEO_START_BPS = 150_000
-# Speech; with RTP, SRTP, UDP and IP about 37 kbit/s, of which 20 are headers. At 24 a link of 64 kbit/s that
-# also carries the smallest picture made up a third of the sound.
-AUDIO_BPS = 16_000
-
-
 # Each change of the target rebuilds VP8's encoder and costs a key frame: smaller steps than these are not taken.
 _STEP_DOWN, _STEP_UP = 0.9, 1.25
 
 
 _set_target = vars(Vp8Encoder)["target_bitrate"].fset
-
-
-class SpeechEncoder(OpusEncoder):
-    """Opus at a rate for speech."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.codec.bit_rate = AUDIO_BPS
 
 
 class SteadyVp8Encoder(Vp8Encoder):

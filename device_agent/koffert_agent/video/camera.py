@@ -15,6 +15,8 @@ from av import VideoFrame
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
+from koffert_agent.video.ladder import RUNGS, Rung
+
 WIDTH, HEIGHT, RATE_HZ = 640, 480, 15
 TEST_CAMERA = "test:"
 
@@ -165,8 +167,11 @@ class CameraTrack(MediaStreamTrack):
         self._shutter = shutter
         self._due_s = 0.0
         self._seen = 0
-        self.size = (WIDTH, HEIGHT)
-        self.rate_hz = RATE_HZ
+        self._rung = RUNGS[-1]
+
+    def show(self, rung: Rung) -> None:
+        """Send pictures of this size and rate from the next one on."""
+        self._rung = rung
 
     async def recv(self) -> VideoFrame:
         """The next picture to send, for aiortc."""
@@ -178,10 +183,12 @@ class CameraTrack(MediaStreamTrack):
             # Half a camera period early counts as due, or every other frame would be missed.
             if now_s < self._due_s - 0.5 / RATE_HZ:
                 continue
-            self._due_s = max(self._due_s + 1 / self.rate_hz, now_s - 1 / self.rate_hz)
-            width, height = self.size
+            period_s = 1 / self._rung.rate_hz
+            self._due_s = max(self._due_s + period_s, now_s - period_s)
             # The frame itself where it fits: shared with the other connections, so nobody may write to it.
-            return frame.reformat(width=width, height=height, format="yuv420p")
+            return frame.reformat(
+                width=self._rung.width, height=self._rung.height, format="yuv420p"
+            )
 
 
 class Shutter:

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 from koffert_agent.local_socket import listen, socket_address
@@ -18,7 +19,9 @@ from koffert_agent.video.records import (
     FromVideo,
     IsGateway,
     ToHub,
+    WatchPictures,
     encode_line,
+    framed,
     read_to_video,
 )
 from koffert_agent.video.settings import VideoSettings
@@ -40,6 +43,7 @@ class VideoProcess:
         self._folder = folder
         self._gateway: asyncio.StreamWriter | None = None
         self._screens: set[asyncio.StreamWriter] = set()
+        self._pictures: dict[asyncio.StreamWriter, Callable[[bytes], None]] = {}
         self._notifier = Notifier()
         self.visit = Visit(
             settings,
@@ -74,7 +78,8 @@ class VideoProcess:
             try:
                 yield
             finally:
-                for writer in [*self._screens, *([self._gateway] if self._gateway else [])]:
+                gateway = [self._gateway] if self._gateway else []
+                for writer in [*self._screens, *self._pictures, *gateway]:
                     writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -87,6 +92,8 @@ class VideoProcess:
             _LOG.warning("a local link ended: %s", error)
         finally:
             self._screens.discard(writer)
+            if (sink := self._pictures.pop(writer, None)) is not None:
+                self.visit.faces.remove(sink)
             if self._gateway is writer:
                 self._gateway = None
             writer.close()
@@ -98,6 +105,10 @@ class VideoProcess:
                 self._gateway = writer
             case FromHub(message):
                 await self.visit.hear(message)
+            case WatchPictures():
+                self._screens.discard(writer)
+                self._pictures[writer] = partial(_show_picture, writer)
+                self.visit.faces.add(self._pictures[writer])
             case AnswerCall(picture):
                 await self.visit.answer(picture=picture)
             case EndCall():
@@ -117,3 +128,9 @@ def _write(writer: asyncio.StreamWriter, record: FromVideo) -> None:
         writer.transport.abort()
     else:
         writer.write(encode_line(record))
+
+
+def _show_picture(writer: asyncio.StreamWriter, jpeg: bytes) -> None:
+    # Whoever has not taken the last one gets none: an old face is worse than a jump.
+    if writer.transport.get_write_buffer_size() == 0:
+        writer.write(framed(jpeg))

@@ -43,6 +43,10 @@ class EndCall(Struct, frozen=True, tag="end"):
     """The patient declined or hung up."""
 
 
+class WatchPictures(Struct, frozen=True, tag="pictures"):
+    """This connection wants the caller's picture: from now on it carries `framed` JPEGs and nothing else."""
+
+
 class ToHub(Struct, frozen=True, tag="to-hub"):
     """For the gateway to seal and send at once, or never."""
 
@@ -53,17 +57,19 @@ class CallView(Struct, frozen=True, tag="view", kw_only=True):
     """What the screen shows; sent when connected and on every change.
 
     `watchers` are the names of those who see and hear now: while there are any, the camera's light and
-    "nurse is watching" belong on the screen. `picture` is whether the camera is open.
+    "nurse is watching" belong on the screen; the first of them is whose picture is shown. `picture` is whether
+    the box's camera is open, `caller_picture` whether pictures of a watcher come, for who asks by `WatchPictures`.
     """
 
     state: CallState = CallState.IDLE
     caller: str = ""
     watchers: tuple[str, ...] = ()
     picture: bool = False
+    caller_picture: bool = False
     caption: str = ""
 
 
-ToVideo = IsGateway | FromHub | AnswerCall | EndCall
+ToVideo = IsGateway | FromHub | AnswerCall | EndCall | WatchPictures
 FromVideo = ToHub | CallView
 
 _ENCODER = msgspec.json.Encoder()
@@ -74,6 +80,11 @@ _FROM_VIDEO = msgspec.json.Decoder(FromVideo)
 def encode_line(record: ToVideo | FromVideo) -> bytes:
     """The record as one line."""
     return _ENCODER.encode(record) + b"\n"
+
+
+def framed(jpeg: bytes) -> bytes:
+    """A picture on a connection of `WatchPictures`: four bytes of length, most significant first, then a JPEG."""
+    return len(jpeg).to_bytes(4, "big") + jpeg
 
 
 def read_to_video(line: bytes) -> ToVideo:

@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
-from aiortc import MediaStreamTrack
-from aiortc.contrib.media import MediaRelay
-from av import VideoFrame
 
 from koffert_agent.video.camera import CameraTrack, Shutter
 from koffert_agent.video.connection import BadOffer, Connection
+from koffert_agent.video.faces import Faces
+from koffert_agent.video.mixing import Mixer
 from koffert_agent.video.records import CallState, CallView
 from koffert_agent.video.settings import VideoSettings
 from koffert_agent.video.sound import Loudspeaker, open_loudspeaker, open_microphone
@@ -56,8 +56,7 @@ class Visit:
         self._show = show
         self._now_s = monotonic_s
         self._shutter = Shutter(settings.camera)
-        self._relay = MediaRelay()
-        self._microphone: MediaStreamTrack | None = None
+        self._mixer: Mixer | None = None
         self._loudspeaker: Loudspeaker | None = None
         self._connections: dict[int, Connection] = {}
         self._call: bytes | None = None
@@ -66,12 +65,12 @@ class Visit:
         self._closed_bytes = (0, 0)
         self._lock = asyncio.Lock()
         self.view = CallView()
-        self.seen_frames = 0
+        self.faces = Faces()
 
     @property
     def devices_open(self) -> bool:
         """Whether camera or microphone is held."""
-        return self._shutter.is_open or self._microphone is not None
+        return self._shutter.is_open or self._mixer is not None
 
     # -- the hub ----------------------------------------------------------------------------------
 
@@ -125,15 +124,15 @@ class Visit:
     async def _take_offer(self, offer: Offer) -> None:
         known = self._connections.get(offer.watcher)
         unanswered = self.view.state in {CallState.IDLE, CallState.RINGING}
-        if unanswered or self._microphone is None or (known and known.round >= offer.round):
+        if unanswered or self._mixer is None or (known and known.round >= offer.round):
             return
         await self._drop(offer.watcher)
         connection = Connection(
             offer,
             camera=CameraTrack(self._shutter) if self.view.picture else None,
-            microphone=self._relay.subscribe(self._microphone, buffered=False),
-            hear=self._loudspeaker.play if self._loudspeaker else lambda _: None,
-            see=self._see,
+            microphone=self._mixer.join(offer.watcher),
+            hear=partial(self._mixer.hear, offer.watcher),
+            see=partial(self.faces.take, offer.watcher),
         )
         self._connections[offer.watcher] = connection
         try:
@@ -156,8 +155,9 @@ class Visit:
                 return
             if picture:
                 self._shutter.open()
-            self._microphone = open_microphone(self._settings.microphone)
             self._loudspeaker = open_loudspeaker(self._settings.loudspeaker)
+            microphone = open_microphone(self._settings.microphone)
+            self._mixer = Mixer(microphone, self._loudspeaker.play)
             self._watched_s = self._now_s()
             self._change(state=CallState.TALKING, picture=picture)
             self._say(Answered(self._call, picture))
@@ -186,6 +186,7 @@ class Visit:
             if silent_s > HUB_SILENT_S:
                 self._change(state=CallState.WAITING)
             await self._miss_camera(self._call)
+            self._change(caller_picture=self.faces.any_live)
             await self._report(self._call)
 
     async def _miss_camera(self, call: bytes) -> None:
@@ -227,12 +228,12 @@ class Visit:
         for number in list(self._connections):
             await self._drop(number)
         await self._shutter.close()
-        if self._microphone is not None:
-            self._microphone.stop()
-            self._microphone = None
-        if self._loudspeaker is not None:
-            self._loudspeaker.stop()
-            self._loudspeaker = None
+        mixer, self._mixer = self._mixer, None
+        if mixer is not None:
+            await mixer.stop()
+        loudspeaker, self._loudspeaker = self._loudspeaker, None
+        if loudspeaker is not None:
+            await loudspeaker.release()
         self._closed_bytes = (0, 0)
         self.view = CallView()
         self._show(self.view)
@@ -246,9 +247,9 @@ class Visit:
         self._closed_bytes = (before_sent + sent, before_received + received)
         with contextlib.suppress(ConnectionError):
             await connection.close()
-
-    def _see(self, _frame: VideoFrame) -> None:
-        self.seen_frames += 1
+        self.faces.forget(number)
+        if self._mixer is not None:
+            self._mixer.leave(number)
 
     def _change(self, **fields: object) -> None:
         view = msgspec.structs.replace(self.view, **fields)

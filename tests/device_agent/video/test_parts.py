@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from koffert_agent.video.bitrates import (
-    AUDIO_BPS,
     VIDEO_CEILING_BPS,
     VIDEO_FLOOR_BPS,
     SteadyVp8Encoder,
@@ -22,6 +21,7 @@ from koffert_agent.video.connection import rtc_configuration
 from koffert_agent.video.gate import CallGate
 from koffert_agent.video.ladder import DOWN_AFTER_S, RUNGS, UP_AFTER_S, Ladder
 from koffert_agent.video.sound import TONE_HZ, ToneTrack
+from koffert_agent.video.speech import GOOD
 from koffert_wire.call import EXPIRES_NS, IceServer
 from koffert_wire.downlink import Down
 from koffert_wire.topics import DownKind
@@ -100,7 +100,7 @@ def test_our_own_servers_or_none_never_the_libraries_default() -> None:
 def test_the_encoders_get_our_limits() -> None:
     limit_bitrates()
     assert (vpx.MIN_BITRATE, vpx.MAX_BITRATE) == (VIDEO_FLOOR_BPS, VIDEO_CEILING_BPS)
-    assert vars(codecs)["OpusEncoder"]().codec.bit_rate == AUDIO_BPS
+    assert vars(codecs)["OpusEncoder"]().codec.bit_rate == GOOD.bitrate_bps
 
 
 def test_the_encoder_is_not_rebuilt_for_small_steps() -> None:
