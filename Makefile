@@ -8,7 +8,10 @@ PYTHON := .venv/bin/python
 # Steps build on each other; -j gains nothing and mixes their output.
 .NOTPARALLEL:
 
-.PHONY: help setup demo test test-all lint format bench lock clean
+FAULTS ?= 5000
+SEED ?= 1
+
+.PHONY: help setup demo test test-all test-faults lint format bench lock clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' Makefile
@@ -24,6 +27,9 @@ test: lint  ## what CI runs
 
 test-all: lint  ## also the slow tests
 	$(PYTHON) -m pytest -m "slow or not slow"
+
+test-faults: setup  ## boxes through FAULTS=5000 faults of SEED=1, every invariant looked at; an hour
+	$(PYTHON) -m tests.faults --faults $(FAULTS) --seed $(SEED)
 
 lint: setup  ## style, types and layers, of the web pages too; changes nothing
 	$(PYTHON) -m ruff check

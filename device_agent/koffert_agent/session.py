@@ -15,7 +15,7 @@ from msgspec import Struct
 from koffert_agent.accounting import Account
 from koffert_agent.clock import Clock, now
 from koffert_agent.outbox.outbox import Outbox
-from koffert_agent.outbox.records import Row
+from koffert_agent.outbox.records import OutboxError, OutboxReason, Row
 from koffert_agent.send_window import STREAMS, SendWindow, Stream
 from koffert_agent.source import Source
 from koffert_agent.supervisor import Pulse
@@ -269,8 +269,14 @@ class Session:
 
     async def _apply(self, receipt: Receipt) -> None:
         self.receipt_at_s = now_s = self._loop.time()
-        for source in self._sources:
-            await source.outbox.release(receipt.stored, receipt.hub_epoch, receipt.log_sequence)
+        try:
+            for source in self._sources:
+                await source.outbox.release(receipt.stored, receipt.hub_epoch, receipt.log_sequence)
+        except OutboxError as error:
+            if error.reason is not OutboxReason.FULL:
+                raise
+            _LOG.error("no room to note a receipt: what it names is sent again")
+            return
         self._on_stored(receipt.stored)
         for transmission in receipt.stored:
             self._window.receipted(transmission, now_s)

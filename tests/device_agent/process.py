@@ -4,13 +4,25 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from koffert_wire.mqtt import Endpoint
 from tests.device_agent.support import HUB_KEY, LINK_KEY
 
 STARTS_WITHIN_S = 10.0
+
+
+class BoxKeys(NamedTuple):
+    """What enrolment leaves on a box beside its certificate."""
+
+    link: bytes
+    sealing: bytes
+
+
+TEST_KEYS = BoxKeys(LINK_KEY, HUB_KEY.public_key().public_bytes_raw())
 
 
 class AgentProcess:
@@ -24,26 +36,41 @@ class AgentProcess:
         folder: Path,
         endpoint: Endpoint,
         sensor_port: str,
+        *,
         command: Callable[[Path, Path], list[str]] | None = None,
+        loan: str = "loan-1",
+        keys: BoxKeys = TEST_KEYS,
     ) -> None:
         self.folder = folder
         self.settings = folder / "agent.toml"
         self.log = folder / "agent.log"
         self._acknowledgements = folder / "acknowledged.txt"
-        (folder / "link.key").write_bytes(LINK_KEY)
-        (folder / "sealing.pub").write_bytes(HUB_KEY.public_key().public_bytes_raw())
-        self.settings.write_text(_settings(endpoint, sensor_port))
+        (folder / "link.key").write_bytes(keys.link)
+        (folder / "sealing.pub").write_bytes(keys.sealing)
+        self.settings.write_text(_settings(endpoint, sensor_port, loan))
         self._command = (command or _shipped)(self.settings, self._acknowledgements)
         self._process: asyncio.subprocess.Process | None = None
 
     @property
     def acknowledged(self) -> list[bytes]:
         """The readings that the sensor layer has been told are safe, in order."""
+        return [bytes.fromhex(line.split()[0]) for line in self._acknowledgement_lines()]
+
+    @property
+    def measured_ms(self) -> dict[bytes, int]:
+        """When each of them was taken, on the real wall clock; known where the test's own agent runs."""
+        since_boot_ns = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        lines = (line.split() for line in self._acknowledgement_lines())
+        return {
+            bytes.fromhex(line[0]): (int(line[1]) + since_boot_ns) // 1_000_000 for line in lines
+        }
+
+    def _acknowledgement_lines(self) -> list[str]:
         if not self._acknowledgements.exists():
             return []
         # A killed agent's last line may be cut; what it did not finish, it did not acknowledge.
         whole, _, _ = self._acknowledgements.read_text().rpartition("\n")
-        return [bytes.fromhex(line.split()[0]) for line in whole.splitlines()]
+        return whole.splitlines()
 
     async def start(self, environment: dict[str, str] | None = None) -> None:
         """Start it; it acknowledges into a file that outlives it."""
@@ -91,11 +118,11 @@ def _shipped(settings: Path, acknowledgements: Path) -> list[str]:
     return [sys.executable, "-P", "-m", "koffert_cli", "agent", "run", *options]
 
 
-def _settings(endpoint: Endpoint, sensor_port: str) -> str:
+def _settings(endpoint: Endpoint, sensor_port: str, loan: str) -> str:
     assert endpoint.tls is not None
     return f"""
 device = "{endpoint.client_id}"
-loan = "loan-1"
+loan = "{loan}"
 data_dir = "data"
 
 [hub]

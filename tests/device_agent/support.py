@@ -87,13 +87,16 @@ async def open_outbox(
 
 
 async def eventually(
-    condition: Callable[[], bool], what: str = "the condition", within_s: float = DEADLINE_S
+    condition: Callable[[], bool],
+    what: str = "the condition",
+    within_s: float = DEADLINE_S,
+    every_s: float = 0.01,
 ) -> None:
     """Wait until `condition` holds; an AssertionError when it does not `within_s`."""
     try:
         async with asyncio.timeout(within_s):
             while not condition():  # noqa: ASYNC110 - conditions of other processes set no event
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(every_s)
     except TimeoutError as error:
         raise AssertionError(f"{what} did not come about within {within_s:g} s") from error
 

@@ -1,9 +1,13 @@
-"""The fault schedule by hand: `python -m tests.faults --faults 5000 --seed 7`; prints one JSON object."""
+"""The fault schedule by hand: `python -m tests.faults --faults 5000 --seed 7`; prints one JSON object.
+
+Faults come in whole rounds, each fault once at every box and at the centre.
+"""
 
 import argparse
 import asyncio
 import sys
 import tempfile
+from math import ceil, inf
 from pathlib import Path
 
 import msgspec
@@ -11,14 +15,23 @@ import msgspec
 from tests.faults.harness import suffer_all
 from tests.faults.schedule import schedule
 
+_LOOKS = 10
+# At the centre a fault costs seconds of processor time, at a box tenths.
+_DECKS = 3
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--faults", type=int, default=200)
+    parser.add_argument("--boxes", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--within-s", type=float, default=inf, help="end early, after whole rounds")
     options = parser.parse_args()
+    (one,) = schedule(options.seed, 1, options.boxes, _DECKS)
+    rounds = schedule(options.seed, ceil(options.faults / one.faults), options.boxes, _DECKS)
     with tempfile.TemporaryDirectory() as folder:
-        outcome = asyncio.run(suffer_all(Path(folder), schedule(options.seed, options.faults)))
+        look_every = ceil(len(rounds) / _LOOKS)
+        outcome = asyncio.run(suffer_all(Path(folder), rounds, look_every, options.within_s))
     answer = {"seed": options.seed, "good": outcome.good, **msgspec.structs.asdict(outcome)}
     sys.stdout.write(msgspec.json.encode(answer).decode() + "\n")
     return 0 if outcome.good else 1

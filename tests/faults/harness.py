@@ -1,265 +1,129 @@
-"""A real box on a bad link: the agent's process, a simulated oximeter, a chaos proxy, a real broker, a hub.
-
-The hub is whatever keeps the `Hub` protocol, here the double made of the wire's functions.
-"""
+"""Boxes on bad links and a centre that is killed and restored, through rounds of faults, and what it came to."""
 
 import asyncio
 import contextlib
-import sys
-from collections.abc import AsyncIterator, Callable
+import time
+from collections import Counter
+from math import inf
 from pathlib import Path
-from typing import Self
 
-import apsw
-import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
-from koffert_agent.outbox.folder import outbox_name
-from koffert_agent.outbox.records import Draft
-from koffert_agent.outbox.store import OutboxStore
-from koffert_drivers.simulated.oximeter import SimulatedOximeter
-from koffert_wire.messages import Dropped
-from koffert_wire.mqtt import Endpoint, MqttConnection, MqttError
-from tests.device_agent.process import AgentProcess
-from tests.device_agent.support import DEVICE, QUOTA, HubDouble, eventually
-from tests.faults import agent_under_test
-from tests.faults.agent_under_test import Control
-from tests.faults.schedule import Fault, Step
-from tests.hub.broker import TestBroker
-from tests.support.chaos import GOOD, ChaosProxy, Conditions
-
-YEAR_NS = 365 * 24 * 3600 * 1_000_000_000
-# 64 kbit/s and 600 ms each way: a geostationary satellite.
-SATELLITE = Conditions(delay_s=0.6, rate_bytes_s=8_000)
+from tests.device_agent.support import eventually
+from tests.faults.box import BoxUnderFaults
+from tests.faults.centre import HEALS_WITHIN_S, LOOK_EVERY_S, Centre
+from tests.faults.invariants import Findings, examine, missing
+from tests.faults.schedule import Fault, Round, Step
 
 
 class Outcome(Struct, frozen=True):
     """What a run came to."""
 
-    faults: int
-    exits: int  # of the agent by itself
+    boxes: int
+    faults: dict[str, int]
+    findings: Findings  # the last look; an earlier one that was not good ends the run
+    looks: int
+    exits: int  # of agents by themselves
     acknowledged: int
-    stored: int
-    lost: int
-    duplicates: int
-    unnamed_gaps: int
-    still_queued: int
-    released_unstored: int
-    healed_s: float
+    alarms: int
+    log_records: int
+    restores: int
+    oldest_backup_s: float
+    longest_healing_s: float
     peak_memory_mb: float
-    passed_bytes: int
+    took_s: float
 
     @property
     def good(self) -> bool:
-        """Whether the invariants held."""
-        wrong = self.exits, self.lost, self.duplicates, self.unnamed_gaps, self.still_queued
-        return not any((*wrong, self.released_unstored))
+        """Whether the invariants held and no agent gave up."""
+        return self.findings.good and not self.exits
 
 
-class BoxUnderFaults:
-    """Everything running while the `async with` lasts."""
+async def suffer_all(
+    folder: Path, rounds: list[Round], look_every: int = 1, within_s: float = inf
+) -> Outcome:
+    """As many boxes as the rounds have, and a look at both ends after every so many rounds and at the end.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._broker = TestBroker(folder)
-        self._control_file = folder / "control.json"
-        self._control = Control()
-        self._faults: dict[Fault, Callable[[], contextlib.AbstractAsyncContextManager[None]]] = {
-            Fault.KILL_AGENT: self._agent_killed,
-            Fault.KILL_BROKER: self._broker_killed,
-            Fault.KILL_HUB: self._hub_killed,
-            Fault.LINK_DOWN: lambda: self._link(Conditions(refuse=True)),
-            Fault.BLACK_HOLE: lambda: self._link(Conditions(black_hole=True)),
-            Fault.RESET: self._reset,
-            Fault.SLICES: lambda: self._link(Conditions(slice_bytes=1)),
-            Fault.SATELLITE: lambda: self._link(SATELLITE),
-            Fault.CLOCK_AHEAD: lambda: self._bent(clock_offset_ns=YEAR_NS),
-            Fault.CLOCK_BACK: lambda: self._bent(clock_offset_ns=-YEAR_NS),
-            Fault.CLOCK_UNTRUSTED: lambda: self._bent(wall_trusted=False),
-            Fault.DISK_FULL: lambda: self._bent(disk_full=True),
-            Fault.DUPLICATE_CLIENT: self._cloned,
-        }
-        self._count = 0
-        self._exits = 0
-        self._peak_memory_mb = 0.0
+    No new round begins after `within_s`.
+    """
+    return await _Run(folder, len(rounds[0].boxes)).suffer_all(rounds, look_every, within_s)
 
-    async def __aenter__(self) -> Self:
-        self._write_control()
-        self._broker.mosquitto.start()
+
+class _Run:
+    def __init__(self, folder: Path, count: int) -> None:
+        self._centre = Centre(folder)
+        names = [f"box-{number}" for number in range(1, count + 1)]
+        lent = [self._centre.lend(name, number) for number, name in enumerate(names, start=1)]
+        self._boxes = [
+            BoxUnderFaults(folder / name, name, one, self._centre.broker)
+            for name, one in zip(names, lent, strict=True)
+        ]
+        self._counts: Counter[Fault] = Counter()
+        self._longest_healing_s = 0.0
+        self._looks = 0
+
+    async def suffer_all(self, rounds: list[Round], look_every: int, within_s: float) -> Outcome:
+        began_s = time.monotonic()
         async with contextlib.AsyncExitStack() as stack:
-            stack.callback(self._broker.mosquitto.kill)
-            self._proxy = await stack.enter_async_context(ChaosProxy(self._broker.device_port))
-            oximeter = await stack.enter_async_context(SimulatedOximeter("contec-v7"))
-            self._hub = HubDouble(self._broker.hub_endpoint())
-            await self._hub.start()
-            stack.push_async_callback(self._hub.stop)
-            direct = self._broker.endpoint(DEVICE)
-            through = Endpoint(direct.host, self._proxy.port, DEVICE, direct.tls)
-            self._agent = AgentProcess(self._folder, through, oximeter.path, self._command)
-            await self._agent.start()
-            stack.push_async_callback(self._agent.kill)
-            await self._measures()
-            self._stack = stack.pop_all()
-        return self
+            self._centre.start()
+            stack.callback(self._centre.stop)
+            for box in self._boxes:
+                await stack.enter_async_context(box)
+            for number, one in enumerate(rounds, start=1):
+                await self._suffer(one)
+                last = number == len(rounds) or time.monotonic() - began_s > within_s
+                if last:
+                    oldest_backup_s = time.monotonic() - began_s
+                    await self._centre.lose_everything_since_the_start()
+                    self._counts[Fault.RESTORE_HUB] += 1
+                if last or number % look_every == 0:
+                    findings = await self._look()
+                    if last or not findings.good:
+                        break
+                    await asyncio.gather(*(box.start() for box in self._boxes))
+            return Outcome(
+                boxes=len(self._boxes),
+                faults={fault.value: self._counts[fault] for fault in Fault},
+                findings=findings,
+                looks=self._looks,
+                exits=sum(box.exits for box in self._boxes),
+                acknowledged=sum(len(box.agent.acknowledged) for box in self._boxes),
+                alarms=sum(len(box.pressed) for box in self._boxes),
+                log_records=self._centre.position(),
+                restores=self._centre.restores,
+                oldest_backup_s=oldest_backup_s,
+                longest_healing_s=self._longest_healing_s,
+                peak_memory_mb=max(box.peak_memory_mb for box in self._boxes),
+                took_s=time.monotonic() - began_s,
+            )
 
-    async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
+    async def _suffer(self, one: Round) -> None:
+        async with asyncio.TaskGroup() as everywhere:
+            everywhere.create_task(self._suffer_at(self._centre, one.centre), name="centre")
+            for box, steps in zip(self._boxes, one.boxes, strict=True):
+                everywhere.create_task(self._suffer_at(box, steps), name=box.device)
 
-    async def suffer(self, step: Step) -> None:
-        """Let one fault come and go."""
-        self._count += 1
-        async with self._faults[step.fault]():
-            await asyncio.sleep(step.lasts_s)
-        await asyncio.sleep(step.calm_s)
-        if not self._agent.running:  # as systemd would
-            self._exits += 1
-            await self._agent.start()
-
-    async def outcome(self) -> Outcome:
-        """Wait until everything has healed, stop the box, and look at both ends."""
-        loop = asyncio.get_running_loop()
-        healed_from_s = loop.time()
-        await self._measures()
-        promised = set(self._agent.acknowledged)
-        await eventually(lambda: promised <= self._stored_readings(), "all that was promised", 60)
-        healed_s = loop.time() - healed_from_s
-        self._remember_memory()
-        assert await self._agent.stop() == 0, self._agent.log.read_text()
-        acknowledged = self._agent.acknowledged
-        readings = [reading.id for reading in self._hub.readings]
-        return Outcome(
-            faults=self._count,
-            exits=self._exits,
-            acknowledged=len(acknowledged),
-            stored=len(readings),
-            lost=len(set(acknowledged) - set(readings)),
-            duplicates=len(readings) - len(set(readings)),
-            unnamed_gaps=self._unnamed_gaps(),
-            still_queued=self._still_queued(),
-            released_unstored=len(self._released() - set(self._hub.stored)),
-            healed_s=healed_s,
-            peak_memory_mb=self._peak_memory_mb,
-            passed_bytes=self._proxy.passed_bytes,
-        )
-
-    # -- faults -----------------------------------------------------------------------------------
-
-    @contextlib.asynccontextmanager
-    async def _agent_killed(self) -> AsyncIterator[None]:
-        self._remember_memory()
-        await self._agent.kill()
-        yield
-        await self._agent.start()
-
-    @contextlib.asynccontextmanager
-    async def _broker_killed(self) -> AsyncIterator[None]:
-        self._broker.mosquitto.kill()
-        yield
-        self._broker.mosquitto.start()
-        await self._hub.start()
-
-    @contextlib.asynccontextmanager
-    async def _hub_killed(self) -> AsyncIterator[None]:
-        await self._hub.stop()
-        yield
-        await self._hub.start()
-
-    @contextlib.asynccontextmanager
-    async def _link(self, conditions: Conditions) -> AsyncIterator[None]:
-        self._proxy.conditions = conditions
-        yield
-        self._proxy.conditions = GOOD
-
-    @contextlib.asynccontextmanager
-    async def _reset(self) -> AsyncIterator[None]:
-        self._proxy.reset()
-        yield
-
-    @contextlib.asynccontextmanager
-    async def _bent(self, **changes: object) -> AsyncIterator[None]:
-        self._control = replace(self._control, **changes)
-        self._write_control()
-        yield
-        self._control = Control()
-        self._write_control()
-
-    @contextlib.asynccontextmanager
-    async def _cloned(self) -> AsyncIterator[None]:
-        clone = MqttConnection(self._broker.endpoint(DEVICE), on_message=lambda _: None)
-        with contextlib.suppress(MqttError):
-            await clone.open()
-        yield
-        await clone.close()
-
-    # -- the parts --------------------------------------------------------------------------------
-
-    def _command(self, settings: Path, acknowledgements: Path) -> list[str]:
-        script = agent_under_test.__file__
-        files = (settings, acknowledgements, self._control_file)
-        return [sys.executable, "-P", script, *map(str, files)]
-
-    def _write_control(self) -> None:
-        """In one go: the agent may read at any moment."""
-        new = self._control_file.with_suffix(".new")
-        new.write_bytes(msgspec.json.encode(self._control))
-        new.replace(self._control_file)
-
-    async def _measures(self) -> None:
-        """Wait until the box has acknowledged something new."""
-        known = len(self._agent.acknowledged)
-        await eventually(
-            lambda: len(self._agent.acknowledged) > known,
-            f"a new reading of\n{self._agent.log.read_text()}\n",
-        )
-
-    def _remember_memory(self) -> None:
-        with contextlib.suppress(OSError, StopIteration):
-            self._peak_memory_mb = max(self._peak_memory_mb, self._agent.peak_memory_mb)
-
-    # -- both ends --------------------------------------------------------------------------------
-
-    def _stored_readings(self) -> set[bytes]:
-        return {reading.id for reading in self._hub.readings}
-
-    def _unnamed_gaps(self) -> int:
-        """Sequences that the hub neither has nor was told of."""
-        seen: dict[tuple[bytes, str], set[int]] = {}
-        for payload in self._hub.arrived:
-            header = payload.header
-            seen.setdefault((header.outbox, header.lane), set()).add(header.sequence)
-        for payload in self._hub.arrived:
-            for message in self._hub.stored[payload.header.id]:
-                if isinstance(message, Dropped):
-                    named = range(message.first_sequence, message.last_sequence + 1)
-                    seen.setdefault((payload.header.outbox, message.lane), set()).update(named)
-        return sum(max(sequences) + 1 - len(sequences) for sequences in seen.values())
-
-    @property
-    def _outbox(self) -> Path:
-        return self._folder / "data" / "outbox" / outbox_name("loan-1")
-
-    def _still_queued(self) -> int:
-        store = OutboxStore(self._outbox, QUOTA, _no_report)
-        try:
-            return sum(count.queued for count in store.count().values())
-        finally:
-            store.close()
-
-    def _released(self) -> set[bytes]:
-        database = apsw.Connection(str(self._outbox))
-        rows = database.execute("SELECT id FROM transmission WHERE state = 'released'").fetchall()
-        database.close()
-        return {transmission for (transmission,) in rows if isinstance(transmission, bytes)}
-
-
-def _no_report(_: object) -> Draft:
-    raise AssertionError("nothing is given up while a stopped box is looked at")
-
-
-async def suffer_all(folder: Path, steps: list[Step]) -> Outcome:
-    """A box through all of `steps`, and what it came to."""
-    async with BoxUnderFaults(folder) as box:
+    async def _suffer_at(self, place: Centre | BoxUnderFaults, steps: list[Step]) -> None:
         for step in steps:
-            await box.suffer(step)
-        return await box.outcome()
+            await place.suffer(step)
+            self._counts[step.fault] += 1
+
+    async def _look(self) -> Findings:
+        """Wait until everything has healed, stop the boxes, and look at both ends."""
+        began_s = time.monotonic()
+        for box in self._boxes:
+            await box.measures()
+        await eventually(
+            lambda: not missing(self._centre, self._boxes),
+            "all that was promised",
+            HEALS_WITHIN_S,
+            LOOK_EVERY_S,
+        )
+        self._longest_healing_s = max(self._longest_healing_s, time.monotonic() - began_s)
+        for box in self._boxes:
+            await box.stop()
+        await eventually(
+            self._centre.caught_up, "the register's copy", HEALS_WITHIN_S, LOOK_EVERY_S
+        )
+        self._looks += 1
+        return examine(self._centre, self._boxes)

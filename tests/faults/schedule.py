@@ -6,21 +6,30 @@ from typing import NamedTuple
 
 
 class Fault(StrEnum):
-    """One thing that can go wrong with a box and its link."""
+    """One thing that can go wrong with a box and its link, or with the centre."""
 
     KILL_AGENT = "kill -9 agent"
-    KILL_BROKER = "kill -9 broker"
-    KILL_HUB = "kill hub"
     LINK_DOWN = "link down"
     BLACK_HOLE = "black hole"
     RESET = "reset"
     SLICES = "1-byte slices"
+    PACKETS_LOST = "a fifth of the packets sent twice, 150 ms"
     SATELLITE = "64 kbit/s, 600 ms"
     CLOCK_AHEAD = "clock a year ahead"
     CLOCK_BACK = "clock a year back"
     CLOCK_UNTRUSTED = "clock not trusted"
     DISK_FULL = "disk full"
     DUPLICATE_CLIENT = "duplicate client id"
+    CERTIFICATE_EXPIRED = "expired certificate"
+    FINGER_OUT = "finger out"
+    KILL_BROKER = "kill -9 broker"
+    KILL_HUB = "kill -9 hub"
+    KILL_REGISTER = "kill -9 register"
+    RESTORE_HUB = "hub restored from a backup"
+
+
+OF_CENTRE = (Fault.KILL_BROKER, Fault.KILL_HUB, Fault.KILL_REGISTER, Fault.RESTORE_HUB)
+OF_BOX = tuple(fault for fault in Fault if fault not in OF_CENTRE)
 
 
 class Step(NamedTuple):
@@ -31,12 +40,32 @@ class Step(NamedTuple):
     calm_s: float
 
 
-def schedule(seed: int, count: int, faults: tuple[Fault, ...] = tuple(Fault)) -> list[Step]:
-    """`count` steps; each fault comes once before any comes again, so that a short schedule has all."""
+class Round(NamedTuple):
+    """Every fault in an order of its own at the centre and at each box, all at the same time."""
+
+    centre: list[Step]
+    boxes: list[list[Step]]
+
+    @property
+    def faults(self) -> int:
+        """How many there are."""
+        return len(self.centre) + sum(map(len, self.boxes))
+
+
+def schedule(seed: int, rounds: int, boxes: int, decks: int = 1) -> list[Round]:
+    """The rounds of this seed: each fault once at the centre, `decks` times at each box."""
     random = Random(seed)  # noqa: S311 - reproducible on purpose
-    drawn: list[Fault] = []
-    while len(drawn) < count:
-        drawn += random.sample(faults, len(faults))
+
+    def at_box() -> list[Step]:
+        return [step for _ in range(decks) for step in _shuffled(random, OF_BOX)]
+
     return [
-        Step(fault, random.uniform(0.2, 1.2), random.uniform(0.0, 0.6)) for fault in drawn[:count]
+        Round(_shuffled(random, OF_CENTRE), [at_box() for _ in range(boxes)]) for _ in range(rounds)
+    ]
+
+
+def _shuffled(random: Random, faults: tuple[Fault, ...]) -> list[Step]:
+    return [
+        Step(fault, random.uniform(0.1, 0.6), random.uniform(0.0, 0.3))
+        for fault in random.sample(faults, len(faults))
     ]

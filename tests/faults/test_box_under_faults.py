@@ -1,4 +1,4 @@
-"""A box loses nothing: a short seeded schedule of everything that can go wrong; `python -m tests.faults` is the long one."""
+"""Boxes lose nothing: a short seeded schedule of everything that can go wrong; `make test-faults` is the long one."""
 
 import asyncio
 from pathlib import Path
@@ -6,30 +6,37 @@ from pathlib import Path
 import pytest
 
 from tests.faults.harness import suffer_all
-from tests.faults.schedule import Fault, schedule
+from tests.faults.schedule import OF_BOX, OF_CENTRE, Fault, schedule
 
 SEED = 20261122
-SHORT = 2 * len(Fault)
-LONG = 200
+SHORT_ROUNDS, SHORT_BOXES = 1, 3
+LONG_ROUNDS, LONG_BOXES = 4, 4
 MEMORY_LIMIT_MB = 110
 
 
 def test_the_same_seed_gives_the_same_schedule_and_each_fault_comes() -> None:
-    assert schedule(1, 30) == schedule(1, 30) != schedule(2, 30)
-    assert {step.fault for step in schedule(1, len(Fault))} == set(Fault)
+    assert schedule(1, 2, 2) == schedule(1, 2, 2) != schedule(2, 2, 2)
+    (one,) = schedule(1, 1, 2)
+    assert {step.fault for step in one.centre} == set(OF_CENTRE)
+    assert all({step.fault for step in steps} == set(OF_BOX) for steps in one.boxes)
+    assert {*OF_BOX, *OF_CENTRE} == set(Fault)
 
 
-@pytest.mark.timeout(180)
-def test_a_box_loses_nothing(tmp_path: Path) -> None:
-    outcome = asyncio.run(suffer_all(tmp_path, schedule(SEED, SHORT)))
+@pytest.mark.timeout(300)
+def test_boxes_lose_nothing(tmp_path: Path) -> None:
+    rounds = schedule(SEED, SHORT_ROUNDS, SHORT_BOXES)
+    outcome = asyncio.run(suffer_all(tmp_path, rounds))
     assert outcome.good, outcome
-    assert outcome.acknowledged > SHORT / 2
+    assert sum(outcome.faults.values()) > 40
+    assert outcome.acknowledged > 40
     assert outcome.peak_memory_mb < MEMORY_LIMIT_MB
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_box_loses_nothing_for_longer(tmp_path: Path) -> None:
-    outcome = asyncio.run(suffer_all(tmp_path, schedule(SEED + 1, LONG)))
+@pytest.mark.timeout(1200)
+def test_boxes_lose_nothing_for_longer(tmp_path: Path) -> None:
+    rounds = schedule(SEED + 1, LONG_ROUNDS, LONG_BOXES)
+    outcome = asyncio.run(suffer_all(tmp_path, rounds, look_every=2))
     assert outcome.good, outcome
+    assert sum(outcome.faults.values()) >= 200
     assert outcome.peak_memory_mb < MEMORY_LIMIT_MB

@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from koffert_hub.authority import Authority, Identity
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from koffert_hub.authority import DEVICE_LIFETIME, Authority, Identity
 from koffert_hub.broker_config import HUB_USER, BrokerConfig, broker_acl, broker_conf
 from koffert_hub.keys import write_private
 from koffert_wire.downlink import Receipt, decode_down, decode_receipt
@@ -49,6 +52,14 @@ class TestBroker:
     def certificate(self, common_name: str) -> TlsFiles:
         """A new client certificate."""
         return self._write(common_name, self._authority.issue_client(common_name, _now()))
+
+    def expired_certificate(self, common_name: str) -> bytes:
+        """PEM of a certificate for the same key, that ended ten days ago."""
+        key = load_pem_private_key(self.certificate(common_name).key.read_bytes(), password=None)
+        assert isinstance(key, EllipticCurvePrivateKey)
+        then = _now() - DEVICE_LIFETIME - timedelta(days=10)
+        certificate = self._authority.certify(common_name, key.public_key(), then)
+        return self._authority.with_chain(certificate)
 
     def server_certificate(self, name: str) -> TlsFiles:
         """A new certificate for a server on loopback."""

@@ -2,51 +2,23 @@
 
 import asyncio
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-import msgspec
 
 from koffert_hub.keys import LOG_PUBLIC_FILE
-from tests.hub.broker import TestBroker, hub_broker
+from tests.hub.amk_process import PROGRAM, koffert, prepare
+from tests.hub.broker import hub_broker
 from tests.hub.process import HubProcess
 from tests.support.mosquitto import free_port
-
-PROGRAM = (sys.executable, "-c", "from koffert_cli.main import main; main()")
-
-
-def koffert(*arguments: str) -> list[dict[str, object]]:
-    done = subprocess.run([*PROGRAM, *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return [msgspec.json.decode(line) for line in done.stdout.splitlines()]
 
 
 def until(condition: Callable[[], bool], within_s: float = 30) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, "not in time"
-
-
-def prepare(folder: Path, broker: TestBroker) -> tuple[HubProcess, str]:
-    """A hub that streams its log, and the settings of the register that follows it."""
-    hub = HubProcess(folder, broker)
-    port, tls, server = free_port(), broker.certificate("amk"), broker.server_certificate("reg")
-    config = folder / "amk.toml"
-    config.write_text(
-        f'data_dir = "amk"\nsilent_after_s = 2.5\n[[hubs]]\nname = "dalane"\nhost = "127.0.0.1"\n'
-        f'port = {port}\nca = "{tls.ca}"\ncertificate = "{tls.certificate}"\nkey = "{tls.key}"\n'
-        f'log_key = "{hub.settings.data_dir / LOG_PUBLIC_FILE}"\n'
-    )
-    (made,) = koffert("amk", "init", "--config", str(config), "--json")
-    with hub.config.open("a") as file:
-        file.write(
-            f'[register]\nport = {port}\nca = "{server.ca}"\ncertificate = "{server.certificate}"\n'
-            f'key = "{server.key}"\nreplica_key = "{made["public_key"]}"\n'
-        )
-    return hub, str(config)
 
 
 def test_the_register_outlives_the_hub(tmp_path: Path) -> None:

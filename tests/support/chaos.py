@@ -5,6 +5,7 @@ import contextlib
 import socket
 import struct
 from collections.abc import Coroutine
+from random import Random
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,6 +14,8 @@ from msgspec import Struct
 READ_BYTES = 4096
 # What may be under way inside the proxy per direction; beyond it the sender feels the slow link.
 UNDER_WAY = 64
+# The least that Linux waits before it sends a lost packet again.
+_SENT_AGAIN_S = 0.2
 
 
 class Conditions(Struct, frozen=True):
@@ -22,6 +25,8 @@ class Conditions(Struct, frozen=True):
     rate_bytes_s: float | None = None
     slice_bytes: int | None = None
     black_hole: bool = False
+    # This share of the pieces is lost and comes after TCP has sent it again, and all behind it with it.
+    lost: float = 0.0
     refuse: bool = False
 
 
@@ -36,6 +41,7 @@ class ChaosProxy:
         self.passed_bytes = 0
         self._upstream_port = upstream_port
         self._conditions = GOOD
+        self._random = Random(upstream_port)  # noqa: S311 - it loses packets
         self._changed = asyncio.Event()
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -123,6 +129,8 @@ class ChaosProxy:
         for start in range(0, len(data), size):
             while self._conditions.black_hole:
                 await self._changed.wait()
+            if self._random.random() < self._conditions.lost:
+                await asyncio.sleep(_SENT_AGAIN_S + self._conditions.delay_s)
             piece = data[start : start + size]
             writer.write(piece)
             self.passed_bytes += len(piece)

@@ -31,6 +31,8 @@ _LOG = logging.getLogger(__name__)
 
 # Making room frees this part of the quota at once: one `dropped` message per chunk, not per row.
 _CHUNK_DIVISOR = 64
+# What a full disk takes of the released rows at once: some hundred readings' room.
+_FULL_DISK_STEP_BYTES = 256 * 1024
 # Free pages kept for the next rows, so that the file does not shrink and grow all the time.
 _FREE_PAGES_KEPT = 64
 # Pages given back per visit: some tens of milliseconds on a slow card.
@@ -102,20 +104,33 @@ class OutboxStore:
     def _append_to_full_disk(
         self, drafts: Sequence[Draft], given_up: Mapping[Lane, int]
     ) -> list[Row]:
-        """The disk is fuller than the quota foresaw: give up the ballast and bulk, then try once more."""
+        """The disk is fuller than the quota foresaw: give up what matters least, a little at a time.
+
+        What was receipted is needed again only by a hub that lost it, so it goes late, and never all at once.
+        """
         _LOG.error("the disk is full: making room for what matters more than waveforms")
-        self._ballast.release()
-        try:
-            with self._database.transaction():
-                self._forget_released(self._quota.total_bytes)
-                self._drop_oldest_bulk(self._quota.total_bytes // _CHUNK_DIVISOR)
-            return self._append(drafts, given_up)
-        except OutboxError as error:
-            if error.reason is not OutboxReason.FULL:
-                raise
-            self._refused.update(given_up)
-            self._refused.update(draft.lane for draft in drafts)
-            return []
+        for make_room in (
+            self._ballast.release,
+            self._forget_some_released,
+            self._drop_some_bulk,
+        ):
+            try:
+                make_room()
+                return self._append(drafts, given_up)
+            except OutboxError as error:
+                if error.reason is not OutboxReason.FULL:
+                    raise
+        self._refused.update(given_up)
+        self._refused.update(draft.lane for draft in drafts)
+        return []
+
+    def _forget_some_released(self) -> None:
+        with self._database.transaction():
+            self._forget_released(_FULL_DISK_STEP_BYTES)
+
+    def _drop_some_bulk(self) -> None:
+        with self._database.transaction():
+            self._drop_oldest_bulk(self._quota.total_bytes // _CHUNK_DIVISOR)
 
     def _write(self, draft: Draft) -> Row:
         sequence = self._database.one(

@@ -1,0 +1,219 @@
+"""What must hold after everything has healed, read from both ends' own files (the box is stopped by then)."""
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import sqlalchemy as sa
+from msgspec import Struct
+
+from koffert_agent.outbox.folder import outbox_name
+from koffert_agent.outbox.records import Draft
+from koffert_agent.outbox.store import OutboxStore
+from koffert_hub import tables
+from koffert_hub.alerts.history import replay
+from koffert_hub.alerts.register import rows_of_loan
+from koffert_hub.alerts.rules import load_rules
+from koffert_hub.database import reading as open_reading
+from koffert_hub.log_access import LogSource, public_keys, verify_database
+from koffert_hub.projection import StoredBody, open_stored, valid_values
+from koffert_hub.setup import wall_ms
+from koffert_hub.status import status_of
+from koffert_wire.messages import CallButton, Reading, decode_messages
+from tests.device_agent.support import QUOTA
+from tests.faults.box import BoxUnderFaults
+from tests.faults.centre import PATIENT_NAME, RULES, Centre
+
+
+class Findings(Struct, frozen=True):
+    """The nine invariants of the design as counts of what breaks them; all are 0 when all is well."""
+
+    lost: int  # 1: acknowledged and not at the hub
+    duplicates: int  # 1
+    released_unstored: int  # 2: released by the box, unknown to the hub
+    unexplained: int  # 3: places that the hub calls lost or on their way
+    unnamed_drops: int  # 3: given up by a box and not told to the hub
+    alarms_lost: int  # 4: they may overtake, and must come
+    log_faults: int  # 5: the chain, or a stored transmission without exactly one record
+    replica_faults: int  # 5: the register's records, or no countersigned head
+    bad_shown: int  # 6: of a reading that its meter marked as bad, a value
+    alerts_unreplayed: int  # 7
+    names_leaked: int  # 8: files that hold a patient's name and must not
+    misfiled: int  # 9: readings under another loan or patient than they were taken under
+    still_queued: int
+    off_by_a_minute: int  # readings whose time the bent clock spoiled
+
+    @property
+    def good(self) -> bool:
+        """Whether all of them hold."""
+        return not any(getattr(self, name) for name in self.__struct_fields__)
+
+
+class Stored(Struct, frozen=True):
+    """What the hub has of one box."""
+
+    readings: list[Reading]
+    buttons: list[CallButton]
+    times_ms: dict[bytes, int]
+    owners: set[tuple[str, str]]
+
+
+def examine(centre: Centre, boxes: Iterable[BoxUnderFaults]) -> Findings:
+    """Look at everything; boxes are stopped, the hub may run."""
+    engine = centre.hub.engine()
+    try:
+        with open_reading(engine) as connection:
+            return _examine(connection, centre, list(boxes))
+    finally:
+        engine.dispose()
+
+
+def missing(centre: Centre, boxes: Iterable[BoxUnderFaults]) -> int:
+    """How many acknowledged readings the hub does not have yet."""
+    engine = centre.hub.engine()
+    try:
+        with open_reading(engine) as connection:
+            return sum(
+                len({*box.agent.acknowledged, *box.pressed} - _ids(_stored(connection, box)))
+                for box in boxes
+            )
+    finally:
+        engine.dispose()
+
+
+def _examine(connection: sa.Connection, centre: Centre, boxes: list[BoxUnderFaults]) -> Findings:
+    stored = [_stored(connection, box) for box in boxes]
+    known = set(connection.execute(sa.select(tables.transmission.c.id)).scalars())
+    status = status_of(connection)
+    outboxes = [_Outbox(box) for box in boxes]
+    both = list(zip(boxes, stored, strict=True))
+    return Findings(
+        lost=sum(len(set(box.agent.acknowledged) - _ids(found)) for box, found in both),
+        duplicates=sum(_repeated(found) for found in stored),
+        released_unstored=sum(len(outbox.released - known) for outbox in outboxes),
+        unexplained=status.lost + status.on_their_way,
+        unnamed_drops=abs(sum(outbox.dropped for outbox in outboxes) - status.dropped),
+        alarms_lost=sum(len(box.pressed - _ids(found)) for box, found in both),
+        log_faults=_log_faults(connection, centre, status.transmissions),
+        replica_faults=_replica_faults(centre),
+        bad_shown=sum(_bad_shown(found) for found in stored),
+        alerts_unreplayed=sum(_alerts_unreplayed(connection, box) for box in boxes),
+        names_leaked=_names_leaked(centre, boxes),
+        misfiled=sum(found.owners != {(box.lent.patient, box.lent.loan)} for box, found in both),
+        still_queued=sum(outbox.queued for outbox in outboxes),
+        off_by_a_minute=sum(_off_by_a_minute(box, found) for box, found in both),
+    )
+
+
+class _Outbox:
+    """A stopped box's outbox."""
+
+    def __init__(self, box: BoxUnderFaults) -> None:
+        path = box.data_dir / "outbox" / outbox_name(box.lent.loan)
+        store = OutboxStore(path, QUOTA, _no_report)
+        try:
+            counts = store.count().values()
+            self.queued = sum(count.queued for count in counts)
+            self.dropped = sum(count.dropped for count in counts)
+        finally:
+            store.close()
+        database = apsw.Connection(str(path))
+        rows = database.execute("SELECT id FROM transmission WHERE state = 'released'").fetchall()
+        database.close()
+        self.released = {bytes(one) for (one,) in rows if isinstance(one, bytes)}
+
+
+def _no_report(_: object) -> Draft:
+    raise AssertionError("nothing is given up while a stopped box is looked at")
+
+
+def _stored(connection: sa.Connection, box: BoxUnderFaults) -> Stored:
+    body, log = tables.body, tables.transmission_log
+    rows = connection.execute(
+        sa.select(body)
+        .join(log, log.c.sequence == body.c.log_sequence)
+        .where(log.c.device == box.device)
+    )
+    found = Stored([], [], {}, set())
+    for row in rows:
+        messages = decode_messages(row.messages)
+        found.buttons.extend(each for each in messages if isinstance(each, CallButton))
+        opened = open_stored(
+            StoredBody(row.log_sequence, row.patient, row.header, row.messages, row.time_basis)
+        )
+        for reading, at_ms, _ in opened.readings:
+            found.readings.append(reading)
+            found.times_ms[reading.id] = at_ms
+        found.owners.add((row.patient, row.loan))
+    return found
+
+
+def _all_ids(found: Stored) -> list[bytes]:
+    return [each.id for each in found.readings] + [each.id for each in found.buttons]
+
+
+def _ids(found: Stored) -> set[bytes]:
+    return set(_all_ids(found))
+
+
+def _repeated(found: Stored) -> int:
+    return len(_all_ids(found)) - len(_ids(found))
+
+
+def _bad_shown(found: Stored) -> int:
+    bad = (each for each in found.readings if each.quality <= 0)
+    return sum(
+        bool(valid_values(each)) or any(value is not None for value in each.values.values())
+        for each in bad
+    )
+
+
+def _off_by_a_minute(box: BoxUnderFaults, found: Stored) -> int:
+    return sum(
+        abs(found.times_ms[reading] - at_ms) > 60_000
+        for reading, at_ms in box.agent.measured_ms.items()
+        if reading in found.times_ms
+    )
+
+
+def _log_faults(connection: sa.Connection, centre: Centre, transmissions: int) -> int:
+    source = LogSource(
+        centre.hub.settings.database_url, (centre.hub.settings.data_dir / "log.pub",)
+    )
+    verified = verify_database(source, public_keys(source.log_keys))
+    known = connection.execute(
+        sa.select(sa.func.count(), sa.func.count(tables.transmission.c.log_sequence.distinct()))
+    ).one()
+    return (not verified.ok) + (tuple(known) != (transmissions, transmissions))
+
+
+def _replica_faults(centre: Centre) -> int:
+    query = "SELECT sequence, record, head FROM transmission_log ORDER BY sequence"
+    records = []
+    for database in (centre.database, centre.replica):
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+            records.append(connection.execute(query).fetchall())
+            keys = connection.execute("SELECT DISTINCT key_id FROM signed_head").fetchall()
+    countersigned = len(keys) == 2
+    return (records[0] != records[1]) + (not countersigned)
+
+
+def _alerts_unreplayed(connection: sa.Connection, box: BoxUnderFaults) -> int:
+    """Alerts that stand and that the rules do not give again, or the reverse."""
+    rules = load_rules(RULES)
+    again = replay(connection, rules, box.lent.patient, since_ms=0, until_ms=wall_ms())
+    kept = [row.alert for row in rows_of_loan(connection, box.lent.loan) if not row.alert.revised]
+    return len({_what(one) for one in again} ^ {_what(one) for one in kept})
+
+
+def _what(alert: object) -> tuple[object, ...]:
+    return tuple(getattr(alert, name) for name in ("raised_ms", "cause", "rule", "version"))
+
+
+def _names_leaked(centre: Centre, boxes: list[BoxUnderFaults]) -> int:
+    folder: Path = centre.database.parent.parent
+    shared = [*folder.glob("*.log"), centre.replica, *centre.database.parent.glob("time_series*")]
+    own = [file for box in boxes for file in box.data_dir.parent.rglob("*") if file.is_file()]
+    return sum(PATIENT_NAME.encode() in file.read_bytes() for file in (*shared, *own))
