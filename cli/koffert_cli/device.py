@@ -31,22 +31,30 @@ from koffert_cli.device_work import (
 from koffert_cli.hub_options import CONFIG, hub_settings
 from koffert_cli.output import EXIT_FAILED, CommandGroup, UserError, json_option, print_json
 from koffert_cli.patient_settings import target_options
-from koffert_hub.alerts.prescription import NO_CHANGE, Change, begin
+from koffert_hub.alerts.prescription import NO_CHANGE, Change
 from koffert_hub.database import open_database
 from koffert_hub.loans import EndReason
 from koffert_hub.provisioning import fleet, tokens
 from koffert_hub.provisioning.ceremony import broker_pid_file, pki_of
 from koffert_hub.provisioning.fleet import BoxInfo, Item
+from koffert_hub.provisioning.lending import (
+    LOAN_DAYS,
+    MOST_LOAN_DAYS,
+    hand_out,
+)
+from koffert_hub.provisioning.lending import (
+    pause as pause_loan,
+)
+from koffert_hub.provisioning.lending import (
+    resume as resume_loan,
+)
 from koffert_hub.provisioning.revocation import BrokerGate, Enforcement, revoke_device
-from koffert_hub.times import to_ms
 from koffert_wire.enrolment import EnrolmentCode
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from koffert_hub.settings import Settings
-
-_LOAN_DAYS = 14  # how long the centre follows a patient after discharge
 
 _DEVICE = click.argument("device")
 _DONE = click.option(
@@ -67,7 +75,11 @@ _NEW_PATIENT = click.option(
     help="Register a patient; the name is asked for, or read from stdin.",
 )
 _DAYS = click.option(
-    "--days", type=click.IntRange(1, 365), default=_LOAN_DAYS, show_default=True, help="Until when."
+    "--days",
+    type=click.IntRange(1, MOST_LOAN_DAYS),
+    default=LOAN_DAYS,
+    show_default=True,
+    help="Until when.",
 )
 
 
@@ -195,8 +207,28 @@ def lend(
     settings = hub_settings(config)
     choose = patient_choice(settings, patient, new_patient=new_patient)
     wanted = Change(target_low_pct=target_low, target_high_pct=target_high, spo2_scale=scale)
-    hand_out = _handing_out(settings, device, days, wanted, doctor)
-    _show(change(settings, lambda connection: hand_out(connection, choose)), as_json=as_json)
+    lend_to = _handing_out(settings, device, days, wanted, doctor)
+    _show(change(settings, lambda connection: lend_to(connection, choose)), as_json=as_json)
+
+
+@device.command()
+@CONFIG
+@_DEVICE
+@json_option
+def pause(config: Path, device: str, *, as_json: bool) -> None:
+    """Let a box rest while its patient is away: nothing is asked nor alarmed."""
+    settings = hub_settings(config)
+    _show(change(settings, lambda connection: pause_loan(connection, device)), as_json=as_json)
+
+
+@device.command()
+@CONFIG
+@_DEVICE
+@json_option
+def resume(config: Path, device: str, *, as_json: bool) -> None:
+    """The patient is back: measure and alarm again."""
+    settings = hub_settings(config)
+    _show(change(settings, lambda connection: resume_loan(connection, device)), as_json=as_json)
 
 
 @device.command(name="return")
@@ -254,11 +286,11 @@ def reissue(
     settings = hub_settings(config)
     choose = patient_choice(settings, patient, new_patient=new_patient)
     receive = reception(device, done, wipe_report)
-    hand_out = _handing_out(settings, device, days)
+    lend_to = _handing_out(settings, device, days)
 
     def hand_over(connection: sa.Connection) -> BoxInfo:
         receive(connection)
-        return hand_out(connection, choose)
+        return lend_to(connection, choose)
 
     _show(change(settings, hand_over), as_json=as_json)
 
@@ -304,13 +336,19 @@ def _handing_out(
     """How to lend a box under signed rules and the patient's own settings; the rules are read now."""
     rules = signed_rules(settings)
 
-    def hand_out(connection: sa.Connection, choose: Callable[[sa.Connection], str]) -> BoxInfo:
-        now, patient = datetime.now(UTC), choose(connection)
-        fleet.lend(connection, device, patient, rules=rules, now=now, days=days)
-        begin(connection, patient, wanted, doctor, now_ms=to_ms(now))
-        return fleet.describe(connection, device)
+    def lend_to(connection: sa.Connection, choose: Callable[[sa.Connection], str]) -> BoxInfo:
+        return hand_out(
+            connection,
+            device,
+            choose(connection),
+            rules=rules,
+            now=datetime.now(UTC),
+            days=days,
+            wanted=wanted,
+            doctor=doctor,
+        )
 
-    return hand_out
+    return lend_to
 
 
 def _show(info: BoxInfo, *, as_json: bool) -> None:

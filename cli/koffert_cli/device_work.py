@@ -13,10 +13,11 @@ import click
 from koffert_cli.output import UserError
 from koffert_hub import registry
 from koffert_hub.alerts.history import NoDoctor
+from koffert_hub.alerts.opening import rules_in_force
 from koffert_hub.alerts.prescription import ImpossibleSettings
-from koffert_hub.alerts.rules import RulesError, SignedDigest, load_rules
+from koffert_hub.alerts.rules import RulesError, SignedDigest
 from koffert_hub.database import open_database, reading
-from koffert_hub.loans import EndReason
+from koffert_hub.loans import EndReason, WrongLoanState
 from koffert_hub.provisioning import fleet
 from koffert_hub.provisioning.ceremony import pki_of
 from koffert_hub.provisioning.fleet import BoxInfo, Item
@@ -105,10 +106,8 @@ def provisioning_of(settings: Settings) -> ProvisioningSettings:
 
 def signed_rules(settings: Settings) -> SignedDigest | None:
     """What a loan of this hub may begin on: None when no doctor has signed, or nothing is judged."""
-    if settings.alerts is None:
-        return None
     try:
-        return load_rules(settings.alerts.rules).signed_digest
+        return rules_in_force(settings.alerts)
     except RulesError as error:
         raise UserError(str(error), next_step="koffert alert rules check") from error
 
@@ -121,7 +120,7 @@ def change(settings: Settings, work: Callable[[sa.Connection], _T]) -> _T:
             return work(connection)
     except UnsignedRules as error:
         raise UserError(str(error), next_step="koffert alert rules sign --doctor NAME") from error
-    except RegistryError as error:
+    except (RegistryError, WrongLoanState) as error:
         raise UserError(str(error), next_step="koffert device list") from error
     except (NoDoctor, ImpossibleSettings) as error:
         raise UserError(str(error), next_step="koffert hub patient settings --help") from error

@@ -31,6 +31,16 @@ class Link(StrEnum):
     SILENT = "silent"
 
 
+class Mark(StrEnum):
+    """What must be known of a patient before the numbers are believed to be theirs."""
+
+    UNCONFIRMED = (
+        "unconfirmed"  # nobody has yet seen that the person with the suitcase is the patient
+    )
+    ALIKE = "alike"  # another name on the ward is easily taken for this one
+    PAUSED = "paused"  # the patient is away: nothing is asked nor alarmed
+
+
 class LiveRow(Struct, frozen=True, kw_only=True):
     """What is known of one patient right now; `patient` is the pseudonymous key.
 
@@ -50,6 +60,7 @@ class LiveRow(Struct, frozen=True, kw_only=True):
     measured_at_ms: int | None = None
     received_at_ms: int | None = None
     sequence: int = 0
+    marks: tuple[Mark, ...] = ()
 
 
 class LiveEvent(Struct, frozen=True):
@@ -174,7 +185,9 @@ class LiveFeed:
         known = self._rows.get(row.patient)
         if known is None or known.sequence < row.sequence:
             return row
-        return msgspec.structs.replace(known, display_name=row.display_name, suitcase=row.suitcase)
+        return msgspec.structs.replace(
+            known, display_name=row.display_name, suitcase=row.suitcase, marks=row.marks
+        )
 
     def _with_link(self, row: LiveRow) -> LiveRow:
         silent_ms = self._clock_ms() - (row.received_at_ms or 0)

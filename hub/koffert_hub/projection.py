@@ -97,4 +97,5 @@ def live_row(opened: Opened, before: LiveRow | None, display_name: str) -> LiveR
         measured_at_ms=at_ms,
         received_at_ms=opened.received_ms,
         sequence=opened.log_sequence,
+        marks=before.marks if before else (),
     )

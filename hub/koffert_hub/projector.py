@@ -186,7 +186,9 @@ class Projector:
             at_ms != before.measured_at_ms for _, at_ms, _ in corrected.readings
         ):
             return
-        place = registry.WardPlace(before.patient, before.display_name, before.suitcase)
+        place = registry.WardPlace(
+            before.patient, before.display_name, before.suitcase, before.marks
+        )
         row = await thread(partial(newest_row, self._engine, place))
         row = msgspec.structs.replace(row, sequence=corrected.log_sequence)
         rows = {**{one.patient: one for one in self._live.snapshot().rows}, row.patient: row}
@@ -244,7 +246,12 @@ def rebuild(engine: sa.Engine, time_series: TimeSeries, progress: Callable[[int]
 
 def empty_row(place: registry.WardPlace) -> LiveRow:
     """The row of a patient of whom nothing is known; the feed keeps what it knows."""
-    return LiveRow(patient=place.patient, display_name=place.display_name, suitcase=place.suitcase)
+    return LiveRow(
+        patient=place.patient,
+        display_name=place.display_name,
+        suitcase=place.suitcase,
+        marks=place.marks,
+    )
 
 
 def newest_row(engine: sa.Engine, place: registry.WardPlace) -> LiveRow:

@@ -6,6 +6,7 @@ A patient is a random pseudonymous key everywhere; the name stands in `person` a
 import secrets
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 from argon2 import PasswordHasher
@@ -14,7 +15,9 @@ from msgspec import Struct
 
 from koffert_hub import tables
 from koffert_hub.alerts.rules import SignedDigest
+from koffert_hub.alike_names import Key, alike, name_key
 from koffert_hub.broker_config import HUB_USER
+from koffert_hub.live import Mark
 from koffert_hub.loans import RULES, EndReason, LoanAction, LoanState, next_state
 from koffert_wire.identifiers import is_device_id
 from koffert_wire.sealing import LINK_KEY_BYTES
@@ -92,6 +95,7 @@ class WardPlace(Struct, frozen=True):
     patient: str
     display_name: str
     suitcase: str
+    marks: tuple[Mark, ...] = ()
 
 
 class User(Struct, frozen=True):
@@ -272,15 +276,28 @@ def loans(connection: sa.Connection, identifiers: Iterable[str]) -> dict[str, Lo
 
 def ward(connection: sa.Connection) -> list[WardPlace]:
     """Every patient who has a suitcase now."""
-    loan, person = tables.loan, tables.person
+    loan, person, check = tables.loan, tables.person, tables.identity_check
     on_ward = [state for state, rules in RULES.items() if rules.measures or rules.rings]
     rows = connection.execute(
-        sa.select(loan.c.patient, person.c.display_name, loan.c.device)
+        sa.select(loan.c.patient, person.c.display_name, loan.c.device, loan.c.state, check.c.at_ms)
         .join(person, person.c.patient == loan.c.patient)
+        .outerjoin(check, check.c.loan == loan.c.id)
         .where(loan.c.state.in_(on_ward))
         .order_by(person.c.display_name, loan.c.patient)
-    )
-    return [WardPlace(row.patient, row.display_name, row.device) for row in rows]
+    ).all()
+    confused = alike(row.display_name for row in rows)
+    return [
+        WardPlace(row.patient, row.display_name, row.device, _marks(row, confused)) for row in rows
+    ]
+
+
+def _marks(row: Any, confused: frozenset[Key]) -> tuple[Mark, ...]:
+    holds = {
+        Mark.UNCONFIRMED: row.at_ms is None,
+        Mark.ALIKE: name_key(row.display_name) in confused,
+        Mark.PAUSED: row.state == LoanState.PAUSED,
+    }
+    return tuple(mark for mark, yes in holds.items() if yes)
 
 
 def _loan_state(connection: sa.Connection, loan_id: str) -> LoanState:

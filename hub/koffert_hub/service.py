@@ -7,12 +7,13 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import sqlalchemy as sa
 import uvicorn
 from fastapi import FastAPI
 
-from koffert_hub.alerts.opening import open_alerts
+from koffert_hub.alerts.opening import open_alerts, rules_in_force
 from koffert_hub.alerts.service import AlertService
 from koffert_hub.alerts.ward import NoAlerts
 from koffert_hub.database import open_database
@@ -211,6 +212,7 @@ def _services(
         logs=(own_log(settings, engine),),
         alerts=alerts.desk if alerts else NoAlerts(),
         calls=calls,
+        rules_in_force=partial(rules_in_force, settings.alerts),
     )
 
 

@@ -1,6 +1,6 @@
 """The hub's tables: registry, transmission log, bodies, and what ingest keeps count of.
 
-Names of people stand in `person` alone; every other table knows a patient by the pseudonymous key.
+Names and birth numbers of patients stand in `person` alone; every other table knows a patient by the pseudonymous key.
 Times are `..._ms` since 1970 in UTC. The log's tables hold no clinical value; `body` holds them all.
 """
 
@@ -46,6 +46,10 @@ person = sa.Table(
     metadata,
     sa.Column("patient", sa.Text, sa.ForeignKey("patient.key"), primary_key=True),
     sa.Column("display_name", sa.Text, nullable=False),
+    sa.Column("birth_number", sa.Text, index=True),
+    sa.Column("phone", sa.Text, nullable=False, server_default=""),
+    sa.Column("next_of_kin", sa.Text, nullable=False, server_default=""),
+    sa.Column("ward", sa.Text, nullable=False, server_default=""),
 )
 
 device = sa.Table(
@@ -70,6 +74,16 @@ loan = sa.Table(
     sa.Column("started_ms", sa.BigInteger),
     sa.Column("ended_ms", sa.BigInteger),
     sa.Column("end_reason", sa.Text),
+)
+
+# Who saw that the person with the suitcase is the patient of the loan.
+identity_check = sa.Table(
+    "identity_check",
+    metadata,
+    sa.Column("loan", sa.Text, sa.ForeignKey("loan.id"), primary_key=True),
+    sa.Column("username", sa.Text, nullable=False),
+    sa.Column("display_name", sa.Text, nullable=False),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
 )
 
 user = sa.Table(

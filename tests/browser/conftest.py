@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
 from koffert_hub.registry import Role
+from tests.browser.axe import AXE
 from tests.web.hub import Hub, prepare_database
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
@@ -86,6 +87,13 @@ def visit(context: BrowserContext, hub: Hub) -> Iterator[Visit]:
 
     yield open_page
     assert complaints == []
+
+
+@pytest.fixture
+def bare(context: BrowserContext) -> BrowserContext:
+    """A profile in which axe is on every page; a script of the page's own could not load it."""
+    context.add_init_script(path=AXE)
+    return context
 
 
 @pytest.fixture

@@ -1,20 +1,15 @@
 """No violation of WCAG 2.2 AA that axe can find, on any page, by day and by night."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, expect
 
 from koffert_hub.alerts.records import Priority
 from koffert_hub.registry import Role
+from tests.browser.axe import violations
 from tests.browser.conftest import Visit
 from tests.web.hub import Hub
-
-_AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
-_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-_RUN = "(rules) => axe.run(document, { runOnly: { type: 'tag', values: rules } })"
 
 
 @pytest.fixture(autouse=True)
@@ -31,22 +26,6 @@ def _served(hub: Hub) -> Iterator[None]:
             )
         hub.board.acknowledge("a2", "doctor", "Lege Test", now_ms)
         yield
-
-
-def _violations(page: Page) -> list[str]:
-    found: dict[str, Any] = page.evaluate(_RUN, _RULES)
-    return [
-        f"{violation['id']}: {node['html'][:160]} {node['failureSummary']}"
-        for violation in found["violations"]
-        for node in violation["nodes"]
-    ]
-
-
-@pytest.fixture
-def bare(context: BrowserContext) -> BrowserContext:
-    """A profile in which axe is on every page; a script of the page's own could not load it."""
-    context.add_init_script(path=_AXE)
-    return context
 
 
 # Role, path, and what must be there before the page counts as complete.
@@ -74,19 +53,19 @@ def test_a_page(
     bare.add_cookies([{"name": "koffert_theme", "value": theme, "url": hub.url}])
     page = visit(path, role)
     expect(page.locator(ready).first).to_be_visible()
-    assert _violations(page) == []
+    assert violations(page) == []
 
 
 @pytest.mark.usefixtures("bare")
 def test_the_login(hub: Hub, context: BrowserContext) -> None:
     page = context.new_page()
     page.goto(f"{hub.url}/login")
-    assert _violations(page) == []
+    assert violations(page) == []
     page.fill("#username", "nurse")
     page.fill("#password", "feil")
     page.click(".primary")
     expect(page.locator(".problem")).to_be_visible()
-    assert _violations(page) == []
+    assert violations(page) == []
 
 
 @pytest.mark.usefixtures("bare")
@@ -94,8 +73,8 @@ def test_the_ward_without_the_hub(hub: Hub, visit: Visit) -> None:
     page = visit()
     page.keyboard.press("?")
     expect(page.locator("#help")).to_be_visible()
-    assert _violations(page) == []
+    assert violations(page) == []
     page.keyboard.press("Escape")
     hub.cut()
     expect(page.locator("#disconnected")).to_be_visible(timeout=6000)
-    assert _violations(page) == []
+    assert violations(page) == []

@@ -85,6 +85,9 @@ def test_a_box_through_all_hands(device: Terminal, monkeypatch: pytest.MonkeyPat
     device("lend", BOX, exit_code=2)
     device("lend", BOX, "--patient", "p-1", "--new-patient", exit_code=2)
     assert "not yet" in device("show", BOX)
+    assert "(paused)" in device("pause", BOX)
+    device("pause", BOX, exit_code=2)
+    assert "(active)" in device("resume", BOX)
     printed = device("return", BOX, "--done", "contents", "--done", "cleaned")
     assert printed.count("[x]") == 2
     assert "--done calibration" in printed

@@ -15,6 +15,7 @@ import msgspec
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from koffert_hub.alerts.rules import SignedDigest
 from koffert_hub.database import open_database
 from koffert_hub.live import Link, LiveEvent, LiveFeed, LiveRow
 from koffert_hub.log_record import Direction, Event, LogRecord, Result
@@ -27,6 +28,7 @@ from koffert_hub.web.app import create_app
 from koffert_hub.web.register import LogSource
 from koffert_hub.web.services import LocalAccounts, WebServices
 from koffert_hub.web.session import SessionStore
+from tests.hub.kit import SIGNED
 from tests.web.board import Board
 
 CENTRE = "Dalane DMS"
@@ -53,6 +55,7 @@ class Hub:
         self.feed = LiveFeed(self.now_ms)
         self.board = Board()
         self.time_series = SqliteTimeSeries(folder / "series.sqlite")
+        self.rules: SignedDigest | None = SIGNED
         self.url = ""
         self.port = 0
         self.sequence = 0
@@ -76,6 +79,7 @@ class Hub:
             https=False,
             alerts=self.board,
             logs=(self.log_source(),),
+            rules_in_force=lambda: self.rules,
         )
 
     def log_source(self) -> LogSource:

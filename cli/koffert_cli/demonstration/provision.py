@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from koffert_agent.loan import CurrentLoan, write_loan
 from koffert_cli.places import configuration_folder
-from koffert_hub import registry
+from koffert_hub import patients, registry
 from koffert_hub.alerts.civil import StaffingHours
 from koffert_hub.alerts.records import Patient
 from koffert_hub.alerts.rules import SignedDigest
@@ -28,6 +28,7 @@ from koffert_wire.sealing import LINK_KEY_BYTES
 
 CENTRE = "Dalane DMS"
 NURSE = "sykepleier"
+_NURSE_NAME = "Sykepleier Test"
 # Signs the throw-away copy of the rules: nothing here is judged for a real patient.
 _DOCTOR = "Lege Test"
 _RULES_FILE = "copd-follow-up.toml"
@@ -104,7 +105,7 @@ def provision(folder: Path, patients: int, ports: Ports, now: datetime) -> Site:
         rules = sign_rules(engine, rules_file, _DOCTOR, now=now).signed_digest
         with engine.begin() as connection:
             registry.create_user(
-                connection, NURSE, password, Role.NURSE, "Sykepleier Test", centre=centre
+                connection, NURSE, password, Role.NURSE, _NURSE_NAME, centre=centre
             )
             boxes = _lend_all(connection, centre, folder / "boxes", patients, rules=rules, now=now)
     finally:
@@ -177,6 +178,7 @@ def _lend(
     patient = registry.create_patient(connection, centre, f"Testpasient {number}", now_ms=now_ms)
     registry.create_device(connection, device, link_key, centre=centre, now_ms=now_ms)
     loan = registry.start_loan(connection, patient, device, rules=rules, now_ms=now_ms)
+    patients.confirm_identity(connection, loan, NURSE, _NURSE_NAME, now_ms=now_ms)
     return Box(device, patient, loan, folder)
 
 

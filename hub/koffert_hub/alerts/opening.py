@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from koffert_hub.alerts.civil import StaffingHours
 from koffert_hub.alerts.escalation import Watch
 from koffert_hub.alerts.notify import HttpNotifier, Notifier, SmtpNotifier
-from koffert_hub.alerts.rules import load_rules
+from koffert_hub.alerts.rules import SignedDigest, load_rules
 from koffert_hub.alerts.service import AlertService
 
 _LOG = logging.getLogger(__name__)
@@ -45,6 +45,11 @@ class AlertSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     mail: MailSettings | None = None
     sms: PostSettings | None = None
     webhook: PostSettings | None = None
+
+
+def rules_in_force(settings: AlertSettings | None) -> SignedDigest | None:
+    """What a loan may begin on, read now: None when no doctor has signed, or nothing is judged. Raises RulesError."""
+    return None if settings is None else load_rules(settings.rules).signed_digest
 
 
 def open_alerts(

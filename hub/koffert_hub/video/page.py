@@ -20,7 +20,7 @@ def call_page(
     context.access_log.record(
         session.username, Action.SAW_PATIENT, at_ms=services.clock_ms(), patient=patient
     )
-    return context.page(request, "call.html", row=row)
+    return context.patient_page(request, "call.html", row)
 
 
 ROUTES = (Route("GET", "/patients/{patient}/call", call_page, Permission.CALL),)

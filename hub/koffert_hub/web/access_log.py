@@ -33,6 +33,16 @@ class Action(StrEnum):
     CORRECTED = "corrected"
     SAW_SPIROMETRY = "saw-spirometry"
     CHANGED_BUILD = "changed-build"
+    SAW_PATIENTS = "saw-patients"
+    REGISTERED_PATIENT = "registered-patient"
+    CHANGED_PERSON = "changed-person"
+    CONFIRMED_IDENTITY = "confirmed-identity"
+    SAW_SUITCASES = "saw-suitcases"
+    LENT = "lent"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    ENDED_LOAN = "ended-loan"
+    CHECKED_SUITCASE = "checked-suitcase"
 
 
 class Look(Struct, frozen=True):

@@ -13,8 +13,10 @@ from koffert_hub.web import (
     admin_pages,
     alert_api,
     live_api,
+    loan_pages,
     login,
     pages,
+    people_pages,
     record_pages,
     register_pages,
     spirometry_pages,
@@ -36,6 +38,8 @@ ROUTES = (
     *record_pages.ROUTES,
     *spirometry_pages.ROUTES,
     *admin_pages.ROUTES,
+    *people_pages.ROUTES,
+    *loan_pages.ROUTES,
     *call_page.ROUTES,
 )
 # What the emergency centre's own machine serves: it holds no patient's page.

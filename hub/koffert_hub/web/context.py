@@ -10,6 +10,10 @@ import jinja2
 from fastapi import Depends, Request
 from starlette.responses import HTMLResponse
 
+from koffert_hub.birth_number import spaced
+from koffert_hub.database import reading
+from koffert_hub.live import LiveRow
+from koffert_hub.patients import person_of
 from koffert_hub.web.access_log import AccessLog
 from koffert_hub.web.assets import Assets
 from koffert_hub.web.catalogue import LANGUAGES, Catalogue, load_catalogues
@@ -47,6 +51,14 @@ class WebContext:
         chosen = request.cookies.get(LANGUAGE_COOKIE, "")
         return self.catalogues.get(chosen, self.catalogues[LANGUAGES[0]])
 
+    def patient_page(
+        self, request: Request, template: str, row: LiveRow, **values: Any
+    ) -> HTMLResponse:
+        """A page about one patient, headed by name, birth number and suitcase."""
+        with reading(self.services.engine) as connection:
+            person = person_of(connection, row.patient)
+        return self.page(request, template, row=row, person=person, **values)
+
     def page(
         self, request: Request, template: str, *, status_code: int = 200, **values: Any
     ) -> HTMLResponse:
@@ -63,6 +75,7 @@ class WebContext:
             may=lambda name: session is not None and may(session.role, Permission(name)),
             moment=moment,
             decimal=decimal,
+            spaced=spaced,
             path=request.url.path,
             theme="night" if request.cookies.get(THEME_COOKIE) == "night" else "day",
             centre_name=self.services.centre_name,

@@ -34,10 +34,10 @@ def patient_page(
         session.username, Action.SAW_PATIENT, at_ms=services.clock_ms(), patient=patient
     )
     engine = services.engine
-    return context.page(
+    return context.patient_page(
         request,
         "patient.html",
-        row=row,
+        row,
         who=record.who(engine, patient),
         notes=record.notes(engine, patient),
         guides=msgspec.to_builtins(record.guides(engine, patient)),

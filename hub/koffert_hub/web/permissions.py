@@ -16,6 +16,7 @@ class Permission(StrEnum):
     ACKNOWLEDGE = "acknowledge"
     WRITE_RECORD = "write-record"
     CALL = "call"
+    LEND = "lend"
     SEE_ACCESS_LOG = "see-access-log"
     MANAGE_USERS = "manage-users"
     SEE_LOG = "see-log"
@@ -30,6 +31,7 @@ _CARE = frozenset(
         Permission.ACKNOWLEDGE,
         Permission.WRITE_RECORD,
         Permission.CALL,
+        Permission.LEND,
     }
 )
 

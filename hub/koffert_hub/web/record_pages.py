@@ -74,8 +74,8 @@ def readings_page(
         session.username, Action.SAW_READINGS, at_ms=context.services.clock_ms(), patient=patient
     )
     found, older = record.taken(context.services.engine, patient, before)
-    return context.page(
-        request, "readings.html", row=row, readings=found, older=older, reasons=tuple(Reason)
+    return context.patient_page(
+        request, "readings.html", row, readings=found, older=older, reasons=tuple(Reason)
     )
 
 
@@ -114,7 +114,7 @@ def looks_page(
         session.username, Action.SAW_ACCESS_LOG, at_ms=context.services.clock_ms(), patient=patient
     )
     looks = context.access_log.latest(_LOOKS, patient=patient, before=_LATEST)
-    return context.page(request, "looks.html", row=row, looks=looks)
+    return context.patient_page(request, "looks.html", row, looks=looks)
 
 
 def _chosen(text: str) -> Chosen:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
+from koffert_hub.alerts.rules import SignedDigest
 from koffert_hub.alerts.ward import Alerts, NoAlerts
 from koffert_hub.database import reading
 from koffert_hub.live import LiveFeed
@@ -50,6 +51,7 @@ class WebServices:
     `engine` holds sessions and the access log. `clock_ms` is the hub's wall clock in ms since 1970.
     `https` says that browsers reach the app over TLS (through the proxy in front): cookies are then
     bound to it. Without it the app is for loopback alone. `logs` are the registers that can be looked into.
+    `rules_in_force` is what a loan may begin on, read anew; raises RulesError.
     """
 
     engine: sa.Engine
@@ -62,3 +64,4 @@ class WebServices:
     alerts: Alerts = field(default_factory=NoAlerts)
     calls: Calls | None = None
     logs: tuple[LogSource, ...] = ()
+    rules_in_force: Callable[[], SignedDigest | None] = lambda: None

@@ -15,6 +15,7 @@ export function liveRow(changes: Partial<LiveRow> = {}): LiveRow {
     measured_at_ms: 0,
     received_at_ms: 0,
     sequence: 1,
+    marks: [],
     ...changes,
   };
 }

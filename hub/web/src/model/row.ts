@@ -1,3 +1,6 @@
+/** What must be known of a patient before the numbers are believed to be theirs. */
+export type Mark = "unconfirmed" | "alike" | "paused";
+
 /** What the hub says about one patient's latest numbers; the fields of `LiveRow` in `koffert_hub/live.py`. */
 export interface LiveRow {
   readonly patient: string;
@@ -13,6 +16,7 @@ export interface LiveRow {
   readonly measured_at_ms: number | null;
   readonly received_at_ms: number | null;
   readonly sequence: number;
+  readonly marks: readonly Mark[];
 }
 
 /** Whether `incoming` says something later than `current`; a backlog that arrives late must not win. */

@@ -1,5 +1,6 @@
 import { type Texts, text } from "../format/text.ts";
 import type { Band } from "../model/order.ts";
+import type { LiveRow } from "../model/row.ts";
 import { setState, setText, within } from "../page/data.ts";
 import type { AlertView } from "./alert_view.ts";
 import type { RowView } from "./row_view.ts";
@@ -57,10 +58,11 @@ export class RowElement {
     return this.root.dataset["patient"] ?? "";
   }
 
-  identify(name: string, suitcase: string): void {
+  identify({ display_name: name, suitcase, marks }: LiveRow): void {
     setText(this.link, name);
     this.link.href = `/patients/${encodeURIComponent(this.patient)}`;
     setText(this.#suitcase, suitcase);
+    this.root.dataset["marks"] = marks.join(" ");
   }
 
   show(view: RowView, alert: AlertView, texts: Texts): void {
@@ -75,7 +77,7 @@ export class RowElement {
     setText(this.#age, view.age);
     setText(this.#cause, alert.cause || view.remark);
     const remark = alert.cause ? view.remark : "";
-    setText(this.#status, [alert.status, remark].filter(Boolean).join(" · "));
+    setText(this.#status, [alert.status, remark, view.marks].filter(Boolean).join(" · "));
   }
 
   #showBand(alert: AlertView): void {

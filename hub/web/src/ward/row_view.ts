@@ -16,6 +16,8 @@ export interface RowView {
   readonly age: string;
   /** Why there is no value, or why it is not from now; empty when all is well. */
   readonly remark: string;
+  /** What must be known before the numbers are believed to be this patient's. */
+  readonly marks: string;
 }
 
 /** Flags in the order in which they explain a missing value best, and the text that says it. */
@@ -57,6 +59,7 @@ export function viewRow(
     pulse: value(row.pulse_bpm),
     age: age === null || nowMs === null ? "" : ageText(age, nowMs, texts, formats),
     remark: remark(row, state, nowMs, connected, texts),
+    marks: row.marks.map((mark) => text(texts, `mark.${mark}`)).join(" · "),
   };
 }
 

@@ -94,7 +94,7 @@ export class Ward {
     const wanted = this.#state.order();
     const { order, waiting } = this.#list.arrange(wanted, force);
     for (const row of this.#state.rows.values()) {
-      this.#list.get(row.patient)?.identify(row.display_name, row.suitcase);
+      this.#list.get(row.patient)?.identify(row);
     }
     document.documentElement.style.setProperty("--rows", String(order.length));
     this.#showWaiting(waiting, wanted[0]);

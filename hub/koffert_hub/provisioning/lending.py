@@ -1,0 +1,59 @@
+"""Lending as people do it, by command line and by web alike; in the caller's transaction.
+
+Taking a box back is `fleet.give_back`, and the box's own proof that it is clean `wiping.accept_wipe`.
+"""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from koffert_hub import registry
+from koffert_hub.alerts.prescription import NO_CHANGE, Change, begin
+from koffert_hub.alerts.rules import SignedDigest
+from koffert_hub.loans import LoanAction, LoanState
+from koffert_hub.provisioning import fleet
+from koffert_hub.provisioning.fleet import BoxInfo
+from koffert_hub.registry import RegistryError
+from koffert_hub.times import to_ms
+
+# How long a centre follows a patient after discharge, unless it says otherwise.
+LOAN_DAYS = 14
+MOST_LOAN_DAYS = 365
+
+
+def hand_out(
+    connection: sa.Connection,
+    device: str,
+    patient: str,
+    *,
+    rules: SignedDigest | None,
+    now: datetime,
+    days: int = LOAN_DAYS,
+    wanted: Change = NO_CHANGE,
+    doctor: str = "",
+) -> BoxInfo:
+    """Lend a box that is ready, under signed rules and the patient's own settings.
+
+    Raises RegistryError (UnsignedRules among them), NoDoctor and ImpossibleSettings; then nothing is lent.
+    """
+    fleet.lend(connection, device, patient, rules=rules, now=now, days=days)
+    begin(connection, patient, wanted, doctor, now_ms=to_ms(now))
+    return fleet.describe(connection, device)
+
+
+def pause(connection: sa.Connection, device: str) -> BoxInfo:
+    """The patient is away or readmitted: nothing is asked nor alarmed. Raises RegistryError, WrongLoanState."""
+    return _change(connection, device, LoanAction.PAUSE)
+
+
+def resume(connection: sa.Connection, device: str) -> BoxInfo:
+    """The patient is back; raises as `pause`."""
+    return _change(connection, device, LoanAction.RESUME)
+
+
+def _change(connection: sa.Connection, device: str, action: LoanAction) -> BoxInfo:
+    loan = fleet.last_loan(connection, device)
+    if loan is None or loan.state is LoanState.ENDED:
+        raise RegistryError(f"{device} is not lent")
+    registry.change_loan(connection, loan.id, action)
+    return fleet.describe(connection, device)
