@@ -21,7 +21,12 @@ test("a live value stands without remark", () => {
     pulse: "82",
     age: "age.now",
     remark: "",
+    marks: "",
   });
+});
+
+test("whose numbers they may be is said in words", () => {
+  assert.equal(view({ marks: ["unconfirmed", "alike"] }).marks, "mark.unconfirmed · mark.alike");
 });
 
 test("a removed finger shows no number, whatever the meter still says", () => {
