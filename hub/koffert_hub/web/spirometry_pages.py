@@ -56,10 +56,10 @@ def spirometry_page(
         stored = physique_of(connection, patient)
         line = _chosen(lines, shown)
         blocks = curves(connection, patient, line.session) if line else []
-    return context.page(
+    return context.patient_page(
         request,
         "spirometry.html",
-        row=row,
+        row,
         lines=lines,
         large=_large(line, blocks, stored.physique if stored else None) if line else None,
         build=stored,
