@@ -3,10 +3,16 @@
 # pip, pytest and the command print Norwegian, also where no locale is set.
 export PYTHONUTF8 := 1
 
+# The tests start hundreds of short processes; each would compile all of Koffert anew without its bytecode.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON := .venv/bin/python
 
 # Steps build on each other; -j gains nothing and mixes their output.
 .NOTPARALLEL:
+
+# The tests mostly wait for the processes that they start (docs/decisions/0004).
+PYTEST := $(PYTHON) -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 FAULTS ?= 5000
 SEED ?= 1
@@ -23,10 +29,10 @@ demo: setup  ## broker, hub and boxes with simulated devices, on this machine al
 	@.venv/bin/koffert demo
 
 test: lint  ## what CI runs
-	$(PYTHON) -m pytest
+	$(PYTEST)
 
-test-all: lint  ## also the slow tests
-	$(PYTHON) -m pytest -m "slow or not slow"
+test-all: test  ## also the slow tests, one after the other: some of them measure time
+	$(PYTHON) -m pytest -m slow
 
 test-faults: setup  ## boxes through FAULTS=5000 faults of SEED=1, every invariant looked at; an hour
 	$(PYTHON) -m tests.faults --faults $(FAULTS) --seed $(SEED)
