@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from koffert_hub.registry import Role
 from tests.browser.axe import AXE
@@ -29,6 +36,9 @@ _FLAGS = [
     "--autoplay-policy=document-user-activation-required",
 ]
 
+# How long an expectation waits before it fails; one that is met returns at once.
+EXPECTED_WITHIN_MS = 30_000
+
 Visit = Callable[..., Page]
 
 
@@ -45,6 +55,7 @@ def browser() -> Iterator[Browser]:
             warnings.simplefilter("always")
             warnings.warn("no Chromium: THE BROWSER TESTS DID NOT RUN", stacklevel=1)
         pytest.skip("NO CHROMIUM ON THIS MACHINE: nobody has looked at the pages (`make setup`)")
+    expect.set_options(timeout=EXPECTED_WITHIN_MS)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=executable, args=_FLAGS)
         yield chromium

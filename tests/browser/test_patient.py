@@ -65,7 +65,7 @@ def test_numbers_alerts_and_trends_on_one_page(
 def test_a_value_grows_old_here_as_on_the_ward(hub: Hub, visit: Visit) -> None:
     hub.publish("Testpasient 1")
     page = visit("/patients/p-1")
-    expect(page.locator("#now")).to_have_attribute("data-state", "stale", timeout=5000)
+    expect(page.locator("#now")).to_have_attribute("data-state", "stale")
     expect(page.locator("#now .remark")).to_have_text("gammel verdi: kofferten er stille")
 
 

@@ -158,7 +158,7 @@ def frames(page: Page) -> int:
     return int(page.evaluate(_FRAMES))
 
 
-def wait(page: Page, condition: Callable[[], bool], what: str, within_s: float = 15.0) -> float:
+def wait(page: Page, condition: Callable[[], bool], what: str, within_s: float = 40.0) -> float:
     """Look until it is so: the page's policy forbids the polling that Playwright brings."""
     began_s = time.monotonic()
     while not condition():

@@ -85,7 +85,7 @@ class Processes:
 
         self._background.run(press())
 
-    def shows(self, state: CallState, within_s: float = 15.0) -> float:
+    def shows(self, state: CallState, within_s: float = 40.0) -> float:
         """Wait until the patient's screen shows this."""
         return self._background.run(self.screen.shows(state, within_s))
 

@@ -28,7 +28,7 @@ HUB_KEY = X25519PrivateKey.from_private_bytes(bytes(range(32)))
 SEALING_KEYS = {sealing.key_id(HUB_KEY.public_key()): HUB_KEY}
 LINK_KEY = bytes(range(100, 132))
 QUOTA = Quota(64 * 1024 * 1024, 4 * 1024 * 1024)
-DEADLINE_S = 20.0
+DEADLINE_S = 40.0
 
 
 class ManualClock:

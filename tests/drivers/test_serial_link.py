@@ -26,7 +26,7 @@ from koffert_drivers.simulated.physiology import Physiology
 from koffert_drivers.table import DEVICES, device
 from tests.drivers.contract import measurements, run
 
-DEADLINE_S = 10.0
+DEADLINE_S = 40.0
 SERIAL = [
     (record, stream.name)
     for record in DEVICES

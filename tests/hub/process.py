@@ -55,7 +55,7 @@ class HubProcess:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
-    def stop(self, within_s: float = 10) -> int:
+    def stop(self, within_s: float = 40) -> int:
         """SIGTERM; returns the exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)

@@ -119,7 +119,7 @@ def fixture_centre(tmp_path: Path) -> Iterator[Centre]:
     centre.close()
 
 
-async def until(condition: Callable[[], bool], within_s: float = 15) -> None:
+async def until(condition: Callable[[], bool], within_s: float = 40) -> None:
     loop = asyncio.get_running_loop()
     deadline_s = loop.time() + within_s
     while not condition():

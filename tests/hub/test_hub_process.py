@@ -42,7 +42,7 @@ def assert_complete(hub: HubProcess, transmissions: int) -> Status:
     return status
 
 
-async def stored(box: OnlineBox, at_least: int, *, within_s: float = 20) -> None:
+async def stored(box: OnlineBox, at_least: int, *, within_s: float = 40) -> None:
     """Wait until so many of what waits now were receipted."""
     total = len(box.waiting)
     loop = asyncio.get_running_loop()

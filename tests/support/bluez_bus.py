@@ -14,7 +14,7 @@ from dbus_fast.aio import MessageBus
 
 from koffert_cli.daemons import find_daemon
 
-READY_WITHIN_S = 10.0
+READY_WITHIN_S = 40.0
 Properties = dict[str, Variant]
 Method = Callable[[Message], Message | bool]
 

@@ -15,7 +15,7 @@ from tests.support.mosquitto import Mosquitto, free_port
 
 RULES = Path(__file__).resolve().parents[2] / "config" / "rules" / "copd-follow-up.toml"
 PASSPHRASE = "correct horse battery"
-STARTS_WITHIN_S = 20.0
+STARTS_WITHIN_S = 40.0
 _LOOK_INTERVAL_S = 0.1
 
 
@@ -108,7 +108,7 @@ rules = "{RULES.name}"
         """What the hub has said."""
         return self.folder / "hub.log"
 
-    async def stored(self, at_least: int, within_s: float = 20.0) -> int:
+    async def stored(self, at_least: int, within_s: float = 40.0) -> int:
         """Wait until the hub has stored so many transmissions; returns how many."""
         deadline_s = time.monotonic() + within_s
         while True:
@@ -118,7 +118,7 @@ rules = "{RULES.name}"
                 return count
             assert time.monotonic() < deadline_s, status
 
-    async def followed(self, device: str, within_s: float = 20.0) -> None:
+    async def followed(self, device: str, within_s: float = 40.0) -> None:
         """Wait until the box has confirmed what it should be."""
         deadline_s = time.monotonic() + within_s
         while True:
@@ -164,7 +164,7 @@ class CliBox:
         finally:
             await self.agent.stop()
 
-    async def measures(self, more: int = 3, within_s: float = 20.0) -> None:
+    async def measures(self, more: int = 3, within_s: float = 40.0) -> None:
         """Wait until some more readings are safe in the outbox."""
         goal, deadline_s = self.acknowledged + more, time.monotonic() + within_s
         while self.acknowledged < goal:

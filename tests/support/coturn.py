@@ -12,7 +12,7 @@ from koffert_cli.daemons import find_daemon
 from koffert_hub.video.turn import TurnSettings
 from tests.support.mosquitto import free_port
 
-READY_WITHIN_S = 10.0
+READY_WITHIN_S = 40.0
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 from koffert_cli.daemons import find_daemon
 from tests.support.mosquitto import free_port
 
-READY_WITHIN_S = 15.0
+READY_WITHIN_S = 40.0
 
 _INFLUX = """reporting-disabled = true
 bind-address = "127.0.0.1:{rpc}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from koffert_cli.daemons import find_daemon
 
-READY_WITHIN_S = 10.0
+READY_WITHIN_S = 40.0
 
 
 def free_port() -> int:

@@ -258,7 +258,7 @@ def client(hub: Hub, role: Role | None = None) -> httpx.Client:
     return hub.visitor(token="" if role is None else hub.session_token(role))
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
     """Wait for something that another thread does."""
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -25,7 +25,7 @@ class Event(NamedTuple):
 def _stream(hub: Hub, last_id: str | None = None, query: str = "") -> Iterator[Iterator[Event]]:
     headers = {} if last_id is None else {"Last-Event-ID": last_id}
     visitor = client(hub, Role.NURSE)
-    with visitor.stream("GET", f"/api/v1/live{query}", headers=headers, timeout=5) as answer:
+    with visitor.stream("GET", f"/api/v1/live{query}", headers=headers, timeout=30) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert answer.headers["x-accel-buffering"] == "no"
         yield _events(answer)

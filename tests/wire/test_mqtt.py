@@ -40,7 +40,7 @@ def test_what_is_published_arrives(broker: Mosquitto) -> None:
         connection, received = await connected(broker, "a")
         await connection.subscribe("t/#")
         published = [connection.publish(f"t/{n}", b"x" * n * 100) for n in range(500)]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             await asyncio.gather(*published)
             arrived = [await received.get() for _ in published]
         assert [message.topic for message in arrived] == [f"t/{n}" for n in range(500)]
@@ -60,7 +60,7 @@ def test_with_manual_ack_the_broker_sends_no_more_than_the_window(tmp_path: Path
             )
             sender, _ = await connected(broker, "sender")
             await connection.subscribe("m")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(40):
                 await asyncio.gather(*[sender.publish("m", bytes([n])) for n in range(10)])
                 held = [await received.get() for _ in range(3)]
                 await sender.publish("other", b"")
@@ -80,7 +80,7 @@ def test_a_second_client_of_the_same_name_takes_over(broker: Mosquitto) -> None:
     async def scenario() -> None:
         first, _ = await connected(broker, "same")
         second, _ = await connected(broker, "same")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             ended = await first.wait_closed()
         assert ended.reason in (MqttReason.TAKEN_OVER, MqttReason.LOST)
         await second.close()
@@ -93,7 +93,7 @@ def test_a_broker_killed_ends_the_link_and_fails_what_waits(tmp_path: Path) -> N
         with plain_mosquitto(tmp_path) as broker:
             connection, _ = await connected(broker, "a")
             broker.kill()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(40):
                 assert (await connection.wait_closed()).reason is MqttReason.LOST
             with pytest.raises(MqttError):
                 await connection.publish("t", b"")
@@ -151,7 +151,7 @@ def test_a_packet_that_the_broker_refuses_ends_the_link(broker: Mosquitto) -> No
     async def scenario() -> None:
         connection, _ = await connected(broker, "big")
         with pytest.raises(MqttError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(40):
                 await connection.publish("t", bytes(80_000))
         await connection.close()
 

@@ -47,7 +47,7 @@ class KioskProcess:
         """Ask it to stop; its exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(40):
             return await self._process.wait()
 
     @contextlib.asynccontextmanager
@@ -99,7 +99,7 @@ class Page:
                 assert answer.status_code == 204
                 await asyncio.sleep(0.1)
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             await pressing()
 
     async def get(self, path: str, **headers: str) -> httpx.Response:

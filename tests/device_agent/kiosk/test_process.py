@@ -158,7 +158,7 @@ def test_the_page_is_for_this_box_alone(tmp_path: Path) -> None:
         kiosk = KioskProcess(settings)
         await kiosk.start({"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "200000"})
         async with ended(kiosk), kiosk.page() as page:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(40):
                 told = {await loop.sock_recv(manager, 100) for _ in range(4)}
             assert told == {b"READY=1", b"WATCHDOG=1"}
             await page.at("starting")

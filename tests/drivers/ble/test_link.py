@@ -34,7 +34,7 @@ Run = Callable[[Meter, Callable[[Bluez], Awaitable[None]]], None]
 def fixture_run(tmp_path: Path) -> Run:
     def run(meter: Meter, scenario: Callable[[Bluez], Awaitable[None]]) -> None:
         async def main() -> None:
-            async with asyncio.timeout(20), simulated_radio(tmp_path, meter) as bluez:
+            async with asyncio.timeout(40), simulated_radio(tmp_path, meter) as bluez:
                 await scenario(bluez)
 
         asyncio.run(main())

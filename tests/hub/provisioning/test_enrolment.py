@@ -230,7 +230,7 @@ def test_of_64_boxes_with_one_token_exactly_one_gets_a_certificate(desk: Desk) -
 
 async def _answers(client: httpx.AsyncClient) -> None:
     """Wait until the listener is there."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while True:
             try:
                 await client.get(AUTHORITY_PATH)

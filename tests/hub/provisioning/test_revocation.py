@@ -113,7 +113,7 @@ class Ear:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Listen until the condition holds."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             while not condition():
                 self._heard.clear()
                 await self._heard.wait()
