@@ -14,6 +14,7 @@ from koffert_agent.kiosk.records import (
     MOST_LINE_BYTES,
     SOCKET_NAME,
     Box,
+    Breath,
     Circumstances,
     Delivery,
     DeliveryState,
@@ -28,7 +29,11 @@ from koffert_agent.kiosk.records import (
 from koffert_agent.local_socket import listen, socket_address
 from koffert_agent.pipeline import Sink
 from koffert_agent.supervisor import Pulse
+from koffert_drivers.device import Waveform
+from koffert_drivers.table import UnknownDevice, device
 from koffert_wire.messages import (
+    FLOW,
+    FORCED_VOLUME,
     Attempt,
     CallButton,
     Diary,
@@ -52,8 +57,8 @@ _READINGS_FOLLOWED = 256
 _SAID_FOLLOWED = 64
 # A kiosk that has not read for this long is not there any more.
 _MOST_UNREAD_BYTES = 256 * 1024
-# What a person said, as opposed to what a meter measured.
-_SAID = Diary | CallButton | Attempt | Spirometry
+# What a person said or did, as opposed to what a meter measured; of waveforms only the blows.
+_SAID = Diary | CallButton | Attempt | Spirometry | WaveformBlock
 
 
 class LocalLink:
@@ -89,7 +94,8 @@ class LocalLink:
                 self._meters[message.sensor] = message.link
             if self._kiosks and (record := _shown(message)) is not None:
                 self._tell(record)
-        return attended
+        # Flow is for the screen: of it, what was a blow comes back from there.
+        return [message for message in attended if not _is_flow(message)]
 
     def _with_context(self, message: Message) -> Message:
         if isinstance(message, Reading) and self._context is not None:
@@ -100,10 +106,14 @@ class LocalLink:
 
     def committed(self, transmission: bytes, messages: Sequence[Message]) -> None:
         """These messages are safe on the disk, in this transmission."""
-        said = isinstance(messages[0], _SAID)
-        if not said and not isinstance(messages[0], Reading):
+        said = _is_said(messages[0])
+        ids = tuple(
+            message.id
+            for message in messages
+            if isinstance(message, Reading) or (isinstance(message, _SAID) and _is_said(message))
+        )
+        if not ids:
             return
-        ids = tuple(message.id for message in messages if isinstance(message, _SAID | Reading))
         followed, most = (
             (self._said, _SAID_FOLLOWED) if said else (self._readings, _READINGS_FOLLOWED)
         )
@@ -144,7 +154,7 @@ class LocalLink:
         try:
             _write(writer, self._box())
             for sensor, link in self._meters.items():
-                _write(writer, Meter(sensor, link))
+                _write(writer, _meter(sensor, link))
             while line := await reader.readline():
                 self._take(line)
         except (OSError, ValueError, msgspec.DecodeError) as error:
@@ -188,7 +198,30 @@ def _shown(message: Message) -> FromGateway | None:
                 spot=message.mode is Mode.SPOT,
             )
         case WaveformBlock():
-            return PulseWave(message.rate_hz, unpack_samples(message.codec, message.samples))
+            samples = unpack_samples(message.codec, message.samples)
+            if not _is_flow(message):
+                return PulseWave(message.rate_hz, samples)
+            return Breath(
+                message.sensor, message.sensor_serial, message.at, message.rate_hz, samples
+            )
         case SensorState():
-            return Meter(message.sensor, message.link)
+            return _meter(message.sensor, message.link)
     return None
+
+
+def _is_said(message: Message) -> bool:
+    return isinstance(message, _SAID) and (
+        not isinstance(message, WaveformBlock) or message.waveform == FORCED_VOLUME
+    )
+
+
+def _is_flow(message: Message) -> bool:
+    return isinstance(message, WaveformBlock) and message.waveform == FLOW
+
+
+def _meter(sensor: str, link: SensorLink) -> Meter:
+    try:
+        streams = device(sensor).streams
+    except UnknownDevice:
+        streams = ()
+    return Meter(sensor, link, any(stream.waveform is Waveform.FLOW for stream in streams))

@@ -36,6 +36,13 @@ class Parity(StrEnum):
     EVEN = "E"
 
 
+class Waveform(StrEnum):
+    """What a stream's samples are."""
+
+    PPG = "ppg"  # the pulse in a finger, in the device's own counts
+    FLOW = "flow"  # of breath in mL/s BTPS, expiration positive: for as long as somebody blows
+
+
 class SerialSettings(Struct, frozen=True):
     """How a serial line is set; `usb_ids` are (vendor, product) of cables that the device comes with.
 
@@ -81,6 +88,7 @@ class Stream(Struct, frozen=True):
     name: str
     make_parser: Callable[[], Parser]
     waveform_rate_hz: float | None = None
+    waveform: Waveform = Waveform.PPG
     conversation: Conversation | None = None
     characteristic: str | None = None
     whole_values: bool = False

@@ -141,6 +141,7 @@ def test_what_is_taken_once_and_what_flows() -> None:
         "plx 2a5e",
         "vitalograph-lung-monitor blow",
         "contec-sp10 blows",
+        "flow-lines flow",
         "sig-thermometer 2a1c",
         "sig-blood-pressure 2a35",
         "sig-weight 2a9d",

@@ -74,6 +74,8 @@ class SampleCodec(StrEnum):
 # has left the lungs in a forced blow, in mL BTPS from the full breath: one block for each blow.
 PPG = "ppg"
 FORCED_VOLUME = "forced_volume_ml"
+# The flow of breath in mL/s as it is blown: shown on the box, never sent.
+FLOW = "flow_ml_s"
 
 
 class WaveformBlock(Struct, frozen=True, array_like=True, tag="waveform"):

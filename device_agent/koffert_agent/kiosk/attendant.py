@@ -4,27 +4,41 @@ import os
 from collections.abc import Callable
 from math import inf
 
+import msgspec
 from msgspec import Struct
 
 from koffert_agent.clock import NS_PER_S, Clock
 from koffert_agent.kiosk import duty
+from koffert_agent.kiosk.blowing import Blowing, Effort
 from koffert_agent.kiosk.catalogue import Catalogue
+from koffert_agent.kiosk.facts import Facts, Sent, Volume
 from koffert_agent.kiosk.flow import BUTTONS, Event, Flow, Step, advance
 from koffert_agent.kiosk.measuring import Result, Watch, is_low, listen, observe
+from koffert_agent.kiosk.post import Post
 from koffert_agent.kiosk.records import (
     Box,
+    Breath,
     Circumstances,
     Delivery,
-    DeliveryState,
     FromGateway,
     FromKiosk,
     Meter,
     Numbers,
     PulseWave,
-    Submit,
 )
-from koffert_agent.kiosk.screen import BACK, Facts, Screen, Sent, Volume, compose, is_silent
+from koffert_agent.kiosk.screen import (
+    BACK,
+    HANG_UP,
+    NO_PICTURE,
+    PICTURE,
+    Screen,
+    compose,
+    is_silent,
+)
 from koffert_agent.kiosk.settings import KioskSettings
+from koffert_agent.video.records import AnswerCall, CallView, EndCall
+from koffert_signal.spirometry.grading import Advice
+from koffert_signal.spirometry.live import Phase
 from koffert_wire.commands import BoxSettings
 from koffert_wire.identifiers import uuid7
 from koffert_wire.messages import (
@@ -33,6 +47,7 @@ from koffert_wire.messages import (
     Diary,
     Instant,
     SensorLink,
+    Spirometry,
     SpotContext,
 )
 
@@ -44,8 +59,8 @@ LEFT_AFTER_S = 1800.0
 UNSETTLED_S = 0.4
 # The gateway says each second how the box is; so many may fail to come.
 _BOX_SILENT_S = 3.0
-# Receipts remembered: readings come once a second.
-_DELIVERIES = 512
+# Flow that stops in the middle of a blow does not go on with it.
+_BREATH_GONE_S = 2.0
 _RANDOM_BYTES = 10
 CALL, VOLUME = "call", "volume"
 _VOLUMES = tuple(Volume)
@@ -59,6 +74,7 @@ _IN_MEASUREMENT = {
     Step.LOW,
     Step.GUEST,
 }
+_AT_THE_BLOW = {Step.BLOW, Step.BLOWN}
 
 
 class Shown(Struct, frozen=True):
@@ -68,15 +84,15 @@ class Shown(Struct, frozen=True):
     screen: Screen
 
 
-class Call(Struct, frozen=True):
-    """The nurse has been called."""
+class Given(Struct, frozen=True):
+    """Something that was sent, and when."""
 
     id: bytes
     at_s: float
 
 
 class Attendant:
-    """Attends to one patient. `send` hands a record to the gateway, and says whether it could."""
+    """Attends to one patient. `send` hands a record to the gateway, `tell_video` one to the video process."""
 
     def __init__(
         self,
@@ -84,20 +100,25 @@ class Attendant:
         texts: Catalogue,
         clock: Clock,
         send: Callable[[FromKiosk], None],
+        tell_video: Callable[[AnswerCall | EndCall], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._texts = texts
         self._clock = clock
         self._send = send
+        self._tell_video = tell_video
+        self._post = Post(send)
         self._flow = Flow()
         self._watch = Watch()
         self._box: Box | None = None
         self._box_at_s = -inf
-        self._meters: dict[str, SensorLink] = {}
-        self._deliveries: dict[bytes, DeliveryState] = {}
-        self._unsaved: dict[bytes, Diary | CallButton | Attempt] = {}
-        self._call: Call | None = None
-        self._diary: Call | None = None
+        self._meters: dict[str, Meter] = {}
+        self._blowing = Blowing()
+        self._breath_at_s = -inf
+        self._blown: Given | None = None
+        self._visit = CallView()
+        self._call: Given | None = None
+        self._diary: Given | None = None
         self._volume = Volume.LOW
         self._sensor = ""
         self._step_at_s = self._result_at_s = self._now_s()
@@ -110,6 +131,11 @@ class Attendant:
         return self._shown
 
     @property
+    def effort(self) -> Effort | None:
+        """The blow that is blown now; None where nobody is asked to."""
+        return self._blowing.effort if self._flow.step is Step.BLOW else None
+
+    @property
     def _told(self) -> BoxSettings | None:
         """What the hub has set; None while it, or the gateway, has said nothing."""
         return self._box.settings if self._box else None
@@ -119,8 +145,7 @@ class Attendant:
     def connected(self) -> None:
         """The gateway is there (again): say once more what it may not have heard."""
         self._send(Circumstances(self._circumstances()))
-        for message in self._unsaved.values():
-            self._send(Submit(message))
+        self._post.say_again()
 
     def hear(self, record: FromGateway) -> None:
         """Take what the gateway says."""
@@ -130,13 +155,24 @@ class Attendant:
                 if is_silent(record):
                     self._become_silent()
             case Meter():
-                self._meters[record.sensor] = record.link
+                self._meters[record.sensor] = record
+                can_blow = self._is_there(blows=True)
+                self._flow = msgspec.structs.replace(self._flow, can_blow=can_blow)
             case Numbers():
                 self._measure(record)
+            case Breath():
+                self._breathe(record)
             case Delivery():
-                self._note_delivery(record)
+                self._post.note(record)
             case PulseWave():
                 return
+        self._look()
+
+    def see_visit(self, visit: CallView) -> None:
+        """The video call has changed, or the video process is gone."""
+        self._visit = visit
+        if visit.watchers:
+            self._call = None  # somebody has come
         self._look()
 
     def press(self, serial: int, button: str) -> None:
@@ -145,12 +181,16 @@ class Attendant:
             self._volume = _VOLUMES[(_VOLUMES.index(self._volume) + 1) % len(_VOLUMES)]
         elif button == CALL:
             self._ring()
+        elif button == HANG_UP:
+            self._tell_video(EndCall())
         elif serial != self._shown.serial or self._now_s() - self._shown_at_s < UNSETTLED_S:
             return
         elif button == BACK:
             self._call = None
+        elif button in {PICTURE, NO_PICTURE}:
+            self._tell_video(AnswerCall(button == PICTURE))
         elif button in BUTTONS:
-            self._happen(Event(button))
+            self._happen(self._meant(Event(button)))
         self._look()
 
     def tick(self) -> None:
@@ -162,6 +202,8 @@ class Attendant:
         self._watch = listen(before, now_s)
         if before.finger and not self._watch.finger:
             self._happen(Event.FINGER_OFF)
+        if now_s - self._breath_at_s > _BREATH_GONE_S and self._is_blown_into:
+            self._blowing.begin()
         if self._flow.step is Step.HOLD and self._watch.is_lost(now_s):
             self._happen(Event.LOST)
         elif self._flow.step is Step.PAUSE and now_s - self._step_at_s >= REPEAT_AFTER_S:
@@ -183,6 +225,21 @@ class Attendant:
             low = is_low(result, self._told)
             self._happen(Event.TOO_LOW if low else Event.STEADY, result)
 
+    def _breathe(self, breath: Breath) -> None:
+        self._breath_at_s = self._now_s()
+        if self._flow.step is Step.BLOW and self._blowing.hear(breath, self._new_id()):
+            enough = self._blowing.tries.advice is not Advice.ANOTHER
+            self._happen(Event.ENOUGH if enough else Event.BLEW)
+
+    @property
+    def _is_blown_into(self) -> bool:
+        return self.effort is not None and self.effort.phase is not Phase.WAITING
+
+    def _meant(self, button: Event) -> Event:
+        """Who has blown and stops before the next blow wants to see what came of it."""
+        stops = button is Event.STOP and self._flow.step is Step.BLOW
+        return Event.ENOUGH if stops and self._blowing.tries.blows else button
+
     def _happen(self, event: Event, result: Result | None = None) -> None:
         before, self._flow = self._flow, advance(self._flow, event, result)
         if result is not None:
@@ -196,40 +253,41 @@ class Attendant:
     def _follow(self, before: Flow) -> None:
         """What a new step brings with it."""
         step = self._flow.step
-        if step is Step.HOLD:
+        if before.step in _AT_THE_BLOW and step not in _AT_THE_BLOW:
+            self._send_blows()
+        if step is Step.BLOW:
+            if before.step is Step.BLOW_ASK:
+                self._blowing, self._blown = Blowing(), None
+            self._blowing.begin()
+        elif step is Step.HOLD:
             self._watch = self._watch.again(self._now_s())
         elif step is Step.CLIP and self._watch.finger:
             self._happen(Event.FINGER_ON)  # it is on already
         elif step is Step.NO_VALUE:
-            self._say(Attempt(self._new_id(), self._now(), self._sensor, self._reason()))
+            self._post.say(Attempt(self._new_id(), self._now(), self._sensor, self._reason()))
         elif step in {Step.DONE, Step.GREETING} and before.answers and before.step is not Step.DONE:
             answers = dict(self._flow.answers or before.answers)
             diary = Diary(self._new_id(), self._now(), answers)
-            self._diary = Call(diary.id, self._now_s())
-            self._say(diary)
+            self._diary = Given(diary.id, self._now_s())
+            self._post.say(diary)
 
     def _ring(self) -> None:
         if self._call is None and not (self._box and is_silent(self._box)):
             button = CallButton(self._new_id(), self._now())
-            self._call = Call(button.id, self._now_s())
-            self._say(button)
+            self._call = Given(button.id, self._now_s())
+            self._post.say(button)
 
-    def _say(self, message: Diary | CallButton | Attempt) -> None:
-        self._unsaved[message.id] = message
-        self._send(Submit(message))
-
-    def _note_delivery(self, delivery: Delivery) -> None:
-        for message in delivery.ids:
-            self._unsaved.pop(message, None)
-            self._deliveries[message] = delivery.state
-        while len(self._deliveries) > _DELIVERIES:
-            del self._deliveries[next(iter(self._deliveries))]
+    def _send_blows(self) -> None:
+        for message in self._blowing.session(self._new_id(), self._now()):
+            if isinstance(message, Spirometry):
+                self._blown = Given(message.id, self._now_s())
+            self._post.say(message)
 
     def _become_silent(self) -> None:
         """What one patient said is nothing to the next."""
-        self._flow, self._call, self._diary = Flow(), None, None
-        self._unsaved.clear()
-        self._deliveries.clear()
+        self._flow, self._call, self._diary = Flow(can_blow=self._flow.can_blow), None, None
+        self._blowing, self._blown = Blowing(), None
+        self._post.forget()
 
     def _circumstances(self) -> SpotContext | None:
         """What goes with the readings that come now; None when nobody has said whose they are."""
@@ -262,10 +320,14 @@ class Attendant:
                 trusted=self._box is not None and self._box.wall_trusted,
             ),
             wall_ms=wall_ms,
-            meter_there=SensorLink.CONNECTED in self._meters.values(),
+            meter_there=self._is_there(blows=False),
             reading=self._sent(result.reading if result else b"", self._result_at_s),
             diary=None if self._diary is None else self._sent(self._diary.id, self._diary.at_s),
             call=None if self._call is None else self._sent(self._call.id, self._call.at_s),
+            effort=self._blowing.effort,
+            tries=self._blowing.tries,
+            blown=None if self._blown is None else self._sent(self._blown.id, self._blown.at_s),
+            visit=self._visit,
             left_s=max(0.0, self._step_at_s + REPEAT_AFTER_S - now_s),
             volume=self._volume,
             telephone=(self._told.telephone if self._told else None)
@@ -273,7 +335,13 @@ class Attendant:
         )
 
     def _sent(self, message: bytes, at_s: float) -> Sent:
-        return Sent(self._deliveries.get(message), self._now_s() - at_s)
+        return self._post.how_far(message, self._now_s() - at_s)
+
+    def _is_there(self, *, blows: bool) -> bool:
+        return any(
+            meter.link is SensorLink.CONNECTED and meter.blows == blows
+            for meter in self._meters.values()
+        )
 
     def _now(self) -> Instant:
         """This moment; the gateway knows whether the wall clock may be trusted, this process may not ask."""

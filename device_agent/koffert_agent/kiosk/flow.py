@@ -33,6 +33,10 @@ class Step(StrEnum):
     RESULT = "result"
     PAUSE = "pause"
     LOW = "low"
+    BLOW_ASK = "blow_ask"
+    BLOW = "blow"
+    BLOWN = "blown"
+    BLOW_RESULT = "blow_result"
     BREATHLESSNESS = "breathlessness_worse"
     SPUTUM = "sputum_more"
     COLOUR = "sputum_colour"
@@ -58,6 +62,8 @@ class Event(StrEnum):
     TOO_LOW = "too-low"
     LOST = "lost"
     RESTED = "rested"
+    BLEW = "blew"
+    ENOUGH = "enough"
     LEFT = "left"
 
 
@@ -65,13 +71,17 @@ BUTTONS = frozenset({Event.START, Event.YES, Event.NO, Event.OTHER, Event.NEXT, 
 
 
 class Flow(Struct, frozen=True):
-    """Where the patient is and what has been said; `repeat` marks the measurement after a low one."""
+    """Where the patient is and what has been said; `repeat` marks the measurement after a low one.
+
+    `can_blow` is whether a spirometer that streams its flow is there.
+    """
 
     step: Step = Step.GREETING
     context: SpotContext = SpotContext()
     flow_choice: int = 0
     tries: int = 0
     repeat: bool = False
+    can_blow: bool = False
     result: Result | None = None
     answers: Mapping[str, bool] = MappingProxyType({})
 
@@ -140,7 +150,12 @@ def _repeat(flow: Flow) -> Flow:
 
 def _afresh(flow: Flow) -> Flow:
     """All forgotten but how the oxygen was set: tomorrow it will be the same."""
-    return Flow(flow_choice=flow.flow_choice)
+    return Flow(flow_choice=flow.flow_choice, can_blow=flow.can_blow)
+
+
+def _may_blow(flow: Flow) -> bool:
+    """Nobody blows with all force after a low reading."""
+    return flow.can_blow and not flow.repeat
 
 
 def _may_try_again(flow: Flow) -> bool:
@@ -179,6 +194,8 @@ def _questions(
     return moves
 
 
+_to_the_blow = Move(Step.BLOW_ASK, lambda f: f, _may_blow, Step.BREATHLESSNESS)
+
 _MOVES: Mapping[tuple[Step, Event], Move] = MappingProxyType(
     {
         (Step.GREETING, Event.START): Move(Step.WHO, _afresh),
@@ -196,7 +213,7 @@ _MOVES: Mapping[tuple[Step, Event], Move] = MappingProxyType(
         (Step.RELIEVER, Event.YES): Move(Step.CLIP, _circumstance(reliever_before=True)),
         (Step.RELIEVER, Event.NO): Move(Step.CLIP, _circumstance(reliever_before=False)),
         (Step.CLIP, Event.FINGER_ON): Move(Step.HOLD),
-        (Step.CLIP, Event.STOP): Move(Step.GREETING, _afresh),
+        (Step.CLIP, Event.STOP): Move(Step.BLOW_ASK, _afresh, _may_blow, Step.GREETING),
         (Step.HOLD, Event.FINGER_OFF): Move(Step.CLIP),
         (Step.HOLD, Event.STEADY): Move(Step.RESULT),
         (Step.HOLD, Event.TOO_LOW): Move(Step.PAUSE, lambda f: f, _first_low, Step.LOW),
@@ -204,8 +221,16 @@ _MOVES: Mapping[tuple[Step, Event], Move] = MappingProxyType(
         (Step.AGAIN, Event.FINGER_OFF): Move(Step.CLIP),
         (Step.AGAIN, Event.NEXT): Move(Step.HOLD),
         (Step.PAUSE, Event.RESTED): Move(Step.CLIP, _repeat),
-        (Step.NO_VALUE, Event.NEXT): Move(Step.BREATHLESSNESS),
-        (Step.RESULT, Event.NEXT): Move(Step.BREATHLESSNESS),
+        (Step.NO_VALUE, Event.NEXT): _to_the_blow,
+        (Step.RESULT, Event.NEXT): _to_the_blow,
+        (Step.BLOW_ASK, Event.YES): Move(Step.BLOW),
+        (Step.BLOW_ASK, Event.NO): Move(Step.BREATHLESSNESS),
+        (Step.BLOW, Event.BLEW): Move(Step.BLOWN),
+        (Step.BLOW, Event.ENOUGH): Move(Step.BLOW_RESULT),
+        (Step.BLOW, Event.STOP): Move(Step.BREATHLESSNESS),
+        (Step.BLOWN, Event.NEXT): Move(Step.BLOW),
+        (Step.BLOWN, Event.STOP): Move(Step.BLOW_RESULT),
+        (Step.BLOW_RESULT, Event.NEXT): Move(Step.BREATHLESSNESS),
         (Step.LOW, Event.NEXT): Move(Step.BREATHLESSNESS),
         # The minor signs decide nothing where no major one is there (clinical rule set, layer 2).
         **_questions(MAJORS, Step.COUGH, _any_major),

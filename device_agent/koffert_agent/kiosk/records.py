@@ -6,7 +6,16 @@ import msgspec
 from msgspec import Struct
 
 from koffert_wire.commands import BoxSettings
-from koffert_wire.messages import Attempt, CallButton, Diary, SensorLink, Spirometry, SpotContext
+from koffert_wire.messages import (
+    Attempt,
+    CallButton,
+    Diary,
+    Instant,
+    SensorLink,
+    Spirometry,
+    SpotContext,
+    WaveformBlock,
+)
 
 SOCKET_NAME = "kiosk.sock"
 # One line; a second of pulse wave with the numbers of every meter is far below it.
@@ -32,11 +41,22 @@ class PulseWave(Struct, frozen=True, tag="wave"):
     samples: list[int]
 
 
+class Breath(Struct, frozen=True, tag="breath"):
+    """A tenth of a second of breath in mL/s BTPS; the parser's MISSING stands for a lost sample."""
+
+    sensor: str
+    sensor_serial: str | None
+    at: Instant
+    rate_hz: float
+    samples: list[int]
+
+
 class Meter(Struct, frozen=True, tag="meter"):
-    """A meter came or went."""
+    """A meter came or went; `blows` when it streams the flow of a blow."""
 
     sensor: str
     link: SensorLink
+    blows: bool = False
 
 
 class DeliveryState(StrEnum):
@@ -72,7 +92,7 @@ class Box(Struct, frozen=True, tag="box"):
 class Submit(Struct, frozen=True, tag="submit"):
     """Something that the patient said or did, with its id: saying it twice does no harm."""
 
-    message: Diary | CallButton | Attempt | Spirometry
+    message: Diary | CallButton | Attempt | Spirometry | WaveformBlock
 
 
 class Circumstances(Struct, frozen=True, tag="circumstances"):
@@ -81,7 +101,7 @@ class Circumstances(Struct, frozen=True, tag="circumstances"):
     context: SpotContext | None
 
 
-FromGateway = Numbers | PulseWave | Meter | Delivery | Box
+FromGateway = Numbers | PulseWave | Breath | Meter | Delivery | Box
 FromKiosk = Submit | Circumstances
 
 _ENCODER = msgspec.json.Encoder()

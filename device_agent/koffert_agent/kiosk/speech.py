@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from koffert_agent.kiosk.catalogue import Catalogue
-from koffert_agent.kiosk.screen import in_one_piece
+from koffert_agent.kiosk.contents import in_one_piece
 
 # What may be read out; a meter's whole range of living people.
 _SPO2_PCT = range(50, 101)

@@ -12,9 +12,10 @@ from koffert_drivers.device import (
     State,
     Stream,
     Transport,
+    Waveform,
 )
 from koffert_drivers.parser import StreamParser
-from koffert_drivers.parsers import contec_sp10, vitalograph_lung_monitor
+from koffert_drivers.parsers import contec_sp10, flow_lines, vitalograph_lung_monitor
 from koffert_drivers.records.common import MAY_BOND, NO_BATTERY, NO_REAL_BYTES, ON_A_SIMULATED_RADIO
 
 VITALOGRAPH_LUNG_MONITOR = DeviceRecord(
@@ -81,4 +82,35 @@ CONTEC_SP10 = DeviceRecord(
     ),
 )
 
-SPIROMETERS = (VITALOGRAPH_LUNG_MONITOR, CONTEC_SP10)
+FLOW_LINES = DeviceRecord(
+    id="flow-lines",
+    name="Flow sensor that tells its samples as lines",
+    transport=Transport.SERIAL,
+    kinds=(Kind.SPIROMETRY,),
+    streams=(
+        Stream(
+            "flow",
+            lambda: StreamParser(flow_lines.FlowLines()),
+            waveform_rate_hz=flow_lines.RATE_HZ,
+            waveform=Waveform.FLOW,
+            # It is switched on for a blow and off again.
+            spot=True,
+        ),
+    ),
+    serial=SerialSettings(baud_rate=115200),
+    sources="our own format: no spirometer with an open protocol streams its curve",
+    limits=(
+        "a maker's closed library, or a sensor's own board, must be made to speak these lines",
+        "flow is believed as it comes: calibration and BTPS are the sensor's business",
+        "only the blows of a guided session on the box's screen are kept",
+    ),
+    quality_scale=QualityScale(
+        real_bytes=Mark(State.EXEMPT, "no device speaks it by itself"),
+        reconnect=Mark(State.TODO, "tried on a simulated line, not on a device"),
+        bonding=Mark(State.EXEMPT, "a serial line needs none"),
+        clock=Mark(State.EXEMPT, "the samples are read as they come"),
+        battery=NO_BATTERY,
+    ),
+)
+
+SPIROMETERS = (VITALOGRAPH_LUNG_MONITOR, CONTEC_SP10, FLOW_LINES)

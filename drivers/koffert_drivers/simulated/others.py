@@ -1,9 +1,10 @@
 """The voices of devices that are the only ones of their maker."""
 
 from koffert_drivers.parsers.checksums import exclusive_or
+from koffert_drivers.parsers.flow_lines import RATE_HZ, flow_line
 from koffert_drivers.parsers.vitalograph_lung_monitor import ACKNOWLEDGE
-from koffert_drivers.simulated.physiology import Physiology, pulse_wave
-from koffert_drivers.simulated.speaker import Moment, UnpromptedSpeaker
+from koffert_drivers.simulated.physiology import Effort, Physiology, breath_l_s, pulse_wave
+from koffert_drivers.simulated.speaker import Moment, Speaker, UnpromptedSpeaker
 
 
 def berrymed_frame(physiology: Physiology, moment: Moment) -> bytes:
@@ -46,3 +47,27 @@ class LungMonitorSpeaker(UnpromptedSpeaker):
     def frame(self, physiology: Physiology, now_s: float) -> bytes:
         """See Speaker."""
         return b"" if self._acknowledged else super().frame(physiology, now_s)
+
+
+class FlowSpeaker(Speaker):
+    """A flow sensor that somebody blows into."""
+
+    rate_hz = RATE_HZ
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._effort = Effort.REST
+        self._began = 0
+
+    def hear(self, data: bytes, now_s: float) -> bytes:  # noqa: ARG002
+        """See Speaker."""
+        return b""
+
+    def frame(self, physiology: Physiology, now_s: float) -> bytes:  # noqa: ARG002
+        """See Speaker."""
+        if physiology.effort is not self._effort:
+            self._effort, self._began = physiology.effort, self._number
+        flow_l_s = breath_l_s(self._effort, (self._number - self._began) / RATE_HZ)
+        line = flow_line(self._number, round(flow_l_s * 1000))
+        self._number += 1
+        return line

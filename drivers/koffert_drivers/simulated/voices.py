@@ -40,6 +40,7 @@ VOICES: Mapping[tuple[str, str], Callable[[], Speaker]] = {
     ("contec-sp10", "blows"): partial(
         PromptedSpeaker, 10.0, contec.sp10_blow, prompt=contec_sp10.READ_BLOWS
     ),
+    ("flow-lines", "flow"): others.FlowSpeaker,
     ("sig-heart-rate", "2a37"): partial(UnpromptedSpeaker, 1.0, sig.heart_rate),
     ("sig-heart-rate", "2a19"): _battery,
     ("sig-thermometer", "2a1c"): partial(UnpromptedSpeaker, 1.0, sig.thermometer),

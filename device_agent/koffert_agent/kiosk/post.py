@@ -1,0 +1,48 @@
+"""What the patient said and measured on its way: said again until it is safe, and asked after until it is sent."""
+
+from collections.abc import Callable
+
+from koffert_agent.kiosk.facts import Sent
+from koffert_agent.kiosk.records import Delivery, DeliveryState, FromKiosk, Submit
+from koffert_wire.messages import Attempt, CallButton, Diary, Spirometry, WaveformBlock
+
+# Receipts remembered: readings come once a second.
+_DELIVERIES = 512
+
+Said = Diary | CallButton | Attempt | Spirometry | WaveformBlock
+
+
+class Post:
+    """Hands messages to the gateway by `send`, which may lose them while it is away."""
+
+    def __init__(self, send: Callable[[FromKiosk], None]) -> None:
+        self._send = send
+        self._deliveries: dict[bytes, DeliveryState] = {}
+        self._unsaved: dict[bytes, Said] = {}
+
+    def say(self, message: Said) -> None:
+        """Hand it over, and keep it until it is on the disk."""
+        self._unsaved[message.id] = message
+        self._send(Submit(message))
+
+    def say_again(self) -> None:
+        """Hand over once more what may not have been heard."""
+        for message in self._unsaved.values():
+            self._send(Submit(message))
+
+    def note(self, delivery: Delivery) -> None:
+        """Messages have come further."""
+        for message in delivery.ids:
+            self._unsaved.pop(message, None)
+            self._deliveries[message] = delivery.state
+        while len(self._deliveries) > _DELIVERIES:
+            del self._deliveries[next(iter(self._deliveries))]
+
+    def how_far(self, message: bytes, waited_s: float) -> Sent:
+        """How far a message has come."""
+        return Sent(self._deliveries.get(message), waited_s)
+
+    def forget(self) -> None:
+        """What one patient said is nothing to the next."""
+        self._unsaved.clear()
+        self._deliveries.clear()
