@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from koffert_agent.kiosk.assets import Asset
 from koffert_agent.kiosk.attendant import Shown
+from koffert_agent.kiosk.blowing import Effort
 from koffert_agent.kiosk.records import PulseWave
 from koffert_agent.kiosk.screen import Screen
 from koffert_agent.kiosk.speech import clip_name
@@ -28,7 +29,7 @@ _MOST_UNREAD = 64
 _MOST_PRESS_BYTES = 256
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self';"
-    " connect-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none';"
+    " connect-src 'self'; media-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -71,6 +72,10 @@ class Stage:
     def wave(self, wave: PulseWave) -> None:
         """Send a second of pulse wave out."""
         self._send(_event("wave", wave))
+
+    def blow(self, effort: Effort) -> None:
+        """Send a tenth of a second of a blow out."""
+        self._send(_event("blow", effort))
 
     async def watch(self) -> AsyncIterator[bytes]:
         """The events of one page, from the present screen on."""

@@ -201,7 +201,9 @@ def _blown(facts: Facts, texts: Catalogue) -> Content:
 
 def _blow_result(facts: Facts, texts: Catalogue) -> Content:
     tries = facts.tries
-    thanks = texts.text("blow_result.tired" if tries.advice is Advice.TIRED else "blow_result.thanks")
+    thanks = texts.text(
+        "blow_result.tired" if tries.advice is Advice.TIRED else "blow_result.thanks"
+    )
     lines = () if facts.blown is None else (delivery(facts.blown, facts.box, texts),)
     if tries.fev1_l is None:
         return Content(thanks, (texts.text("blow_result.nothing"), *lines))
@@ -285,4 +287,3 @@ _STEPS: Mapping[Step, _Maker] = MappingProxyType(
         Step.DONE: _done,
     }
 )
-

@@ -49,5 +49,3 @@ class Facts(Struct, frozen=True):
     visit: CallView = CallView()
     volume: Volume = Volume.LOW
     telephone: str | None = None
-
-

@@ -1,64 +1,76 @@
-"""The kiosk's end of the socket: kept connected, and never in anybody's way."""
+"""The kiosk's end of a local socket: kept connected, and never in anybody's way."""
 
 import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import msgspec
 
-from koffert_agent.kiosk.records import (
-    MOST_LINE_BYTES,
-    SOCKET_NAME,
-    FromGateway,
-    FromKiosk,
-    encode_line,
-    read_from_gateway,
-)
+from koffert_agent.kiosk.records import MOST_LINE_BYTES
 from koffert_agent.local_socket import socket_address
+from koffert_agent.video.records import MOST_LINE_BYTES as MOST_VIDEO_LINE_BYTES
+from koffert_wire.errors import WireError
 
 _LOG = logging.getLogger(__name__)
 
-# A gateway that starts again is met at once; asking a local socket costs nothing.
+# A process that starts again is met at once; asking a local socket costs nothing.
 _RETRY_S = 0.3
 
+Heard = TypeVar("Heard")
 
-class GatewayLink:
-    """Hands on what the gateway says. `on_connected` may send at once."""
+
+class Link(Generic[Heard]):
+    """Hands on what another process of the box says on its socket `name`. `on_connected` may send at once."""
 
     def __init__(
         self,
         folder: Path,
-        on_connected: Callable[[], None],
-        on_record: Callable[[FromGateway], None],
+        name: str,
+        *,
+        read: Callable[[bytes], Heard],
+        on_record: Callable[[Heard], None],
+        on_connected: Callable[[], None] = lambda: None,
+        on_lost: Callable[[], None] = lambda: None,
     ) -> None:
         self._folder = folder
-        self._on_connected = on_connected
+        self._name = name
+        self._read = read
         self._on_record = on_record
+        self._on_connected = on_connected
+        self._on_lost = on_lost
         self._writer: asyncio.StreamWriter | None = None
 
-    def send(self, record: FromKiosk) -> None:
-        """Say it if the gateway is there; who must be heard says it again when connected."""
+    def send(self, line: bytes) -> None:
+        """Say it if the other is there; who must be heard says it again when connected."""
         if self._writer is not None:
-            self._writer.write(encode_line(record))
+            self._writer.write(line)
 
     async def run(self) -> None:
         """Stay connected, for ever."""
         while True:
             try:
                 await self._session()
-            except (OSError, ValueError, msgspec.DecodeError) as error:
-                _LOG.debug("the gateway is away: %s", error)
+            except (OSError, ValueError, msgspec.DecodeError, WireError) as error:
+                _LOG.debug("%s: %s", self._name, error)
             await asyncio.sleep(_RETRY_S)
 
     async def _session(self) -> None:
-        async with socket_address(self._folder, SOCKET_NAME) as address:
-            reader, writer = await asyncio.open_unix_connection(address, limit=MOST_LINE_BYTES)
+        reader, writer = await connect(self._folder, self._name)
         self._writer = writer
         try:
             self._on_connected()
             while line := await reader.readline():
-                self._on_record(read_from_gateway(line))
+                self._on_record(self._read(line))
         finally:
             self._writer = None
             writer.close()
+            self._on_lost()
+
+
+async def connect(folder: Path, name: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Both ends of the stream to the socket `name`; raises OSError."""
+    limit = max(MOST_LINE_BYTES, MOST_VIDEO_LINE_BYTES)
+    async with socket_address(folder, name) as address:
+        return await asyncio.open_unix_connection(address, limit=limit)

@@ -13,10 +13,19 @@ from koffert_agent.kiosk.app import Stage, create_app
 from koffert_agent.kiosk.assets import load_assets, page
 from koffert_agent.kiosk.attendant import Attendant
 from koffert_agent.kiosk.catalogue import load_catalogue
-from koffert_agent.kiosk.link import GatewayLink
-from koffert_agent.kiosk.records import FromGateway, FromKiosk, PulseWave
+from koffert_agent.kiosk.link import Link
+from koffert_agent.kiosk.records import (
+    SOCKET_NAME,
+    Breath,
+    FromGateway,
+    FromKiosk,
+    PulseWave,
+    encode_line,
+    read_from_gateway,
+)
 from koffert_agent.kiosk.settings import KioskPlace
 from koffert_agent.kiosk.speech import known_clips
+from koffert_agent.video import records as video
 from koffert_wire.notify import Notifier, watchdog_period_s
 
 HOST = "127.0.0.1"
@@ -32,9 +41,22 @@ class Kiosk:
     def __init__(self, place: KioskPlace, clock: Clock) -> None:
         texts = load_catalogue(place.settings.language)
         clips = known_clips(place.voices)
-        self._attendant = Attendant(place.settings, texts, clock, self._send)
+        self._attendant = Attendant(place.settings, texts, clock, self._send, self._tell_video)
         self._stage = Stage(lambda: self._attendant.shown, clips)
-        self._link = GatewayLink(place.data_dir, self._attendant.connected, self._hear)
+        self._gateway = Link(
+            place.data_dir,
+            SOCKET_NAME,
+            read=read_from_gateway,
+            on_record=self._hear,
+            on_connected=self._attendant.connected,
+        )
+        self._video = Link(
+            place.data_dir,
+            video.SOCKET_NAME,
+            read=video.read_from_video,
+            on_record=self._see,
+            on_lost=lambda: self._see(video.CallView()),
+        )
         self.app = create_app(
             page=page(texts),
             assets=load_assets(),
@@ -48,7 +70,8 @@ class Kiosk:
         """Keep the link and the clock going meanwhile; a part that fails ends the process."""
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(self._link.run(), name="gateway link"),
+                group.create_task(self._gateway.run(), name="gateway link"),
+                group.create_task(self._video.run(), name="video link"),
                 group.create_task(self._tick(notifier), name="clock"),
             ]
             try:
@@ -70,7 +93,15 @@ class Kiosk:
             await asyncio.sleep(_TICK_S)
 
     def _send(self, record: FromKiosk) -> None:
-        self._link.send(record)
+        self._gateway.send(encode_line(record))
+
+    def _tell_video(self, record: video.AnswerCall | video.EndCall) -> None:
+        self._video.send(video.encode_line(record))
+
+    def _see(self, record: video.FromVideo) -> None:
+        if isinstance(record, video.CallView):
+            self._attendant.see_visit(record)
+            self._stage.look()
 
     def _hear(self, record: FromGateway) -> None:
         if isinstance(record, PulseWave):
@@ -78,6 +109,8 @@ class Kiosk:
         else:
             self._attendant.hear(record)
             self._stage.look()
+            if isinstance(record, Breath) and (effort := self._attendant.effort) is not None:
+                self._stage.blow(effort)
 
     def _press(self, serial: int, button: str) -> None:
         self._attendant.press(serial, button)

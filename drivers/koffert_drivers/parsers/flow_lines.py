@@ -1,8 +1,8 @@
-"""Flow as lines of text, one sample each: what a flow sensor on a port, or a maker's closed library, can tell.
+r"""Flow as lines of text, one sample each: what a flow sensor on a port, or a maker's closed library, can tell.
 
 No spirometer with an open protocol streams its curve, so this format is our own. A line is 18 bytes:
 
-    F,<number>,<flow>,<check>\\n        F,00042,+01234,43\\n
+    F,<number>,<flow>,<check>\n        F,00042,+01234,43\n
 
 `number` is five digits that count the samples from 00000 to 65535 and begin anew, `flow` is the sign and five digits
 of mL/s BTPS (expiration positive), `check` is the exclusive or of the 15 bytes before it in two hexadecimal digits.

@@ -5,10 +5,13 @@ from typing import Self
 
 import msgspec
 
+from koffert_agent.clock import now
 from koffert_agent.kiosk.attendant import UNSETTLED_S, Attendant
 from koffert_agent.kiosk.catalogue import load_catalogue
+from koffert_agent.kiosk.post import Said
 from koffert_agent.kiosk.records import (
     Box,
+    Breath,
     Circumstances,
     Delivery,
     DeliveryState,
@@ -19,15 +22,11 @@ from koffert_agent.kiosk.records import (
 )
 from koffert_agent.kiosk.screen import Screen
 from koffert_agent.kiosk.settings import KioskSettings
+from koffert_agent.video.records import AnswerCall, CallState, CallView, EndCall
+from koffert_drivers.parsers.flow_lines import RATE_HZ
+from koffert_drivers.simulated.physiology import Effort, breath_l_s
 from koffert_wire.commands import BoxSettings, Hours
-from koffert_wire.messages import (
-    Attempt,
-    CallButton,
-    Diary,
-    SensorLink,
-    Spirometry,
-    SpotContext,
-)
+from koffert_wire.messages import SensorLink, SpotContext
 from tests.device_agent.support import ManualClock
 
 # 2026-11-23 is a Monday; 09:00 in Oslo.
@@ -44,6 +43,7 @@ class Patient:
     def __init__(self, settings: KioskSettings = SETTINGS) -> None:
         self.clock = ManualClock(MONDAY_MORNING_NS)
         self.sent: list[FromKiosk] = []
+        self.told_video: list[AnswerCall | EndCall] = []
         self.gateway_there = True
         self.box = Box(
             link_up=True,
@@ -55,7 +55,11 @@ class Patient:
             settings=TOLD,
         )
         self.attendant = Attendant(
-            settings, load_catalogue(settings.language), self.clock, self._send
+            settings,
+            load_catalogue(settings.language),
+            self.clock,
+            self._send,
+            self.told_video.append,
         )
         self._numbers = count()
         self.attendant.connected()
@@ -78,7 +82,7 @@ class Patient:
         return " ".join((self.screen.title, *self.screen.lines, self.screen.note))
 
     @property
-    def said(self) -> list[Attempt | CallButton | Diary | Spirometry]:
+    def said(self) -> list[Said]:
         """What went to the outbox."""
         return [record.message for record in self.sent if isinstance(record, Submit)]
 
@@ -138,6 +142,32 @@ class Patient:
     def deliver(self, *ids: bytes, state: DeliveryState = DeliveryState.STORED) -> Self:
         """Let the hub's receipt, or the disk's, come."""
         self.attendant.hear(Delivery(ids, state))
+        return self
+
+    def plug_spirometer(self, link: SensorLink = SensorLink.CONNECTED) -> Self:
+        """Switch the flow sensor on, or off again."""
+        self.attendant.hear(Meter("flow-lines", link, blows=True))
+        return self
+
+    def blow(self, effort: Effort, until_s: float = 9.0) -> Self:
+        """Breathe quietly for a second, blow once, and hold the sensor until it is over."""
+        for tenth in range(-10, round(until_s * 10)):
+            samples = [
+                round(breath_l_s(effort, tenth / 10 + n / RATE_HZ) * 1000) for n in range(10)
+            ]
+            self.attendant.hear(Breath("flow-lines", None, now(self.clock), RATE_HZ, samples))
+            if self.screen.name != "blow":
+                break
+            self.wait(0.1)
+        return self
+
+    def ring(self, caller: str = "Sykepleier Test") -> Self:
+        """The nurse calls."""
+        return self.visit(state=CallState.RINGING, caller=caller)
+
+    def visit(self, **view: object) -> Self:
+        """The video process tells how the call is."""
+        self.attendant.see_visit(CallView(**view))
         return self
 
     def to_clip(self) -> Self:

@@ -50,7 +50,7 @@ def test_the_bar_reaches_the_line_when_it_is_enough_and_never_goes_back() -> Non
     shown = blow(Blowing(), Manner.GOOD)
     shares = [effort.share for effort in shown]
     assert shares == sorted(shares)
-    assert [effort.phase for effort in shown if effort.share == 1.0][0] is Phase.MAY_STOP
+    assert next(effort.phase for effort in shown if effort.share == 1.0) is Phase.MAY_STOP
     assert shown[-1].phase is Phase.BREATHED_IN
     phases = list(dict.fromkeys(effort.phase for effort in shown))
     assert phases == [Phase.WAITING, Phase.BLOWING, Phase.MAY_STOP, Phase.BREATHED_IN]
@@ -102,7 +102,7 @@ def test_eight_blows_are_the_most_and_a_tired_patient_stops_earlier() -> None:
     many = Blowing()
     for _ in range(8):
         assert many.tries.advice is Advice.ANOTHER
-        blow(many, Manner.SHORT)
+        blow(many, Manner.COUGH)
     assert many.tries.advice is Advice.MOST_BLOWS
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from koffert_agent.kiosk.catalogue import LANGUAGES, load_catalogue
 from koffert_agent.kiosk.flow import BUTTONS, MAJORS, MINORS
+from koffert_signal.spirometry.coaching import BLAST, HINTS, WELL_DONE
 
 _ROOT = Path(__file__).parents[3]
 _PLACEHOLDER = re.compile(r"\{\w+\}")
@@ -37,9 +38,15 @@ def test_every_text_is_used() -> None:
         if f'"{key}"' not in sources
         and key not in composed
         and not key.startswith(families)
-        and key not in {"oxygen.ask", "rest.ask", "reliever.ask"}
+        and key not in {"oxygen.ask", "rest.ask", "reliever.ask", "blow_ask.ask"}
     ]
     assert unused == []
+
+
+def test_every_hint_of_the_grading_has_its_words() -> None:
+    keys = {hint.key for _, hint in HINTS} | {WELL_DONE.key, BLAST.key}
+    texts = CATALOGUES["nb"].texts
+    assert {key.removeprefix("hint.") for key in texts if key.startswith("hint.")} == keys
 
 
 def test_no_text_speaks_of_machines_or_alarm() -> None:

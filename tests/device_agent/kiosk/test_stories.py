@@ -277,12 +277,20 @@ def test_a_gateway_that_starts_again_leaves_the_patient_where_he_was() -> None:
     assert patient.screen.title == "Bruker du oksygen nå?"
 
 
-@pytest.mark.parametrize("change", [{"loan": None}, {"locked": True}, {"ends_ms": 1}])
-def test_a_box_that_is_nobodys_is_silent(change: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("change", "title"),
+    [
+        ({"loan": None}, "Kofferten er ikke i bruk."),
+        ({"ends_ms": 1}, "Kofferten er ikke i bruk."),
+        ({"locked": True}, "Denne kofferten er meldt savnet."),
+    ],
+)
+def test_a_box_that_is_nobodys_is_silent(change: dict[str, object], title: str) -> None:
     patient = Patient().press("start")
     patient.box = msgspec.structs.replace(patient.box, **change)
-    patient.wait(1).press("call").hold(15)
-    assert patient.screen.title == "Kofferten er ikke i bruk."
+    patient.wait(1).press("call").hold(15).ring()
+    assert patient.screen.title == title
+    assert not patient.screen.rings
     assert patient.screen.call is patient.screen.volume is None
     assert not patient.screen.voice
     assert not patient.screen.buttons

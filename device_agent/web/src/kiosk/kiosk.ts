@@ -1,4 +1,5 @@
-import type { PulseWave, Shown } from "./screen.ts";
+import { Ringer } from "./ringer.ts";
+import type { Effort, PulseWave, Shown } from "./screen.ts";
 import { View } from "./view.ts";
 import { Voice } from "./voice.ts";
 
@@ -9,8 +10,9 @@ const RETRY_MS = 1000;
 export function start(): void {
   const view = new View();
   const voice = new Voice();
+  const ringer = new Ringer();
   keepIn();
-  listen(view, voice);
+  listen(view, voice, ringer);
   document.addEventListener("click", (event) => {
     const button = event.target instanceof Element ? event.target.closest("button") : null;
     const pressed = button?.dataset["event"];
@@ -18,7 +20,7 @@ export function start(): void {
   });
 }
 
-function listen(view: View, voice: Voice): void {
+function listen(view: View, voice: Voice, ringer: Ringer): void {
   const source = new EventSource("/events");
   let watchdog = 0;
   const cutOff = (): void => {
@@ -27,7 +29,8 @@ function listen(view: View, voice: Voice): void {
     document.body.dataset["link"] = "away";
     view.blank();
     voice.say([], "off");
-    setTimeout(() => listen(view, voice), RETRY_MS);
+    ringer.ring(false, "off");
+    setTimeout(() => listen(view, voice, ringer), RETRY_MS);
   };
   const alive = (): void => {
     clearTimeout(watchdog);
@@ -39,10 +42,15 @@ function listen(view: View, voice: Voice): void {
     document.body.dataset["link"] = "there";
     view.show(shown);
     voice.say(shown.clips, shown.screen.loudness);
+    ringer.ring(shown.screen.rings, shown.screen.loudness);
   });
   source.addEventListener("wave", (event) => {
     alive();
     view.wave.add(JSON.parse(event.data as string) as PulseWave);
+  });
+  source.addEventListener("blow", (event) => {
+    alive();
+    view.blow(JSON.parse(event.data as string) as Effort);
   });
   source.addEventListener("alive", alive);
   source.addEventListener("error", cutOff);

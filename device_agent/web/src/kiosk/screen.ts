@@ -6,12 +6,19 @@ export interface Screen {
   readonly number: string | null;
   readonly unit: string;
   readonly wave: boolean;
+  readonly blow: boolean;
   readonly progress: number | null;
   readonly buttons: readonly ButtonText[];
   readonly note: string;
   readonly call: string | null;
   readonly volume: string | null;
   readonly loudness: Loudness;
+  readonly rings: boolean;
+  readonly hang_up: string | null;
+  readonly watched: string;
+  readonly camera: boolean;
+  readonly caption: string;
+  readonly nurse: boolean;
 }
 
 export interface ButtonText {
@@ -30,4 +37,12 @@ export interface Shown {
 export interface PulseWave {
   readonly rate_hz: number;
   readonly samples: readonly number[];
+}
+
+/** The blow as far as it has come; koffert_agent.kiosk.blowing follows it. */
+export interface Effort {
+  readonly phase: "waiting" | "blowing" | "may-stop" | "breathed-in";
+  readonly elapsed_s: number;
+  readonly volume_l: number;
+  readonly share: number;
 }

@@ -1,5 +1,6 @@
+import { BlowView } from "./blow_view.ts";
 import { element, setText, show, within } from "./dom.ts";
-import type { ButtonText, Screen, Shown } from "./screen.ts";
+import type { ButtonText, Effort, Screen, Shown } from "./screen.ts";
 import { WaveView } from "./wave_view.ts";
 
 /** As long as the box takes no answer: a second press of a trembling hand must meet no button. */
@@ -8,6 +9,7 @@ const UNSETTLED_MS = 450;
 /** Puts a screen into the page. */
 export class View {
   readonly #wave = new WaveView(element("wave") as HTMLCanvasElement);
+  readonly #blow = new BlowView(element("blow") as HTMLCanvasElement);
   #serial = -1;
 
   get serial(): number {
@@ -18,6 +20,11 @@ export class View {
     return this.#wave;
   }
 
+  blow(effort: Effort): void {
+    this.#blow.add(effort);
+    if (this.#blow.visible) this.#progress(effort.share);
+  }
+
   show({ serial, screen }: Shown): void {
     const fresh = serial !== this.#serial;
     this.#serial = serial;
@@ -26,8 +33,11 @@ export class View {
     setText(element("title"), screen.title);
     show(element("title"), screen.title !== "");
     this.#lines(screen.lines);
-    this.#progress(screen.progress);
+    this.#blow.show(screen.blow);
+    element("progress").dataset["kind"] = screen.blow ? "blow" : "time";
+    if (!screen.blow) this.#progress(screen.progress);
     this.#wave.show(screen.wave);
+    this.#visit(screen);
     this.#optional("note", screen.note);
     show(element("call"), screen.call !== null);
     setText(within(element("call"), "span"), screen.call ?? "");
@@ -51,15 +61,37 @@ export class View {
         number: null,
         unit: "",
         wave: false,
+        blow: false,
         progress: null,
         buttons: [],
         note: "",
         call: null,
         volume: null,
         loudness: "off",
+        rings: false,
+        hang_up: null,
+        watched: "",
+        camera: false,
+        caption: "",
+        nurse: false,
       },
     });
     element("buttons").replaceChildren();
+  }
+
+  /** What belongs to a call: who is there, what she looks like, what she wrote, and the way out. */
+  #visit(screen: Screen): void {
+    show(element("watched"), screen.watched !== "");
+    setText(element("who"), screen.watched);
+    show(element("light"), screen.camera);
+    this.#optional("caption", screen.caption);
+    this.#optional("hang-up", screen.hang_up ?? "");
+    const nurse = element("nurse") as HTMLImageElement;
+    if (screen.nurse === !nurse.hidden) return;
+    show(nurse, screen.nurse);
+    // A picture without an address holds no connection.
+    if (screen.nurse) nurse.src = "/nurse";
+    else nurse.removeAttribute("src");
   }
 
   #number(screen: Screen): void {
