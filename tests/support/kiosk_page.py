@@ -1,22 +1,19 @@
 """The patient's page with a story behind it: real page, real server, and time that the test lets pass."""
 
 import asyncio
-import socket
 import threading
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
-from typing import Self, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Self, TypeVar
 
 import uvicorn
 
 from koffert_agent.kiosk.app import Stage, create_app
 from koffert_agent.kiosk.assets import load_assets, page
 from koffert_agent.kiosk.catalogue import load_catalogue
+from koffert_cli.demonstration.children import free_port
 from tests.device_agent.kiosk.patient import Patient
 
 T = TypeVar("T")
-
-NURSE_JPEG = Path(__file__).parent / "nurse.jpg"
 
 
 class StoryPage:
@@ -25,32 +22,39 @@ class StoryPage:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="kiosk page")
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/"
+        self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}/"
         self.patient = Patient()
         self._stage = Stage(lambda: self.patient.attendant.shown, frozenset())
         texts = load_catalogue("nb")
-        app = create_app(
+        self._app = create_app(
             page=page(texts),
             assets=load_assets(),
             voices=None,
             stage=self._stage,
             press=self._press,
         )
-        config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
-        self._server = uvicorn.Server(config)
+        self._server: uvicorn.Server | None = None
         self._serving: asyncio.Task[None] | None = None
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._on_loop(self._start)
+        self.serve()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._on_loop(self._stop)
+        self.stop_serving()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def serve(self) -> None:
+        """Open the page's address."""
+        self._wait_for(self._start())
+
+    def stop_serving(self) -> None:
+        """As if the kiosk's process had gone."""
+        self._wait_for(self._stop())
 
     def begin(self) -> Patient:
         """A new patient at the same screen."""
@@ -66,7 +70,7 @@ class StoryPage:
                 self._stage.blow(effort)
             return result
 
-        return asyncio.run_coroutine_threadsafe(happening(), self._loop).result(timeout=30)
+        return self._wait_for(happening())
 
     def _exchange(self) -> Patient:
         self.patient = Patient()
@@ -78,14 +82,23 @@ class StoryPage:
         self._stage.look()
 
     async def _start(self) -> None:
-        self._serving = asyncio.create_task(
-            self._server.serve(sockets=[self._socket]), name="kiosk page"
+        config = uvicorn.Config(
+            self._app,
+            port=self._port,
+            log_config=None,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
         )
+        self._server = uvicorn.Server(config)
+        self._serving = asyncio.create_task(self._server.serve(), name="kiosk page")
+        async with asyncio.timeout(30):
+            while not self._server.started:  # noqa: ASYNC110 - uvicorn sets no event
+                await asyncio.sleep(0.01)
 
     async def _stop(self) -> None:
-        self._server.should_exit = True
-        if self._serving is not None:
+        if self._server is not None and self._serving is not None:
+            self._server.should_exit = True
             await self._serving
 
-    def _on_loop(self, work: Callable[[], object]) -> None:
-        asyncio.run_coroutine_threadsafe(work(), self._loop).result(timeout=30)  # type: ignore[arg-type]
+    def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)

@@ -1,7 +1,7 @@
 """A patient in front of the kiosk's attendant, without page and gateway: what the story tests tell."""
 
 from itertools import count
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
@@ -144,6 +144,11 @@ class Patient:
         self.attendant.hear(Delivery(ids, state))
         return self
 
+    def lose_meter(self) -> Self:
+        """The oximeter's link is gone."""
+        self.attendant.hear(Meter("contec-v7", SensorLink.LOST))
+        return self
+
     def plug_spirometer(self, link: SensorLink = SensorLink.CONNECTED) -> Self:
         """Switch the flow sensor on, or off again."""
         self.attendant.hear(Meter("flow-lines", link, blows=True))
@@ -165,7 +170,7 @@ class Patient:
         """The nurse calls."""
         return self.visit(state=CallState.RINGING, caller=caller)
 
-    def visit(self, **view: object) -> Self:
+    def visit(self, **view: Any) -> Self:
         """The video process tells how the call is."""
         self.attendant.see_visit(CallView(**view))
         return self

@@ -72,6 +72,7 @@ class Page:
         self.serial = -1
         self.screen: dict[str, Any] = {"name": "", "title": "", "lines": [], "buttons": []}
         self.waves = 0
+        self.efforts = 0
 
     async def listen(self) -> None:
         """Follow the stream; come back when it breaks."""
@@ -126,3 +127,5 @@ class Page:
             self.serial, self.screen = data["serial"], data["screen"]
         elif kind == "wave":
             self.waves += 1
+        elif kind == "blow":
+            self.efforts += 1
