@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -30,7 +30,7 @@ from koffert_cli.device_work import (
 )
 from koffert_cli.hub_options import CONFIG, hub_settings
 from koffert_cli.output import EXIT_FAILED, CommandGroup, UserError, json_option, print_json
-from koffert_cli.patient_settings import target_options
+from koffert_cli.patient_settings import target_options, wanted_change
 from koffert_hub.alerts.prescription import NO_CHANGE, Change
 from koffert_hub.database import open_database
 from koffert_hub.loans import EndReason
@@ -196,17 +196,15 @@ def lend(
     *,
     patient: str | None,
     days: int,
-    target_low: float | None,
-    target_high: float | None,
-    scale: int | None,
     doctor: str,
     new_patient: bool,
     as_json: bool,
+    **target: Any,
 ) -> None:
     """Lend a box that is ready to a patient; the alert rules must be signed."""
     settings = hub_settings(config)
     choose = patient_choice(settings, patient, new_patient=new_patient)
-    wanted = Change(target_low_pct=target_low, target_high_pct=target_high, spo2_scale=scale)
+    wanted = wanted_change(target)
     lend_to = _handing_out(settings, device, days, wanted, doctor)
     _show(change(settings, lambda connection: lend_to(connection, choose)), as_json=as_json)
 

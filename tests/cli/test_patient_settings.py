@@ -108,11 +108,28 @@ def test_the_doctor_sets_and_anyone_at_the_hub_sees(centre: Centre) -> None:
     assert "Testlege" not in repr(first)
 
 
+def test_all_limits_are_set_taken_back_and_remembered(centre: Centre) -> None:
+    limits = ("--pulse-low", "45", "--pulse-high", "125", "--respiratory-high", "28")
+    usual = ("--usual-spo2", "90", "1.5", "--usual-fev1", "1.2", "0.1")
+    after = centre.settings(*limits, *usual, "--discharged", "2026-11-20", *DOCTOR)
+    assert after["limits"]["pulse_low_bpm"] == 45
+    assert after["limits"]["respiratory_rate_high_bpm"] == 28
+    assert (after["baseline"]["fev1_mean_l"], after["baseline"]["fev1_sd_l"]) == (1.2, 0.1)
+    assert after["discharged_ms"] == 1_795_129_200_000
+    after = centre.settings("--clear", "pulse_low_bpm", *DOCTOR)
+    assert after["limits"]["pulse_low_bpm"] is None
+    (last, first) = centre.settings("--history")
+    assert (last["doctor"], last["changed"]) == ("Testlege 1", {"pulse_low_bpm": [45, None]})
+    assert first["changed"]["pulse_high_bpm"] == [None, 125]
+
+
 def test_what_is_refused_changes_nothing(centre: Centre) -> None:
     centre.settings(*RETAINER, exit_code=2)
     assert "doctor" in centre.error["error"]
     centre.settings("--target-low", "92", "--target-high", "88", *DOCTOR, exit_code=2)
     centre.settings("--scale", "3", *DOCTOR, exit_code=2)
+    centre.settings("--pulse-high", "12", *DOCTOR, exit_code=2)
+    centre.settings("--spo2-floor", "nan", *DOCTOR, exit_code=2)
     centre("hub", "patient", "settings", "p-nobody", *RETAINER, *DOCTOR, exit_code=2)
     centre("hub", "patient", "settings", "p-nobody", exit_code=2)
     assert centre.settings()["spo2_scale"] == 1

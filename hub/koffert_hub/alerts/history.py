@@ -48,6 +48,14 @@ class Unconfirmed(NamedTuple):
     until_ms: int
 
 
+class Settled(NamedTuple):
+    """What held from `from_ms` on, and who answers for it; nobody in person for the defaults."""
+
+    from_ms: int
+    doctor: str
+    settings: Patient
+
+
 class Judged(NamedTuple):
     """All readings of a loan, folded: `elapsed_ms` is when the last timer fired after them."""
 
@@ -96,14 +104,11 @@ def unconfirmed(connection: sa.Connection) -> list[Unconfirmed]:
 
 def cases_of(connection: sa.Connection, rules: RuleSet, patient: str) -> list[Case]:
     """What held for this patient, oldest first."""
-    table = tables.alert_setting
-    rows = connection.execute(
-        sa.select(table.c.from_ms, table.c.settings)
-        .where(table.c.patient == patient)
-        .order_by(table.c.from_ms, table.c.id)
-    )
-    settled = [case_of(rules, _PATIENT.decode(row.settings), row.from_ms) for row in rows]
-    return [case_of(rules, Patient(), NEVER_MS), *settled]
+    known = settlements(connection, patient)
+    return [
+        case_of(rules, Patient(), NEVER_MS),
+        *(case_of(rules, one.settings, one.from_ms) for one in known),
+    ]
 
 
 def settle(
@@ -142,6 +147,17 @@ def settled(connection: sa.Connection, patient: str) -> Patient | None:
         .limit(1)
     ).scalar_one_or_none()
     return None if settings is None else _PATIENT.decode(settings)
+
+
+def settlements(connection: sa.Connection, patient: str) -> list[Settled]:
+    """All settings that a patient ever had, the oldest first."""
+    table = tables.alert_setting
+    rows = connection.execute(
+        sa.select(table.c.from_ms, table.c.doctor, table.c.settings)
+        .where(table.c.patient == patient)
+        .order_by(table.c.from_ms, table.c.id)
+    )
+    return [Settled(row.from_ms, row.doctor, _PATIENT.decode(row.settings)) for row in rows]
 
 
 def in_force(cases: Sequence[Case], at_ms: int) -> Case:

@@ -16,6 +16,7 @@ from koffert_hub.alerts.prescription import (
     changed,
     prescribe,
     standing,
+    steps,
 )
 from koffert_hub.alerts.records import Patient, PatientLimits
 from koffert_hub.alerts.signing import staff_id
@@ -110,11 +111,47 @@ def test_scale_2_is_not_taken_away_without_a_doctor(ward: Ward, connection: sa.C
         Change(target_high_pct=92),
         Change(target_low_pct=92, target_high_pct=88),
         Change(target_low_pct=88, target_high_pct=92, spo2_floor_pct=89),
+        Change(pulse_low_bpm=90, pulse_high_bpm=80),
+        Change(pulse_high_bpm=20),
+        Change(respiratory_rate_high_bpm=250),
+        Change(spo2_mean_pct=90),
+        Change(fev1_mean_l=1.2, fev1_sd_l=0),
+        Change(spo2_scale=3),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(change: Change) -> None:
     with pytest.raises(ImpossibleSettings):
         changed(Patient(), change)
+
+
+def test_a_limit_is_taken_back_by_none(connection: sa.Connection, ward: Ward) -> None:
+    limits = Change(pulse_high_bpm=125, spo2_mean_pct=90, spo2_sd_pct=1.5, discharged_ms=NOON_MS)
+    prescribe(connection, ward.patient, limits, DOCTOR, now_ms=NOON_MS)
+    taken_back = Change(pulse_high_bpm=None)
+    after = prescribe(connection, ward.patient, taken_back, DOCTOR, now_ms=NOON_MS)
+    assert after.limits == PatientLimits()
+    assert (after.baseline.spo2_mean_pct, after.discharged_ms) == (90, NOON_MS)
+
+
+def test_who_changed_what_is_kept(connection: sa.Connection, ward: Ward) -> None:
+    begin(connection, ward.patient, NO_CHANGE, "", now_ms=NOON_MS)
+    prescribe(connection, ward.patient, RETAINER, DOCTOR, now_ms=NOON_MS + 1)
+    again = Change(spo2_scale=2)
+    prescribe(connection, ward.patient, again, "Testlege 2", now_ms=NOON_MS + 2)
+    prescribe(connection, ward.patient, Change(spo2_floor_pct=82), "Testlege 2", now_ms=NOON_MS + 3)
+    assert [tuple(step) for step in steps(connection, ward.patient)] == [
+        (NOON_MS + 3, "Testlege 2", {"spo2_floor_pct": (None, 82)}),
+        (
+            NOON_MS + 1,
+            DOCTOR,
+            {
+                "spo2_scale": (1, 2),
+                "target_low_pct": (None, 88),
+                "target_high_pct": (None, 92),
+            },
+        ),
+        (NOON_MS, "", {}),
+    ]
 
 
 def test_only_a_registered_patient_has_settings(connection: sa.Connection) -> None:
