@@ -1,15 +1,18 @@
 """No violation of WCAG 2.2 AA that axe can find, on any page, by day and by night."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
+from koffert_hub.alerts.card import Card, write_card
+from koffert_hub.alerts.prescription import Change, prescribe
 from koffert_hub.alerts.records import Priority
 from koffert_hub.registry import Role
 from tests.browser.axe import violations
 from tests.browser.conftest import Visit
 from tests.web.hub import Hub
+from tests.web.lent import lent
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +57,21 @@ def test_a_page(
     page = visit(path, role)
     expect(page.locator(ready).first).to_be_visible()
     assert violations(page) == []
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize("role", [Role.DOCTOR, Role.NURSE])
+def test_limits_and_plan(hub: Hub, visit: Visit, role: Role, keep: Callable[..., None]) -> None:
+    with lent(hub) as patient:
+        target = Change(spo2_scale=2, on_oxygen=True, target_low_pct=88, target_high_pct=92)
+        with hub.engine.begin() as connection:
+            prescribe(connection, patient.patient, target, "Lege Test", now_ms=hub.now_ms())
+            card = Card(fast_track=True, preferred_ward="Lungeposten, SUS")
+            write_card(connection, patient.patient, card, "Lege Test", now_ms=hub.now_ms())
+        page = visit(f"/patients/{patient.patient}/plan", role)
+        expect(page.locator("select[name=spo2_scale]")).to_be_enabled(enabled=role is Role.DOCTOR)
+        keep(page)
+        assert violations(page) == []
 
 
 @pytest.mark.usefixtures("bare")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -88,6 +88,11 @@ class Step(NamedTuple):
     at_ms: int
     doctor: str
     changed: dict[str, tuple[Number, Number]]
+
+
+def only_given(**values: Any) -> Change:
+    """A change of those that are not None, from where nothing given means nothing said."""
+    return Change(**{key: value for key, value in values.items() if value is not None})
 
 
 def prescribe(

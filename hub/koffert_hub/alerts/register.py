@@ -144,6 +144,7 @@ def forget(connection: sa.Connection, patient: str) -> None:
         tables.alert_reading,
         tables.alert_state,
         tables.alert_setting,
+        tables.patient_card,
     ):
         connection.execute(table.delete().where(table.c.patient == patient))
 

@@ -103,6 +103,19 @@ alert_setting = sa.Table(
     sa.Column("settings", sa.LargeBinary, nullable=False),
 )
 
+# Which ward a patient goes to, and whom to ask about the plan; the newest row holds.
+patient_card = sa.Table(
+    "patient_card",
+    metadata,
+    sa.Column("id", _ROWID, primary_key=True),
+    sa.Column("patient", sa.Text, sa.ForeignKey("patient.key"), nullable=False, index=True),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+    sa.Column("display_name", sa.Text, nullable=False),
+    sa.Column("fast_track", sa.Boolean, nullable=False),
+    sa.Column("preferred_ward", sa.Text, nullable=False),
+    sa.Column("plan_contact", sa.Text, nullable=False),
+)
+
 # Who can be reached; everyone keeps the own entry current.
 roster_entry = sa.Table(
     "roster_entry",

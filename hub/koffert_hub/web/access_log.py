@@ -43,6 +43,9 @@ class Action(StrEnum):
     RESUMED = "resumed"
     ENDED_LOAN = "ended-loan"
     CHECKED_SUITCASE = "checked-suitcase"
+    SAW_PLAN = "saw-plan"
+    SET_LIMITS = "set-limits"
+    WROTE_CARD = "wrote-card"
 
 
 class Look(Struct, frozen=True):

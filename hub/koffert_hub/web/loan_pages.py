@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from koffert_hub import patients
 from koffert_hub.alerts.history import NoDoctor
-from koffert_hub.alerts.prescription import Change, ImpossibleSettings
+from koffert_hub.alerts.prescription import ImpossibleSettings, only_given
 from koffert_hub.alerts.rules import RulesError
 from koffert_hub.database import reading
 from koffert_hub.loans import EndReason, WrongLoanState
@@ -86,7 +86,7 @@ def lend(
     doctor: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:
     """Lend a suitcase, with the doctor's target where one is given."""
-    wanted = Change(
+    wanted = only_given(
         target_low_pct=target_low_pct, target_high_pct=target_high_pct, spo2_scale=spo2_scale
     )
     try:

@@ -15,6 +15,7 @@ class Permission(StrEnum):
     SEE_PATIENT = "see-patient"
     ACKNOWLEDGE = "acknowledge"
     WRITE_RECORD = "write-record"
+    PRESCRIBE = "prescribe"
     CALL = "call"
     LEND = "lend"
     SEE_ACCESS_LOG = "see-access-log"
@@ -38,7 +39,7 @@ _CARE = frozenset(
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     {
         Role.NURSE: _CARE,
-        Role.DOCTOR: _CARE,
+        Role.DOCTOR: _CARE | {Permission.PRESCRIBE},
         # The AMK keeps the register of transmissions and needs no clinical value.
         Role.AMK: frozenset({Permission.OWN_SESSION, Permission.SEE_LOG, Permission.SEARCH_NAME}),
         Role.ENGINEER: frozenset({Permission.OWN_SESSION}),

@@ -1,0 +1,131 @@
+"""A patient's limits, which a doctor sets, and the VIP card, which any of the staff writes."""
+
+from typing import Annotated
+
+from fastapi import Form, HTTPException, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from koffert_hub.alerts.card import MOST_CHARACTERS, Card, write_card
+from koffert_hub.alerts.prescription import ImpossibleSettings, prescribe
+from koffert_hub.live import LiveRow
+from koffert_hub.registry import RegistryError
+from koffert_hub.web import plan as plans
+from koffert_hub.web.access_log import Action
+from koffert_hub.web.context import Context, CurrentSession, WebContext
+from koffert_hub.web.guard import Route
+from koffert_hub.web.permissions import Permission
+
+Words = Annotated[str, Form(max_length=MOST_CHARACTERS)]
+
+
+def plan_page(
+    request: Request, context: Context, session: CurrentSession, patient: str
+) -> Response:
+    """Limits, card, and who changed what."""
+    row = _on_ward(context, patient)
+    context.access_log.record(
+        session.username, Action.SAW_PLAN, at_ms=context.services.clock_ms(), patient=patient
+    )
+    return _page(request, context, row)
+
+
+async def set_limits(
+    request: Request, context: Context, session: CurrentSession, patient: str
+) -> Response:
+    """A doctor's limits hold from now on; impossible ones come back as they were written."""
+    form = await request.form()
+    written = {key: value for key, value in form.items() if isinstance(value, str)}
+    return await run_in_threadpool(
+        _set_limits, request, context, session, patient=patient, written=written
+    )
+
+
+def write_the_card(
+    *,
+    context: Context,
+    session: CurrentSession,
+    patient: str,
+    fast_track: Annotated[bool, Form()] = False,
+    preferred_ward: Words = "",
+    plan_contact: Words = "",
+) -> Response:
+    """This card holds from now on."""
+    _on_ward(context, patient)
+    card = Card(fast_track=fast_track, preferred_ward=preferred_ward, plan_contact=plan_contact)
+    now_ms = context.services.clock_ms()
+    with context.services.engine.begin() as connection:
+        write_card(connection, patient, card, session.display_name, now_ms=now_ms)
+    _note(context, session, patient, Action.WROTE_CARD)
+    return _back(patient)
+
+
+def _set_limits(
+    request: Request,
+    context: WebContext,
+    session: CurrentSession,
+    *,
+    patient: str,
+    written: dict[str, str],
+) -> Response:
+    row = _on_ward(context, patient)
+    now_ms = context.services.clock_ms()
+    try:
+        change = plans.change_of(written)
+        with context.services.engine.begin() as connection:
+            prescribe(connection, patient, change, session.display_name, now_ms=now_ms)
+    except ImpossibleSettings as error:
+        return _page(request, context, row, values=plans.filled_in(written), problem=error.key)
+    except RegistryError as error:
+        raise HTTPException(404) from error
+    _note(context, session, patient, Action.SET_LIMITS)
+    return _back(patient)
+
+
+def _page(
+    request: Request,
+    context: WebContext,
+    row: LiveRow,
+    *,
+    values: dict[str, str] | None = None,
+    problem: str = "",
+) -> Response:
+    try:
+        standing = plans.plan(context.services.engine, row.patient)
+    except RegistryError as error:
+        raise HTTPException(404) from error
+    return context.page(
+        request,
+        "plan.html",
+        status_code=422 if problem else 200,
+        row=row,
+        plan=standing,
+        values=values or standing.values,
+        problem=problem,
+        groups=plans.GROUPS,
+        unit=plans.unit,
+        written=plans.written,
+    )
+
+
+def _note(context: WebContext, session: CurrentSession, patient: str, action: Action) -> None:
+    at_ms = context.services.clock_ms()
+    context.access_log.record(session.username, action, at_ms=at_ms, patient=patient)
+
+
+def _back(patient: str) -> Response:
+    return RedirectResponse(f"/patients/{patient}/plan", status_code=303)
+
+
+def _on_ward(context: WebContext, patient: str) -> LiveRow:
+    row = context.services.live.row(patient)
+    if row is None:
+        raise HTTPException(404)
+    return row
+
+
+ROUTES = (
+    Route("GET", "/patients/{patient}/plan", plan_page, Permission.SEE_PATIENT),
+    Route("POST", "/patients/{patient}/plan", set_limits, Permission.PRESCRIBE),
+    Route("POST", "/patients/{patient}/card", write_the_card, Permission.WRITE_RECORD),
+)
