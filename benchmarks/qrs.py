@@ -1,7 +1,7 @@
 """QRS detection against NeuroKit2's default, wfdb's XQRS and sleepecg: F1 at 150 ms, and time.
 
 Every annotated record beside the repository is used: WFDB records with `.atr`, and the excerpts of
-the noise stress test with their beats as CSV.
+the noise stress test with their beats as CSV. A family of synthetic difficulties is measured beside them.
 """
 
 import time
@@ -19,6 +19,7 @@ from wfdb.processing import XQRS
 
 from benchmarks.report import ROOT, Baseline, Result, publish
 from koffert_signal.ecg import qrs
+from tests.signal.ecg_family import FAMILY, member
 from tests.signal.synthetic import score
 
 DATA = ROOT.parent / "shared" / "data" / "ecg"
@@ -86,6 +87,12 @@ def seconds_for_half_an_hour(detect: Detector, record: Annotated) -> float:
     return min(times)
 
 
+def family_f1_pct(detect: Detector) -> list[float]:
+    """F1 on one recording of each difficulty."""
+    members = [member(name) for name in FAMILY]
+    return [100 * score(m.beats, detect(m.x, m.fs_hz), m.fs_hz).f1 for m in members]
+
+
 def main() -> None:
     """Measure, and publish `qrs`."""
     warnings.simplefilter("ignore")  # the baselines' own
@@ -97,6 +104,10 @@ def main() -> None:
         for name, detect in DETECTORS.items():
             f1 = score(record.beats, detect(record.x, record.fs_hz), record.fs_hz).f1
             detail[f"{record.name} {name} f1_pct"] = round(100 * f1, 2)
+    for name, detect in DETECTORS.items():
+        family = family_f1_pct(detect)
+        detail[f"family {name} mean f1_pct"] = round(float(np.mean(family)), 2)
+        detail[f"family {name} least f1_pct"] = round(min(family), 2)
     for name in ("koffert", "sleepecg"):
         detail[f"{name} 30_min_s"] = round(seconds_for_half_an_hour(DETECTORS[name], found[-1]), 4)
     noisy = next((r.name for r in found if r.name == NOISY), found[0].name)

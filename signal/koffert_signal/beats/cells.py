@@ -18,6 +18,8 @@ from koffert_signal import checks
 from koffert_signal.beats.tracker import Candidate, Tracker
 from koffert_signal.checks import Floats, Ints
 
+SHORTEST_RR_S, LONGEST_RR_S = 0.26, 2.4  # 230 to 25 beats a minute
+
 
 class Grid(Struct, frozen=True):
     """How a sampling rate is cut: samples per feature, features per cell."""
@@ -140,8 +142,11 @@ def per_cell(features: Floats, cell: int) -> Floats:
 
 
 def windows(values: Floats, back: int, ahead: int) -> Floats:
-    """Return for each cell the values from `back` cells before to `ahead` after, the ends held."""
-    padded = np.pad(values, ((0, 0), (back, ahead)), mode="edge")
+    """Return for each cell the values from `back` cells before to `ahead` after.
+
+    Beyond the record's ends lies its mirror image: an end in a pause must not become the level.
+    """
+    padded = np.pad(values, ((0, 0), (back, ahead)), mode="symmetric")
     return np.asarray(sliding_window_view(padded, back + ahead + 1, axis=1))
 
 
@@ -151,7 +156,7 @@ def typical_rr_s(
     """Return for each candidate the usual interval around it, from beats likely by height alone."""
     likely = _likely_beats(time_s, log_odds)
     interval_s = np.diff(time_s[likely])
-    usable = (interval_s > 0.3) & (interval_s < 1.8)
+    usable = (interval_s > SHORTEST_RR_S) & (interval_s < LONGEST_RR_S)
     ends = cell[likely][1:][usable]
     total = np.bincount(ends, np.log(interval_s[usable]), minlength=cells)
     number = np.bincount(ends, minlength=cells)
@@ -162,10 +167,10 @@ def typical_rr_s(
 
 
 def _likely_beats(time_s: Floats, log_odds: Floats) -> Ints:
-    """Return which candidates are more likely a beat than not, and the best within 0.3 s."""
+    """Return which candidates are more likely a beat than not, and the best around."""
     beaten = log_odds <= 0
     for apart in (1, 2):
-        near = time_s[apart:] - time_s[:-apart] < 0.3
+        near = time_s[apart:] - time_s[:-apart] < SHORTEST_RR_S
         later_wins = log_odds[apart:] > log_odds[:-apart]
         beaten[:-apart] |= near & later_wins
         beaten[apart:] |= near & ~later_wins

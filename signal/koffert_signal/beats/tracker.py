@@ -7,10 +7,10 @@ from math import inf, log
 from typing import NamedTuple
 
 LAG_S = 3.0  # later candidates hardly ever change what lies this far back
-LONGEST_GAP_S = 3.0  # a longer pause tells nothing about rhythm
 REFRACTORY_S = 0.2  # no ventricle beats faster than 300/min
 T_WAVE_S = 0.36  # a second maximum this soon is a T wave rather than a beat, the sooner the surer
-T_WAVE_COST = 2.0
+T_WAVE_SHARE = 0.8  # of the usual interval at most: in a fast rhythm that soon comes the next beat
+T_WAVE_COST = 4.0
 # Cost of an interval that is off the usual one, in log odds: quadratic in its logarithm, bounded so
 # that an ectopic beat or a pause is never worth more than two clear beats. Scaled by the noise.
 RHYTHM_COST, RHYTHM_COST_MOST = 10.0, 5.0
@@ -60,11 +60,9 @@ class Tracker:
         best, before = (-inf if self._returned else -since_start), -1
         for i in range(len(self._nodes) - 1, -1, -1):
             interval_s = candidate.time_s - self._nodes[i].time_s
-            if interval_s > LONGEST_GAP_S and before >= 0:
-                break
             if interval_s < REFRACTORY_S:
                 continue
-            score = self._score[i] - _cost(interval_s, candidate.usual_rr_s, candidate.noise)
+            score = self._score[i] - _cost(interval_s, candidate)
             if score > best:
                 best, before = score, i
         self._nodes.append(candidate)
@@ -102,11 +100,13 @@ class Tracker:
         self._returned = True
 
 
-def _cost(interval_s: float, usual_rr_s: float, noise: float) -> float:
+def _cost(interval_s: float, candidate: Candidate) -> float:
+    usual_rr_s = candidate.usual_rr_s
     off = log(interval_s / usual_rr_s)
-    cost = noise * min(RHYTHM_COST * off * off, RHYTHM_COST_MOST)
-    if interval_s < T_WAVE_S:
-        cost += T_WAVE_COST * (T_WAVE_S - interval_s) / (T_WAVE_S - REFRACTORY_S)
+    cost = candidate.noise * min(RHYTHM_COST * off * off, RHYTHM_COST_MOST)
+    t_wave_s = min(T_WAVE_S, T_WAVE_SHARE * usual_rr_s)
+    if interval_s < t_wave_s:
+        cost += T_WAVE_COST * (t_wave_s - interval_s) / (t_wave_s - REFRACTORY_S)
     else:
         cost += _gap_cost(interval_s / usual_rr_s)
     return cost

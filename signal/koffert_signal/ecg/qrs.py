@@ -49,13 +49,16 @@ CELL_S = 1.5  # holds at least one beat from 40/min on
 # Cells before and after over which a level is the median: five beats at least, past more than
 # future, so that a sudden rise is followed soon and a single large beat is not.
 LEVEL_BACK, LEVEL_AHEAD = 5, 3
+# What white noise alone reaches, tops of a cell over its median, a little less for the lower band: a
+# fast ventricular rhythm fills that one.
+NOISE_ALONE = np.array([[1.4], [1.8]])
 FLOOR_REACH = 2  # noise comes and goes faster than amplitude changes
 RHYTHM_BACK, RHYTHM_AHEAD = 4, 1
 
-# A beat's height against its level, at which it is as likely a beat as not: a fifth where the
-# record is clean (PVCs in one band alone), more as the floor rises, never more than 0.6.
-CLEAN_THRESHOLD, FLOOR_WEIGHT, HIGHEST_THRESHOLD = 0.2, 1.7, 0.6
-STEEPNESS = 2.6  # log odds per e-fold of height; results change little from 2 to 3.5
+# A beat's height against its level, at which it is as likely a beat as not: a sixth where the
+# record is clean (small PVCs in one band alone), more as the floor rises, never more than 0.6.
+CLEAN_THRESHOLD, FLOOR_WEIGHT, HIGHEST_THRESHOLD = 0.16, 2.5, 0.6
+STEEPNESS = 3.2  # log odds per e-fold of height; results change little from 2 to 4
 LEAST_LOG_ODDS, MOST_LOG_ODDS = -3.5, 2.2
 LEAST_HEIGHT = 0.12
 ROUNDING = 1e-12  # of the largest sample: what the filters make of a constant
@@ -149,14 +152,21 @@ def _levels(envelopes: Floats, cell: int, nothing: float) -> _Levels:
     floor = np.median(windows(middles, FLOOR_REACH, FLOOR_REACH), axis=-1)
     spread = np.abs(np.log(around / level[..., None])).mean(axis=-1)
     ratio = np.maximum(level / floor, 1.1)
-    trust = np.log(ratio) / (0.1 + spread)
+    trust = np.log(np.maximum(ratio / NOISE_ALONE, 1.02)) / (0.1 + spread)
     return _Levels(level, trust / trust.sum(axis=0), ratio.max(axis=0))
 
 
 def _height(envelopes: Floats, levels: _Levels, cell: int) -> Floats:
-    """Return the weighed mean of the bands' heights against their levels: 1 is a usual beat."""
-    gain = np.repeat(levels.weight / levels.level, cell, axis=1)[:, : envelopes.shape[1]]
-    return np.asarray((envelopes * gain).sum(axis=0))
+    """Return the weighed mean of the bands' heights against their levels: 1 is a usual beat.
+
+    A wide ectopic beat is in the lower band alone. That band by itself counts with the root of its
+    weight, so that such a beat is seen where the band is clean.
+    """
+    wide = np.sqrt(levels.weight[:1])
+    gain = np.repeat(np.vstack([levels.weight, wide]) / levels.level[[0, 1, 0]], cell, axis=1)
+    lower, upper, alone = gain[:, : envelopes.shape[1]]
+    low, high = envelopes
+    return np.asarray(np.maximum(lower * low + upper * high, alone * low))
 
 
 def _maxima(height: Floats, cut: Grid) -> Ints:

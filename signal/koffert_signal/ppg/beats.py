@@ -147,8 +147,10 @@ def _peaks(x: Floats, rise: Ints, fs_hz: float) -> Ints:
     """Return the highest sample after each rise, before the wave can have come again."""
     if rise.size == 0:
         return rise
+    # The next rise ends the wave: no two beats share a peak, however little there is to see.
+    last = np.minimum(rise + round(RISE_S * fs_hz), np.append(rise[1:], x.size) - 1)
     reach = np.arange(round(RISE_S * fs_hz) + 1)
-    after = np.minimum(rise[:, None] + reach, x.size - 1)
+    after = np.minimum(rise[:, None] + reach, last[:, None])
     return np.asarray(np.take_along_axis(after, x[after].argmax(axis=1)[:, None], 1)[:, 0])
 
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from koffert_signal import checks
 from koffert_signal.checks import Floats, Ints
+from koffert_signal.ppg.quality import quality
 
 SHORTEST_S = 30.0  # eight breaths at rest; less gives a guess
 BAND_BPM = (6.0, 42.0)
@@ -17,6 +18,7 @@ AGREEMENT_BPM = 4.0
 # Half of all power in one line common to the three is as clear as breathing gets. Below 0.4 of that
 # the rate against a chest belt was off by up to 15/min, above it by 2/min.
 CERTAIN_SHARE, LEAST_CONFIDENCE = 0.5, 0.4
+LEAST_QUALITY = 0.3  # below, the beats are guesses: white noise has some line in every spectrum
 
 
 class Respiration(Struct, frozen=True):
@@ -34,12 +36,14 @@ def respiration(signal: npt.ArrayLike, peaks: npt.ArrayLike, fs_hz: float) -> Re
 
     Height, interval and baseline of the beats each give a spectrum; each counts as much as its
     highest line stands out. Fusion after Karlen 2013 (doi 10.1109/TBME.2013.2246160), on spectra
-    instead of rates. Answers NOT_KNOWN below 30 s or 20 beats.
+    instead of rates. Answers NOT_KNOWN below 30 s, 20 beats or a quality of 0.3.
     """
     x = checks.samples(signal)
     beats = np.asarray(peaks, dtype=np.int64)
     fs_hz = checks.rate(fs_hz)
     if beats.size < 20 or (beats[-1] - beats[0]) / fs_hz < SHORTEST_S:
+        return NOT_KNOWN
+    if quality(x, fs_hz, beats).score < LEAST_QUALITY:
         return NOT_KNOWN
     modulations = _modulations(x, beats)
     times_s = beats[1:] / fs_hz
