@@ -66,6 +66,8 @@ def shows(page: Page, screen: Screen) -> None:
     expect(page.locator("#lines p")).to_have_text(list(screen.lines))
     expect(page.locator("#caption")).to_have_text(screen.caption)
     expect(page.locator("#who")).to_have_text(screen.watched)
+    if screen.nurse:
+        expect(page.locator("#nurse")).to_have_js_property("naturalWidth", 320)
 
 
 # -- the scenes -----------------------------------------------------------------------------------
@@ -136,6 +138,7 @@ def talk(patient: Patient, *, picture: bool = True, caption: str = "") -> Patien
         caller=NURSE,
         watchers=(NURSE,),
         picture=picture,
+        caller_picture=True,
         caption=caption,
     )
 
@@ -194,6 +197,8 @@ SCENES: dict[str, Scene] = {
     "ring_in_measurement": lambda p: p.to_clip().hold(5).ring(),
     "talk": talk,
     "talk_caption": lambda p: talk(p, caption=WORDS),
+    "talk_long_caption": lambda p: talk(p, caption=WORDS * 5),
+    "talk_no_picture_of_her": lambda p: p.visit(state=CallState.TALKING, watchers=(NURSE,)),
     "talk_unseen": lambda p: talk(p, picture=False),
     "talk_waiting": lambda p: p.visit(state=CallState.WAITING, picture=True),
     "talk_hold": lambda p: talk(p, caption=WORDS).to_clip().hold(5),
@@ -269,6 +274,16 @@ def test_the_curve_of_a_blow_is_drawn_while_it_is_blown(page: Page, story: Story
     assert canvas.evaluate(drawn)
     story.tell(lambda patient: patient.blow(Effort.GOOD))
     expect(canvas).to_be_hidden()
+
+
+def test_the_nurse_is_seen_and_gone_with_the_call(page: Page, story: StoryPage) -> None:
+    story.tell(talk)
+    nurse = page.locator("#nurse")
+    expect(nurse).to_be_visible()
+    expect(nurse).to_have_js_property("naturalWidth", 320)
+    story.tell(lambda patient: patient.visit())
+    expect(nurse).to_be_hidden()
+    expect(nurse).not_to_have_attribute("src", "/nurse")
 
 
 def test_there_is_no_way_out_and_nothing_to_type_into(page: Page) -> None:

@@ -2,18 +2,40 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Self, TypeVar
 
+import numpy as np
 import uvicorn
+from av import VideoFrame
 
 from koffert_agent.kiosk.app import Stage, create_app
 from koffert_agent.kiosk.assets import load_assets, page
 from koffert_agent.kiosk.catalogue import load_catalogue
+from koffert_agent.kiosk.nurse import part_of
+from koffert_agent.video.faces import Faces
 from koffert_cli.demonstration.children import free_port
 from tests.device_agent.kiosk.patient import Patient
 
 T = TypeVar("T")
+
+
+def _face() -> bytes:
+    """A grey wall with a lighter oval on it, as JPEG."""
+    rows, columns = np.mgrid[0:360, 0:320]
+    luma = np.full((360, 320), 110, np.uint8)
+    luma[240:] = 128
+    inside = ((columns - 160) / 70) ** 2 + ((rows - 130) / 90) ** 2 < 1
+    luma[:240][inside[:240]] = 200
+    return Faces()._encode(VideoFrame.from_ndarray(luma, format="yuv420p"))
+
+
+async def _pictures() -> AsyncIterator[bytes]:
+    """What the video process would hand on, ten times a second."""
+    part = part_of(_face())
+    while True:
+        yield part
+        await asyncio.sleep(0.1)
 
 
 class StoryPage:
@@ -33,6 +55,7 @@ class StoryPage:
             voices=None,
             stage=self._stage,
             press=self._press,
+            nurse=_pictures,
         )
         self._server: uvicorn.Server | None = None
         self._serving: asyncio.Task[None] | None = None

@@ -1,7 +1,7 @@
 """The page's web app, on loopback only: one page, one stream of screens, one way to press a button."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from koffert_agent.kiosk.assets import Asset
 from koffert_agent.kiosk.attendant import Shown
 from koffert_agent.kiosk.blowing import Effort
+from koffert_agent.kiosk.nurse import BOUNDARY
 from koffert_agent.kiosk.records import PulseWave
 from koffert_agent.kiosk.screen import Screen
 from koffert_agent.kiosk.speech import clip_name
@@ -113,8 +114,9 @@ def create_app(
     voices: Path | None,
     stage: Stage,
     press: Callable[[int, str], None],
+    nurse: Callable[[], AsyncIterator[bytes]],
 ) -> Starlette:
-    """The ASGI app. `press` gets the screen's number and the button."""
+    """The ASGI app. `press` gets the screen's number and the button, `nurse` gives her pictures as they come."""
 
     async def the_page(_: Request) -> Response:
         return HTMLResponse(page)
@@ -152,6 +154,7 @@ def create_app(
             Route("/static/{name}", built_file),
             Route("/speech/{name}", spoken),
             Route("/events", events),
+            Route("/nurse", _pictures_of(nurse)),
             Route("/press", pressed, methods=["POST"]),
         ],
         middleware=[
@@ -160,6 +163,16 @@ def create_app(
             Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
         ],
     )
+
+
+def _pictures_of(
+    nurse: Callable[[], AsyncIterator[bytes]],
+) -> Callable[[Request], Awaitable[Response]]:
+    async def pictures(_: Request) -> Response:
+        kind = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
+        return StreamingResponse(nurse(), media_type=kind)
+
+    return pictures
 
 
 class _Headers:

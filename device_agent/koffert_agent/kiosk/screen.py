@@ -95,7 +95,7 @@ def _in_visit(screen: Screen, facts: Facts, texts: Catalogue) -> Screen:
         watched="" if rings else _watched(facts, texts),
         camera=visit.picture,
         caption=visit.caption,
-        nurse=visit.state is CallState.TALKING,
+        nurse=visit.state is CallState.TALKING and visit.caller_picture,
     )
 
 

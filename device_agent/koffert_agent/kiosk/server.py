@@ -14,6 +14,7 @@ from koffert_agent.kiosk.assets import load_assets, page
 from koffert_agent.kiosk.attendant import Attendant
 from koffert_agent.kiosk.catalogue import load_catalogue
 from koffert_agent.kiosk.link import Link
+from koffert_agent.kiosk.nurse import pictures
 from koffert_agent.kiosk.records import (
     SOCKET_NAME,
     Breath,
@@ -63,6 +64,7 @@ class Kiosk:
             voices=place.voices,
             stage=self._stage,
             press=self._press,
+            nurse=lambda: pictures(place.data_dir),
         )
 
     @contextlib.asynccontextmanager

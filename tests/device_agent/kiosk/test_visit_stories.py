@@ -12,6 +12,7 @@ def talking(patient: Patient, *, picture: bool = True, caption: str = "") -> Pat
         caller=NURSE,
         watchers=(NURSE,),
         picture=picture,
+        caller_picture=True,
         caption=caption,
     )
 
@@ -48,6 +49,7 @@ def test_who_sees_and_who_hears_always_stands_there() -> None:
         "Sykepleier Test ser og hører deg.",
     )
     assert patient.screen.camera
+    assert patient.screen.nurse
     talking(patient, picture=False)
     assert patient.screen.watched == "Sykepleier Test hører deg."
     assert not patient.screen.camera
