@@ -11,7 +11,7 @@ from koffert_hub.database import open_database
 from koffert_hub.documents.projection import DocumentProjection
 from koffert_hub.settings import load_settings
 from tests.drivers.stills.samples import beats, scp, tiff
-from tests.hub.documents.test_projection import named
+from tests.hub.documents.kit import named
 
 STILL = scp(beats())
 

@@ -46,6 +46,10 @@ class Action(StrEnum):
     SAW_PLAN = "saw-plan"
     SET_LIMITS = "set-limits"
     WROTE_CARD = "wrote-card"
+    SAW_DOCUMENTS = "saw-documents"
+    SAW_DOCUMENT = "saw-document"
+    BROUGHT_DOCUMENT = "brought-document"
+    DECIDED_DOCUMENT = "decided-document"
 
 
 class Look(Struct, frozen=True):

@@ -12,6 +12,7 @@ from koffert_hub.video.socket import CALL_PATH, call_socket
 from koffert_hub.web import (
     admin_pages,
     alert_api,
+    document_pages,
     live_api,
     loan_pages,
     login,
@@ -39,6 +40,7 @@ ROUTES = (
     *record_pages.ROUTES,
     *spirometry_pages.ROUTES,
     *plan_pages.ROUTES,
+    *document_pages.ROUTES,
     *admin_pages.ROUTES,
     *people_pages.ROUTES,
     *loan_pages.ROUTES,

@@ -41,6 +41,7 @@ def patient_page(
         who=record.who(engine, patient),
         notes=record.notes(engine, patient),
         guides=msgspec.to_builtins(record.guides(engine, patient)),
+        held=record.held_documents(engine, patient),
         now_ms=services.clock_ms(),
     )
 

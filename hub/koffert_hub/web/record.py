@@ -13,6 +13,8 @@ from koffert_hub.alerts.register import NoSuchAlert, find
 from koffert_hub.alerts.state import decode_state
 from koffert_hub.corrections import BODY_COLUMNS
 from koffert_hub.database import reading
+from koffert_hub.documents.records import State
+from koffert_hub.documents.store import list_documents
 from koffert_hub.loans import LoanState
 from koffert_hub.projection import StoredBody, open_stored
 from koffert_hub.provisioning.tables import desired_state
@@ -143,6 +145,12 @@ def notes(engine: sa.Engine, patient: str) -> list[Note]:
             .limit(NOTES_SHOWN)
         )
         return [Note(*row) for row in rows]
+
+
+def held_documents(engine: sa.Engine, patient: str) -> int:
+    """How many documents wait for somebody to say whose they are."""
+    with reading(engine) as connection:
+        return len(list_documents(connection, patient, State.HELD))
 
 
 def write_note(

@@ -1,5 +1,6 @@
 """Stills on their way into a hub's store."""
 
+import re
 from random import Random
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from koffert_hub.documents.tables import document, document_part
 from koffert_wire.documents import split
 from koffert_wire.messages import DocumentPart
 from koffert_wire.topics import Lane
+from tests.drivers.stills.samples import beats, muse
 from tests.hub.box import Box, Queued
 from tests.hub.kit import NOON_MS, Store
 
@@ -28,6 +30,17 @@ def parts_of(box: Box, content: bytes, kind: str = "scp-ecg") -> list[DocumentPa
             part_bytes=300,
         )
     )
+
+
+def named(family: str, given: str) -> bytes:
+    """A still that says whose it is."""
+    text = muse(beats()).decode()
+    assert "<PatientDemographics>" in text
+    text = re.sub(r"<Patient(Last|First)Name>.*?</Patient\1Name>", "", text)
+    names = (
+        f"<PatientLastName>{family}</PatientLastName><PatientFirstName>{given}</PatientFirstName>"
+    )
+    return text.replace("<PatientDemographics>", f"<PatientDemographics>{names}").encode()
 
 
 def queued(box: Box, part: DocumentPart) -> Queued:

@@ -1,6 +1,5 @@
 """Parts in any order become one document; it is read, kept, made again by a rebuild, and erased."""
 
-import re
 from pathlib import Path
 
 import msgspec
@@ -18,11 +17,12 @@ from koffert_hub.erasure import erase_patient
 from koffert_hub.log_record import Direction, Event
 from koffert_hub.registry import RegistryError
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
-from tests.drivers.stills.samples import beats, muse, scp
+from tests.drivers.stills.samples import beats, scp
 from tests.hub.documents.kit import (
     end_loan,
     follow,
     listed,
+    named,
     parts_of,
     patient_of,
     queued,
@@ -34,17 +34,6 @@ from tests.hub.kit import NOON_MS, Store, sqlite_store
 from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
 
 STILL = scp(beats())
-
-
-def named(family: str, given: str) -> bytes:
-    """A still that says whose it is."""
-    text = muse(beats()).decode()
-    assert "<PatientDemographics>" in text
-    text = re.sub(r"<Patient(Last|First)Name>.*?</Patient\1Name>", "", text)
-    names = (
-        f"<PatientLastName>{family}</PatientLastName><PatientFirstName>{given}</PatientFirstName>"
-    )
-    return text.replace("<PatientDemographics>", f"<PatientDemographics>{names}").encode()
 
 
 @pytest.mark.parametrize("records", [1, 7, 500])
