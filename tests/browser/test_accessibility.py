@@ -38,6 +38,8 @@ _PAGES = (
     (Role.NURSE, "/patients/p-2", "#now[data-state=stale]"),
     (Role.NURSE, "/patients/p-1/readings", "h1"),
     (Role.NURSE, "/patients/p-1/looks", "table"),
+    (Role.NURSE, "/patients/p-1/call", "#now[data-state=live]"),
+    (Role.NURSE, "/visit", "h1"),
     (Role.NURSE, "/account", "h1"),
     (Role.ADMIN, "/access-log", "table"),
     (Role.ADMIN, "/users", "table"),

@@ -23,6 +23,8 @@ EXPECTED: dict[tuple[str, str], set[Role] | None] = {
     ("GET", "/api/v1/live"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/patients/{patient}"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/patients/{patient}/call"): {Role.NURSE, Role.DOCTOR},
+    ("GET", "/visit"): None,
+    ("POST", "/api/v1/patients/{patient}/stills"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/access-log"): {Role.ADMIN},
     ("POST", "/api/v1/alerts/{alert}/acknowledge"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/api/v1/patients/{patient}/trend"): {Role.NURSE, Role.DOCTOR},

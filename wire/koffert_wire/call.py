@@ -93,6 +93,12 @@ class Caption(Struct, frozen=True, array_like=True, tag="caption"):
     text: Words
 
 
+class Measure(Struct, frozen=True, array_like=True, tag="measure"):
+    """The nurse asks for a measurement now, while they talk."""
+
+    call: Uuid
+
+
 class HangUp(Struct, frozen=True, array_like=True, tag="hang-up"):
     """The call is over."""
 
@@ -142,7 +148,7 @@ class BoxHungUp(Struct, frozen=True, array_like=True, tag="box-hung-up"):
     outcome: CallOutcome
 
 
-CallDown = Ring | Present | Offer | Caption | HangUp
+CallDown = Ring | Present | Offer | Caption | Measure | HangUp
 CallUp = Ringing | Answered | Answer | BoxPresent | BoxHungUp
 
 

@@ -58,7 +58,7 @@ class CallView(Struct, frozen=True, tag="view", kw_only=True):
 
     `watchers` are the names of those who see and hear now: while there are any, the camera's light and
     "nurse is watching" belong on the screen; the first of them is whose picture is shown. `picture` is whether
-    the box's camera is open, `caller_picture` whether pictures of a watcher come, for who asks by `WatchPictures`.
+    the box's camera is open, `measure` counts how often the nurse has asked for a measurement in this call, `caller_picture` whether pictures of a watcher come, for who asks by `WatchPictures`.
     """
 
     state: CallState = CallState.IDLE
@@ -67,6 +67,7 @@ class CallView(Struct, frozen=True, tag="view", kw_only=True):
     picture: bool = False
     caller_picture: bool = False
     caption: str = ""
+    measure: int = 0
 
 
 ToVideo = IsGateway | FromHub | AnswerCall | EndCall | WatchPictures

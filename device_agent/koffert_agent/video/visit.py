@@ -25,6 +25,7 @@ from koffert_wire.call import (
     CallUp,
     Caption,
     HangUp,
+    Measure,
     Offer,
     Present,
     Ring,
@@ -107,6 +108,8 @@ class Visit:
                 await self._take_offer(message)
             case Caption(text=text):
                 self._change(caption=text)
+            case Measure():
+                self._change(measure=self.view.measure + 1)
             case HangUp(outcome=outcome):
                 await self._end(outcome, tell=False)
 

@@ -34,11 +34,15 @@ WAIT_S = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Visitor:
-    """Someone at a page: the account that is logged, the name that the patient sees."""
+    """Someone at a page: the account that is logged, the name that the patient sees.
+
+    A guest has no account; `username` then says what kind of guest.
+    """
 
     username: str
     name: str
     send: Callable[[ToPage], None]
+    is_staff: bool = True
 
 
 class Voice(Protocol):
@@ -81,6 +85,10 @@ class Calls(Protocol):
 
         Raises NoSuitcase, CallIsFull or CallIsOver.
         """
+        ...
+
+    async def join_as_guest(self, token: str, send: Callable[[ToPage], None]) -> Seat:
+        """Join the visit that one was invited to. Raises BadInvitation or CallIsFull."""
         ...
 
 
@@ -129,7 +137,8 @@ class Call:
             raise CallIsFull(self.device)
         number, self._next_seat = self._next_seat, self._next_seat + 1
         self._seats[number] = _Seat(visitor, now_s)
-        self._empty_s = None
+        if visitor.is_staff:
+            self._empty_s = None
         if visitor.username not in self.everybody:
             self.everybody.append(visitor.username)
         return number
@@ -138,7 +147,7 @@ class Call:
         """The page is gone; the box is told at once, and the call waits a while for it to come back."""
         if self._seats.pop(number, None) is None or self.outcome is not None:
             return
-        if not self._seats:
+        if not self.has_staff and self._empty_s is None:
             self._empty_s = now_s
         self._announce()
 
@@ -148,9 +157,14 @@ class Call:
             self._seats[number].heard_s = now_s
 
     @property
-    def has_watchers(self) -> bool:
-        """Whether anybody is at a page."""
-        return bool(self._seats)
+    def has_staff(self) -> bool:
+        """Whether anybody but guests is at a page: a guest is never alone with the patient."""
+        return any(seat.visitor.is_staff for seat in self._seats.values())
+
+    def visitor(self, number: int) -> Visitor | None:
+        """Who has this seat."""
+        seat = self._seats.get(number)
+        return None if seat is None else seat.visitor
 
     def hang_up(self, outcome: CallOutcome = CallOutcome.HUNG_UP) -> None:
         """End for everybody."""
@@ -210,12 +224,12 @@ class Call:
             self._tick_talking(now_s)
 
     def _tick_ringing(self, now_s: float) -> None:
-        if not self._seats:
+        if not self.has_staff:
             self.hang_up(CallOutcome.NOBODY_LEFT)
         elif now_s - self.began_s > RING_FOR_S:
             self.hang_up(CallOutcome.NO_ANSWER)
         else:
-            first = next(iter(self._seats.values()))
+            first = next(seat for seat in self._seats.values() if seat.visitor.is_staff)
             self.voice.to_box(Ring(self.id, first.visitor.name))
 
     def _tick_talking(self, now_s: float) -> None:

@@ -1,11 +1,15 @@
 """What page and hub say to each other over the call's WebSocket, as JSON with a `type`."""
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from koffert_hub.video.guests import GuestKind
 from koffert_wire.call import CallOutcome, Sdp, Small, Words
+
+ShortName = Annotated[str, Meta(min_length=1, max_length=60)]
 
 
 class Phase(StrEnum):
@@ -42,6 +46,23 @@ class PageAlive(Struct, frozen=True, tag_field="type", tag="alive"):
     """Said each second: a browser that hangs must not hold a patient's camera open."""
 
 
+class PageInvite(Struct, frozen=True, tag_field="type", tag="invite"):
+    """Make a link for a guest of this visit; `name` is what the patient will read."""
+
+    kind: GuestKind
+    name: ShortName
+
+
+class PageMeasure(Struct, frozen=True, tag_field="type", tag="measure"):
+    """The patient's screen shall ask for a measurement now."""
+
+
+class GuestHello(Struct, frozen=True, tag_field="type", tag="guest"):
+    """A guest's first word: the token of the link, or the one to come back with."""
+
+    token: Annotated[str, Meta(max_length=64)]
+
+
 class Ice(Struct, frozen=True):
     """As RTCPeerConnection wants it."""
 
@@ -56,6 +77,15 @@ class Joined(Struct, frozen=True, tag_field="type", tag="joined"):
     call: str
     watcher: int
     ice: tuple[Ice, ...]
+    # For a guest: what to say in place of the link's token when coming back after a break.
+    back: str = ""
+
+
+class Invited(Struct, frozen=True, tag_field="type", tag="invited"):
+    """The link's token for one guest."""
+
+    kind: GuestKind
+    token: str
 
 
 class State(Struct, frozen=True, tag_field="type", tag="state"):
@@ -81,13 +111,27 @@ class Ended(Struct, frozen=True, tag_field="type", tag="ended"):
     outcome: CallOutcome
 
 
-FromPage = PageOffer | PageCaption | PageHangUp | PageLeave | PageAlive
-ToPage = Joined | State | PageAnswer | Ended
+FromGuest = PageOffer | PageLeave | PageAlive
+FromPage = FromGuest | PageCaption | PageHangUp | PageInvite | PageMeasure
+ToPage = Joined | Invited | State | PageAnswer | Ended
 
 _FROM_PAGE = msgspec.json.Decoder(FromPage)
+_FROM_GUEST = msgspec.json.Decoder(FromGuest)
+_HELLO = msgspec.json.Decoder(GuestHello)
 
 
 def read_page(text: str) -> FromPage:
     """A page's message; raises msgspec.DecodeError."""
     message: FromPage = _FROM_PAGE.decode(text)
     return message
+
+
+def read_guest(text: str) -> FromGuest:
+    """A guest's message: what only staff may say is none; raises msgspec.DecodeError."""
+    message: FromGuest = _FROM_GUEST.decode(text)
+    return message
+
+
+def read_hello(text: str) -> GuestHello:
+    """A guest's first message; raises msgspec.DecodeError."""
+    return _HELLO.decode(text)

@@ -1,14 +1,16 @@
-"""The call's WebSocket: `/api/v1/patients/{patient}/call`, for who may call, from our own pages alone."""
+"""The calls' WebSockets, from our own pages alone: one for who may call, one for who was invited."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from koffert_hub.video.call import CallIsFull, CallIsOver, Calls, NoSuitcase, Seat, Visitor
-from koffert_hub.video.records import ToPage, read_page
+from koffert_hub.video.call import CallIsFull, CallIsOver, NoSuitcase, Seat, Visitor
+from koffert_hub.video.guests import BadInvitation
+from koffert_hub.video.records import FromPage, ToPage, read_guest, read_hello, read_page
 from koffert_hub.web.access_log import Action
 from koffert_hub.web.context import WebContext
 from koffert_hub.web.guard import find_session
@@ -16,6 +18,7 @@ from koffert_hub.web.permissions import Permission, may
 from koffert_hub.web.session import Session
 
 CALL_PATH = "/api/v1/patients/{patient}/call"
+GUEST_PATH = "/api/v1/visit"
 
 # Close codes above 4000 are ours (RFC 6455, 7.4.2); the page has a sentence for each.
 CLOSE_NOT_ALLOWED = 4403
@@ -25,6 +28,8 @@ CLOSE_FULL = 4429
 CLOSE_MALFORMED = 4400
 # How soon a call ends for somebody whose session ended.
 RECHECK_S = 30.0
+# A page says it at once.
+HELLO_WITHIN_S = 10.0
 _MOST_WAITING = 64
 
 _ENCODER = msgspec.json.Encoder()
@@ -40,34 +45,67 @@ async def call_socket(socket: WebSocket, patient: str) -> None:
         await socket.close(CLOSE_NOT_ALLOWED)
         return
     await run_in_threadpool(_record, context, session, patient)
-    await _Conversation(socket, context, session).hold(calls, patient)
+
+    async def still_allowed() -> bool:
+        return await _allowed(socket, context) is not None
+
+    conversation = _Conversation(socket, read_page, still_allowed)
+    visitor = Visitor(username=session.username, name=session.display_name, send=conversation.send)
+    back_to = socket.query_params.get("call", "")
+    await conversation.hold(calls.join(patient, visitor, back_to=back_to))
+
+
+async def guest_socket(socket: WebSocket) -> None:
+    """Let a guest into the visit that the first message's token is good for; there is no session."""
+    context: WebContext = socket.app.state.context
+    calls = context.services.calls
+    await socket.accept()
+    if not _is_ours(socket) or calls is None:
+        await socket.close(CLOSE_NOT_ALLOWED)
+        return
+    try:
+        async with asyncio.timeout(HELLO_WITHIN_S):
+            hello = read_hello(await socket.receive_text())
+    except (msgspec.DecodeError, KeyError, TimeoutError):
+        await socket.close(CLOSE_MALFORMED)
+        return
+    except WebSocketDisconnect:
+        return
+    conversation = _Conversation(socket, read_guest, _always)
+    await conversation.hold(calls.join_as_guest(hello.token, conversation.send))
 
 
 class _Conversation:
     """One page's socket, used once."""
 
-    def __init__(self, socket: WebSocket, context: WebContext, session: Session) -> None:
+    def __init__(
+        self,
+        socket: WebSocket,
+        read: Callable[[str], FromPage],
+        still_allowed: Callable[[], Awaitable[bool]],
+    ) -> None:
         self._socket = socket
-        self._context = context
-        self._session = session
+        self._read = read
+        self._still_allowed = still_allowed
         self._out: asyncio.Queue[ToPage] = asyncio.Queue(_MOST_WAITING)
 
-    async def hold(self, calls: Calls, patient: str) -> None:
-        visitor = Visitor(
-            username=self._session.username, name=self._session.display_name, send=self._send
-        )
+    async def hold(self, joining: Awaitable[Seat]) -> None:
+        """Take the seat and talk until the page, the call or the permission is gone."""
         try:
-            seat = await calls.join(
-                patient, visitor, back_to=self._socket.query_params.get("call", "")
-            )
+            seat = await joining
         except NoSuitcase:
             await self._socket.close(CLOSE_NO_SUITCASE)
-        except CallIsOver:
+        except (CallIsOver, BadInvitation):
             await self._socket.close(CLOSE_OVER)
         except CallIsFull:
             await self._socket.close(CLOSE_FULL)
         else:
             await self._converse(seat)
+
+    def send(self, message: ToPage) -> None:
+        """Say something to the page."""
+        if not self._out.full():  # a page that reads nothing is soon found silent
+            self._out.put_nowait(message)
 
     async def _converse(self, seat: Seat) -> None:
         tasks = {
@@ -91,7 +129,7 @@ class _Conversation:
     async def _listen(self, seat: Seat) -> int:
         while True:
             try:
-                seat.take(read_page(await self._socket.receive_text()))
+                seat.take(self._read(await self._socket.receive_text()))
             except (msgspec.DecodeError, KeyError):
                 return CLOSE_MALFORMED
 
@@ -103,22 +141,27 @@ class _Conversation:
     async def _watch_session(self) -> int:
         while True:
             await asyncio.sleep(RECHECK_S)
-            if await _allowed(self._socket, self._context) is None:
+            if not await self._still_allowed():
                 return CLOSE_NOT_ALLOWED
-
-    def _send(self, message: ToPage) -> None:
-        if not self._out.full():  # a page that reads nothing is soon found silent
-            self._out.put_nowait(message)
 
 
 async def _allowed(socket: WebSocket, context: WebContext) -> Session | None:
     """The session, if it may call and the page is ours: browsers send no token with a WebSocket."""
-    if urlsplit(socket.headers.get("origin", "")).netloc != socket.headers.get("host"):
+    if not _is_ours(socket):
         return None
     session = await run_in_threadpool(find_session, socket, context)
     if session is None or not may(session.role, Permission.CALL):
         return None
     return session
+
+
+async def _always() -> bool:
+    # A guest's leave ends with the visit, and the visit tells.
+    return True
+
+
+def _is_ours(socket: WebSocket) -> bool:
+    return urlsplit(socket.headers.get("origin", "")).netloc == socket.headers.get("host")
 
 
 def _record(context: WebContext, session: Session, patient: str) -> None:

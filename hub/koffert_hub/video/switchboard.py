@@ -16,15 +16,20 @@ import sqlalchemy as sa
 from koffert_hub.log_record import Result
 from koffert_hub.own_thread import OwnThread
 from koffert_hub.video.call import Call, CallIsOver, NoSuitcase, Visitor
+from koffert_hub.video.guests import Guest, GuestBook
 from koffert_hub.video.records import (
     FromPage,
     Ice,
+    Invited,
     Joined,
     PageAlive,
     PageCaption,
     PageHangUp,
+    PageInvite,
     PageLeave,
+    PageMeasure,
     PageOffer,
+    ToPage,
 )
 from koffert_hub.video.register import Suitcase, VisitNote, suitcase_of, write_note
 from koffert_hub.video.turn import TurnCredentials
@@ -35,6 +40,7 @@ from koffert_wire.call import (
     CallOutcome,
     Caption,
     IceServer,
+    Measure,
     Offer,
     encode_call_down,
     open_call_up,
@@ -82,6 +88,7 @@ class Switchboard:
         self._wake = asyncio.Event()
         self._thread = OwnThread("calls")
         self._notes: set[asyncio.Task[None]] = set()
+        self._guests = GuestBook()
 
     @property
     def is_connected(self) -> bool:
@@ -127,10 +134,21 @@ class Switchboard:
             line = None
         if line is None:
             line = self._begin(patient, suitcase)
-        call = line.call
+        return self._seat(line.call, line.call.join(visitor, self._now_s()), visitor)
+
+    async def join_as_guest(self, token: str, send: Callable[[ToPage], None]) -> "Place":
+        """See `Calls`."""
+        guest = self._guests.who(token, self._now_s())
+        [call] = [line.call for line in self._lines.values() if line.call.id == guest.call]
+        name = f"guest-{guest.kind.value}"
+        visitor = Visitor(username=name, name=guest.name, send=send, is_staff=False)
         number = call.join(visitor, self._now_s())
+        # Only now: a link that found the visit full can be tried again.
+        return self._seat(call, number, visitor, back=self._guests.use(token))
+
+    def _seat(self, call: Call, number: int, visitor: Visitor, *, back: str = "") -> "Place":
         self._note(call, f"joined:{visitor.username}")
-        visitor.send(Joined(call.id.hex(), number, self._ice(call, number)))
+        visitor.send(Joined(call.id.hex(), number, self._ice(call, number), back))
         call.announce()
         call.tick(self._now_s())
         return Place(self, call, number)
@@ -162,13 +180,25 @@ class Switchboard:
                 call.hang_up()
             case PageLeave():
                 self.leave(call, number, meant=True)
+            case PageMeasure():
+                self.send(call, Measure(call.id))
+            case PageInvite():
+                self._invite(call, number, message)
             case PageAlive():
                 pass
+
+    def _invite(self, call: Call, number: int, wish: PageInvite) -> None:
+        host = call.visitor(number)
+        if host is None or not host.is_staff:
+            return
+        guest = Guest(call.id, wish.kind, wish.name, host.username)
+        self._note(call, f"invited:{wish.kind.value} by:{host.username}")
+        host.send(Invited(wish.kind, self._guests.invite(guest, self._now_s())))
 
     def leave(self, call: Call, number: int, *, meant: bool) -> None:
         """A page is gone; a call that the last one left on purpose is over."""
         call.leave(number, self._now_s())
-        if meant and not call.has_watchers:
+        if meant and not call.has_staff:
             call.hang_up()
 
     # -- boxes ------------------------------------------------------------------------------------
@@ -222,6 +252,7 @@ class Switchboard:
             count=len(call.everybody),
             size=call.bytes.sent + call.bytes.received,
         )
+        self._guests.close(call.id)
         line = self._lines.get(call.device)
         if line is not None and line.call is call:
             del self._lines[call.device]

@@ -30,6 +30,7 @@ class Action(StrEnum):
     SEARCHED_NAME = "searched-name"
     SAW_READINGS = "saw-readings"
     WROTE_NOTE = "wrote-note"
+    KEPT_PICTURE = "kept-picture"
     CORRECTED = "corrected"
     SAW_SPIROMETRY = "saw-spirometry"
     CHANGED_BUILD = "changed-build"

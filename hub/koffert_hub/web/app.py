@@ -8,7 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from koffert_hub.video import page as call_page
-from koffert_hub.video.socket import CALL_PATH, call_socket
+from koffert_hub.video import stills
+from koffert_hub.video.socket import CALL_PATH, GUEST_PATH, call_socket, guest_socket
 from koffert_hub.web import (
     admin_pages,
     alert_api,
@@ -45,6 +46,7 @@ ROUTES = (
     *people_pages.ROUTES,
     *loan_pages.ROUTES,
     *call_page.ROUTES,
+    *stills.ROUTES,
 )
 # What the emergency centre's own machine serves: it holds no patient's page.
 REGISTER_ROUTES = (*login.ROUTES, *pages.COMMON_ROUTES, *register_pages.ROUTES, *admin_pages.ROUTES)
@@ -66,9 +68,10 @@ def create_app(services: WebServices, routes: Sequence[Route] = ROUTES) -> FastA
             response_model=None,
             include_in_schema=route.path.startswith(_API),
         )
-    # The one WebSocket asks for session, origin and permission itself: it has no answer but to close.
+    # The WebSockets ask for session or invitation, origin and permission themselves: they have no answer but to close.
     if services.calls is not None:
         app.add_api_websocket_route(CALL_PATH, call_socket)
+        app.add_api_websocket_route(GUEST_PATH, guest_socket)
     app.add_middleware(SecurityHeaders, https=services.https)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _http_error)

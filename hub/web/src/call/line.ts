@@ -16,9 +16,24 @@ export interface LineListener {
   readonly onGone: (code: number | null) => void;
 }
 
+/** Where a page comes in. */
+export interface Door {
+  readonly path: string;
+  /** What to say first, before anything is heard. */
+  readonly hello: ToHub | null;
+}
+
+export function staffDoor(patient: string): Door {
+  return { path: `/api/v1/patients/${encodeURIComponent(patient)}/call`, hello: null };
+}
+
+export function guestDoor(token: string): Door {
+  return { path: "/api/v1/visit", hello: { type: "guest", token } };
+}
+
 /** The WebSocket of one call: opened by a click, opened again by itself after a break, under the same call. */
 export class Line {
-  readonly #address: string;
+  #door: Door;
   readonly #listener: LineListener;
   #socket: WebSocket | null = null;
   #call: string | null = null;
@@ -26,9 +41,8 @@ export class Line {
   #closed = false;
   readonly #beat: number;
 
-  constructor(patient: string, listener: LineListener) {
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    this.#address = `${scheme}://${location.host}/api/v1/patients/${encodeURIComponent(patient)}/call`;
+  constructor(door: Door, listener: LineListener) {
+    this.#door = door;
     this.#listener = listener;
     this.#beat = window.setInterval(() => this.send({ type: "alive" }), ALIVE_MS);
     this.#open();
@@ -46,8 +60,13 @@ export class Line {
 
   #open(): void {
     const resume = this.#call === null ? "" : `?call=${this.#call}`;
-    const socket = new WebSocket(this.#address + resume);
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const { path, hello } = this.#door;
+    const socket = new WebSocket(`${scheme}://${location.host}${path}${resume}`);
     this.#socket = socket;
+    socket.onopen = () => {
+      if (hello !== null) socket.send(JSON.stringify(hello));
+    };
     socket.onmessage = (event) => this.#take(JSON.parse(String(event.data)) as FromHub);
     socket.onclose = (event) => this.#lost(event.code);
   }
@@ -55,6 +74,7 @@ export class Line {
   #take(message: FromHub): void {
     if (message.type === "joined") {
       this.#call = message.call;
+      if (message.back !== "") this.#door = guestDoor(message.back);
       this.#brokenAtMs = null;
     }
     if (message.type === "ended") this.close();

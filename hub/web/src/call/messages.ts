@@ -1,6 +1,7 @@
 /** What the hub says over the call's WebSocket. */
 export type FromHub =
-  | { readonly type: "joined"; readonly call: string; readonly watcher: number; readonly ice: readonly RTCIceServer[] }
+  | { readonly type: "joined"; readonly call: string; readonly watcher: number; readonly ice: readonly RTCIceServer[]; readonly back: string }
+  | { readonly type: "invited"; readonly kind: string; readonly token: string }
   | CallStateMessage
   | { readonly type: "answer"; readonly round: number; readonly sdp: string; readonly relayed: boolean }
   | { readonly type: "ended"; readonly outcome: string };
@@ -18,6 +19,9 @@ export interface CallStateMessage {
 export type ToHub =
   | { readonly type: "offer"; readonly round: number; readonly sdp: string; readonly relay_only: boolean }
   | { readonly type: "caption"; readonly text: string }
+  | { readonly type: "measure" }
+  | { readonly type: "invite"; readonly kind: string; readonly name: string }
+  | { readonly type: "guest"; readonly token: string }
   | { readonly type: "hang-up" }
   | { readonly type: "leave" }
   | { readonly type: "alive" };

@@ -1,10 +1,11 @@
-import { Line } from "./line.ts";
+import { type Door, Line } from "./line.ts";
 import type { CallStateMessage, FromHub } from "./messages.ts";
 import type { OwnDevices } from "./own.ts";
 import { Peer } from "./peer.ts";
 
 export interface SessionListener {
   readonly onState: (state: CallStateMessage) => void;
+  readonly onInvited: (kind: string, token: string) => void;
   readonly onTrack: (track: MediaStreamTrack) => void;
   readonly onConnecting: () => void;
   readonly onHubLost: () => void;
@@ -22,11 +23,11 @@ export class CallSession {
   #round = 0;
   #talking = false;
 
-  constructor(patient: string, own: OwnDevices, relayOnly: boolean, listener: SessionListener) {
+  constructor(door: Door, own: OwnDevices, relayOnly: boolean, listener: SessionListener) {
     this.#own = own;
     this.#relayOnly = relayOnly;
     this.#listener = listener;
-    this.#line = new Line(patient, {
+    this.#line = new Line(door, {
       onMessage: (message) => this.#take(message),
       onBroken: () => listener.onHubLost(),
       onGone: (code) => this.#over(code === null ? "hub-lost" : `code-${code}`),
@@ -43,6 +44,20 @@ export class CallSession {
 
   hangUp(): void {
     this.#line.send({ type: "hang-up" });
+  }
+
+  measure(): void {
+    this.#line.send({ type: "measure" });
+  }
+
+  invite(kind: string, name: string): void {
+    this.#line.send({ type: "invite", kind, name });
+  }
+
+  /** A person goes; the call goes on if staff are in it. */
+  depart(): void {
+    this.leave();
+    this.#listener.onOver("left");
   }
 
   /** The page is being left: the call goes on if others are in it. */
@@ -85,6 +100,9 @@ export class CallSession {
         break;
       case "answer":
         if (message.round === this.#round) void this.#peer?.accept(message.sdp);
+        break;
+      case "invited":
+        this.#listener.onInvited(message.kind, message.token);
         break;
       case "ended":
         this.#over(message.outcome);
