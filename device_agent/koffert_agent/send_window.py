@@ -36,11 +36,15 @@ STREAMS = (
 _LIVE_ROWS = 16
 # The least that may be unreceipted of what is paced (docs/explanation/box.md): one second at 64 kbit/s.
 _PACED_FLOOR_BYTES = 8 * 1024
+# The most: a link that turns from fast into 64 kbit/s has this before it, for 4 s.
+_PACED_CEILING_BYTES = 32 * 1024
+# What a row weighs on the link beside itself: stamp and MAC 111, topic 26, framing 36 bytes.
+_ON_LINK_BYTES = 173
 # Rows of any kind in flight, for the memory's sake.
 _MOST_ROWS = 512
 # When this many wait for a later try the hub has a problem that more rows do not solve.
 _MOST_DEFERRED = 1024
-# No receipt after this: sent again. Twice the round trip of a satellite with a full queue, and some.
+# The broker has it and no receipt came: sent again. What the broker does not have is TCP's to deliver.
 _RECEIPT_TIMEOUT = Backoff(first_s=10.0, cap_s=600.0)
 # The hub said `retry-later`.
 _RETRY_LATER = Backoff(first_s=60.0, cap_s=3600.0)
@@ -57,8 +61,8 @@ class _Flight(Struct):
     source: int
     number: int
     stream: Stream
-    size_bytes: int
-    due_s: float
+    weight_bytes: int
+    due_s: float = float("inf")
     attempts: int = 1
     deferred: bool = False
 
@@ -102,14 +106,21 @@ class SendWindow:
         """Whether a row of this size may go now; an empty window takes any."""
         if not _is_paced(stream):
             return self._live[stream] < _LIVE_ROWS
-        return not self._paced_bytes or self._paced_bytes + size_bytes <= self._paced_limit_bytes()
+        weight_bytes = size_bytes + _ON_LINK_BYTES
+        return not self._paced_bytes or self._paced_bytes + weight_bytes <= self._paced_limit_bytes()
 
     def sent(self, source: int, row: Row, stream: Stream, now_s: float) -> None:
         """Note a row that has just gone out for the first time on this link."""
-        flight = _Flight(source, row.number, stream, row.size_bytes, now_s + self._timeout_s(1))
+        flight = _Flight(source, row.number, stream, row.size_bytes + _ON_LINK_BYTES)
         self._flights[row.id] = flight
         self._numbers.add((source, row.number))
         self._weigh(flight, 1)
+
+    def taken(self, transmission: bytes, now_s: float) -> None:
+        """The broker has it: from now on a receipt may be missed."""
+        flight = self._flights.get(transmission)
+        if flight is not None and not flight.deferred:
+            flight.due_s = now_s + self._timeout_s(flight.attempts)
 
     def receipted(self, transmission: bytes, now_s: float) -> None:
         """The hub has it."""
@@ -117,8 +128,8 @@ class SendWindow:
         if flight is None:
             return
         self._numbers.discard((flight.source, flight.number))
-        self._receipted.append((now_s, flight.size_bytes))
-        self._receipted_bytes += flight.size_bytes
+        self._receipted.append((now_s, flight.weight_bytes))
+        self._receipted_bytes += flight.weight_bytes
         self._weigh(flight, -1)
         if self.deferred and now_s >= self._relief_at_s:
             self._relief_at_s = now_s + _RELIEF_INTERVAL_S
@@ -144,7 +155,7 @@ class SendWindow:
                 flight.deferred = False
                 self._weigh(flight, 1)
                 flight.attempts += 1
-                flight.due_s = now_s + self._timeout_s(flight.attempts)
+                flight.due_s = float("inf")
                 due.append(flight)
         return [(flight.source, flight.number) for flight in due]
 
@@ -172,20 +183,20 @@ class SendWindow:
 
     def _may_go_again(self, flight: _Flight) -> bool:
         """What was put off has given up its place on the link, and needs one like any other."""
-        return not flight.deferred or self.fits(flight.stream, flight.size_bytes)
+        return not flight.deferred or self.fits(flight.stream, flight.weight_bytes - _ON_LINK_BYTES)
 
     def _timeout_s(self, attempts: int) -> float:
         return _RECEIPT_TIMEOUT.delay_s(attempts, 1.0)
 
     def _paced_limit_bytes(self) -> int:
-        return max(_PACED_FLOOR_BYTES, self._receipted_bytes)
+        return min(max(_PACED_FLOOR_BYTES, self._receipted_bytes), _PACED_CEILING_BYTES)
 
     def _weigh(self, flight: _Flight, sign: int) -> None:
         """Count a flight in (1) or out (-1), where it belongs."""
         if flight.deferred:
             self.deferred += sign
         elif _is_paced(flight.stream):
-            self._paced_bytes += sign * flight.size_bytes
+            self._paced_bytes += sign * flight.weight_bytes
         else:
             self._live[flight.stream] += sign
 

@@ -37,8 +37,9 @@ from koffert_wire.topics import HUB_STATE, DownKind, Lane, down, down_any_kind, 
 _LOG = logging.getLogger(__name__)
 
 # The broker answers nothing although we send: the link is a black hole, and TCP would try for minutes.
-STALLED_S = 20.0
-_SUBSCRIBE_TIMEOUT_S = 10.0
+STALLED_S = 30.0
+# TCP, TLS, MQTT and subscribing take four round trips, each of 3 s by a poor satellite, some of them twice.
+OPEN_TIMEOUT_S = 30.0
 # The longest sleep: live rows turn into backlog, the pulse beats, the account is written.
 _TICK_S = 1.0
 _ACCOUNT_INTERVAL_S = 10.0
@@ -109,10 +110,10 @@ class Session:
 
     async def open(self) -> None:
         """Connect, listen, and greet the hub; raises MqttError."""
-        await self._connection.open()
+        await self._connection.open(OPEN_TIMEOUT_S)
         topics = (down_any_kind(self._identity.device), HUB_STATE)
         try:
-            async with asyncio.timeout(_SUBSCRIBE_TIMEOUT_S):
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
                 await self._connection.subscribe(*topics)
         except TimeoutError as error:
             raise MqttError(MqttReason.TIMEOUT, "the broker does not grant") from error
@@ -225,7 +226,9 @@ class Session:
         self._unacknowledged -= 1
         self._heard_s = self._loop.time()
         error = outcome.exception()
-        if isinstance(error, MqttError) and error.reason is MqttReason.DENIED:
+        if error is None:
+            self._window.taken(transmission, self._loop.time())
+        elif isinstance(error, MqttError) and error.reason is MqttReason.DENIED:
             _LOG.warning("the broker does not take a transmission: %s", error)
             self._window.put_off(transmission, self._loop.time())
 

@@ -69,7 +69,7 @@ class Uplink:
         """Keep the link up and the outbox moving, for ever."""
 
         async def session(link: Link) -> None:
-            pulse.beat()
+            pulse.rest()  # opening ends by its own timeouts
             await self._hold_session(link, pulse)
 
         def policy(error: Exception) -> Backoff:

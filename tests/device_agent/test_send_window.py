@@ -13,7 +13,9 @@ from koffert_wire.topics import Lane
 LIVE = Stream(Lane.VITALS, live=True)
 BACKLOG = Stream(Lane.VITALS, live=False)
 BULK = Stream(Lane.BULK, live=False)
-FLOOR_BYTES = 8192
+FLOOR_BYTES, CEILING_BYTES = 8192, 32_768
+# What a row of 400 B weighs on the link.
+ROW_BYTES = 573
 
 
 class Link:
@@ -60,20 +62,36 @@ def test_a_row_larger_than_the_floor_goes_alone() -> None:
 
 def test_the_pace_follows_what_the_link_carried_in_the_last_second() -> None:
     link = Link()
-    rows = [link.send(BULK, 0, 30_000) for _ in range(2)]
+    rows = [link.send(BULK, 0, 10_000) for _ in range(2)]
     for row in rows:
         link.window.receipted(row.id, 0.5)
     link.window.advance(0.6)
-    assert link.fill(BULK, 0.6, 1000) == 60_000
+    assert link.fill(BULK, 0.6, 1000) == 17_000  # each weighs 1,173
     link.window.advance(5.0)
     assert link.window.room_rows(BULK) == 0
 
 
+def test_a_fast_link_that_turns_slow_has_little_before_it() -> None:
+    link = Link()
+    for row in [link.send(BULK, 0, 10_000) for _ in range(20)]:
+        link.window.receipted(row.id, 0.5)
+    assert CEILING_BYTES - ROW_BYTES < link.fill(BULK, 0.6) / 400 * ROW_BYTES <= CEILING_BYTES
+
+
+def test_what_the_broker_does_not_have_is_left_to_tcp() -> None:
+    link = Link()
+    row = link.send(LIVE, 0)
+    assert link.window.overdue(1e6, 10) == []
+    link.window.taken(row.id, 50.0)
+    assert link.window.next_due_s(50.0) == 60.0
+
+
 def test_no_receipt_means_again_later_and_later() -> None:
     link = Link()
-    link.send(LIVE, 0)
+    row = link.send(LIVE, 0)
     waits, now_s = [], 0.0
     for _ in range(8):
+        link.window.taken(row.id, now_s)
         due_s = link.window.next_due_s(now_s)
         waits.append(due_s - now_s)
         now_s = due_s
@@ -99,7 +117,7 @@ def test_what_was_put_off_comes_back_at_the_pace_of_the_link() -> None:
     for _ in range(100):
         link.window.put_off(link.send(BACKLOG, 0).id, 0)
     link.window.hurry(1.0, within_s=1.0)
-    assert len(link.window.overdue(5.0, 100)) == FLOOR_BYTES // 400
+    assert len(link.window.overdue(5.0, 100)) == FLOOR_BYTES // ROW_BYTES
     assert link.window.next_due_s(5.0) > 5.0
 
 
@@ -134,7 +152,7 @@ def test_a_hub_that_comes_back_gets_all_within_the_jitter() -> None:
 @given(
     steps=st.lists(
         st.tuples(
-            st.sampled_from(["send", "receipt", "defer", "overdue", "vanish"]), st.integers(0)
+            st.sampled_from(["send", "take", "receipt", "defer", "overdue", "vanish"]), st.integers(0)
         ),
         max_size=60,
     )
@@ -152,6 +170,8 @@ def test_the_books_balance_whatever_happens(steps: list[tuple[str, int]]) -> Non
             row = rows[chance % len(rows)]
             if what == "receipt":
                 link.window.receipted(row.id, now_s)
+            elif what == "take":
+                link.window.taken(row.id, now_s)
             elif what == "defer":
                 link.window.put_off(row.id, now_s)
             else:
