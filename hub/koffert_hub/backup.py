@@ -21,6 +21,7 @@ from koffert_hub.log_verify import LogPosition, LogRow, check_row
 from koffert_hub.migrations import migrate
 from koffert_hub.settings import Settings
 from koffert_hub.transmission_log import (
+    complete_through_restores,
     copy_rows,
     keep_signed_head,
     open_epoch,
@@ -40,7 +41,7 @@ class BackupError(Exception):
 
 
 class Restored(Struct, frozen=True):
-    """Where a restored hub stands: bodies up to `complete_to`, records up to `log_records`."""
+    """Where a restored hub stands: bodies up to `complete_to` at least, records up to `log_records`."""
 
     complete_to: int
     log_records: int
@@ -89,7 +90,7 @@ def restore(
 def _go_on(engine: sa.Engine, epoch: bytes, replica: Path | None, now_ms: int) -> Restored:
     migrate(engine)
     with open_reading(engine) as connection:
-        complete_to = position(connection).sequence
+        complete_to = complete_through_restores(connection, position(connection).sequence)
     if replica is not None:
         _fetch_records(engine, replica)
     with engine.begin() as connection:

@@ -160,6 +160,18 @@ def open_epoch(
     writer.flush()
 
 
+def complete_through_restores(connection: sa.Connection, here: int) -> int:
+    """`here`, or the lowest record that an earlier restore was complete to.
+
+    A box that was away during that restore never heard of it: it must not take what was lost then as kept.
+    """
+    table = tables.hub_epoch
+    first = sa.select(sa.func.min(table.c.number)).scalar_subquery()
+    restores = sa.select(sa.func.min(table.c.complete_to)).where(table.c.number > first)
+    lowest: int | None = connection.execute(restores).scalar_one()
+    return here if lowest is None else min(here, lowest)
+
+
 def current_epoch(connection: sa.Connection) -> Epoch:
     """The epoch that records are written in now."""
     table = tables.hub_epoch

@@ -152,7 +152,8 @@ def test_a_hub_that_comes_back_gets_all_within_the_jitter() -> None:
 @given(
     steps=st.lists(
         st.tuples(
-            st.sampled_from(["send", "take", "receipt", "defer", "overdue", "vanish"]), st.integers(0)
+            st.sampled_from(["send", "take", "receipt", "defer", "overdue", "vanish"]),
+            st.integers(0),
         ),
         max_size=60,
     )

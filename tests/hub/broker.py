@@ -22,12 +22,14 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "config" / "mosquitto"
 
 
 class TestBroker:
-    """Two listeners: `device_port` for boxes, `hub_port` for the hub."""
+    """Two listeners: `device_port` for boxes, `hub_port` for the hub; its certificate bears `names` too."""
 
     __test__ = False
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, device_host: str = "127.0.0.1", *names: str) -> None:
         self._folder = folder
+        self._device_host = device_host
+        self._names = ("127.0.0.1", *names)
         self._authority = Authority.create("test", datetime.now(UTC))
         self.ca = folder / "ca.crt"
         self.ca.write_bytes(self._authority.identity.certificate_pem)
@@ -37,6 +39,7 @@ class TestBroker:
         acl_file.write_text(broker_acl((TEMPLATES / "broker.acl").read_text()))
         acl_file.chmod(0o600)
         config = BrokerConfig(
+            device_host=device_host,
             device_port=self.device_port,
             hub_port=self.hub_port,
             ca=self.ca,
@@ -63,12 +66,12 @@ class TestBroker:
 
     def server_certificate(self, name: str) -> TlsFiles:
         """A new certificate for a server on loopback."""
-        return self._write(name, self._authority.issue_server(("127.0.0.1",), _now()))
+        return self._write(name, self._authority.issue_server(self._names, _now()))
 
     def endpoint(self, device: str, client_id: str | None = None) -> Endpoint:
         """How a box connects."""
         return Endpoint(
-            "127.0.0.1", self.device_port, client_id or device, self.certificate(device)
+            self._device_host, self.device_port, client_id or device, self.certificate(device)
         )
 
     def hub_endpoint(self, client_id: str = "hub-test") -> Endpoint:

@@ -106,6 +106,23 @@ def test_a_hub_restored_with_the_replica_goes_on(tmp_path: Path) -> None:
     drill.close()
 
 
+def test_a_box_that_missed_a_restore_still_sends_what_was_lost_in_it(tmp_path: Path) -> None:
+    """It knows the first epoch and meets the third: the second one's losses must be named to it too."""
+    drill = Drill(tmp_path)
+    complete_to = []
+    for backup in (tmp_path / "backup", tmp_path / "later"):
+        drill.lose_the_hub()
+        (tmp_path / "lost").rename(tmp_path / f"lost-{backup.name}")
+        restored = restore(drill.settings, backup, os.urandom(16), replica=None, now_ms=NOON_MS)
+        complete_to.append(restored.complete_to)
+        drill.engine = open_database(drill.settings.database_url)
+        drill.take(0, 3)  # other boxes go on; ours is away
+        if backup.name == "backup":
+            back_up(drill.settings, tmp_path / "later")
+    assert complete_to == [11, 11]
+    drill.close()
+
+
 def test_a_replica_that_does_not_continue_the_log_is_refused(tmp_path: Path) -> None:
     drill, other = Drill(tmp_path), tmp_path / "other"
     other.mkdir()

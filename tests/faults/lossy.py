@@ -1,0 +1,105 @@
+"""A box on a link that loses packets: `unshare -Urn python -m tests.faults.lossy SECONDS`; prints one JSON object."""
+
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from koffert_drivers.simulated.oximeter import SimulatedOximeter
+from koffert_wire.envelope import Payload
+from koffert_wire.mqtt import Endpoint
+from tests.device_agent.process import AgentProcess
+from tests.device_agent.support import DEVICE, HubDouble, eventually
+from tests.hub.broker import TestBroker
+from tests.support.lossy_link import FAR, NEAR, LossyLink
+
+LOSS, DELAY_S = 0.2, 1.5
+ARRIVES_WITHIN_S = 600.0
+
+
+class Crossing(Struct, frozen=True):
+    """What came over, and at which price; bytes are whole IP packets both ways, lost ones too."""
+
+    acknowledged: int
+    missing: int
+    transmissions: int
+    sent_again: int
+    payload_bytes: int
+    wire_bytes: int
+    packets: int
+    packets_lost: int
+    took_s: float
+
+    @property
+    def ratio(self) -> float:
+        """Bytes on the wire for each byte of payload."""
+        return self.wire_bytes / self.payload_bytes
+
+
+async def cross(folder: Path, measured_s: float, loss: float, delay_s: float) -> Crossing:
+    """Measure for so long, then wait until all of it is at the hub."""
+    began_s = time.monotonic()
+    broker = TestBroker(folder, NEAR, FAR)
+    async with LossyLink(loss, delay_s) as link, SimulatedOximeter("contec-v7") as oximeter:
+        broker.mosquitto.start()
+        try:
+            async with HubDouble(broker.hub_endpoint()) as hub:
+                tls = broker.endpoint(DEVICE).tls
+                far = Endpoint(FAR, broker.device_port, DEVICE, tls)
+                agent = AgentProcess(folder, far, oximeter.path)
+                await agent.start()
+                await asyncio.sleep(measured_s)
+                await oximeter.unplug()
+                stored = hub.stored
+                await eventually(
+                    lambda: (
+                        set(agent.acknowledged) <= {one.id for one in hub.readings}
+                        and _complete(hub)
+                    ),
+                    "all that was measured",
+                    ARRIVES_WITHIN_S,
+                    0.2,
+                )
+                await agent.kill()
+        finally:
+            broker.mosquitto.kill()
+    acknowledged = set(agent.acknowledged)
+    return Crossing(
+        acknowledged=len(acknowledged),
+        missing=len(acknowledged - {one.id for one in hub.readings}),
+        transmissions=len(stored),
+        sent_again=len(hub.arrived) - len(stored),
+        payload_bytes=sum({one.header.id: _size(one) for one in hub.arrived}.values()),
+        wire_bytes=link.bytes,
+        packets=link.packets,
+        packets_lost=link.lost,
+        took_s=time.monotonic() - began_s,
+    )
+
+
+def _size(payload: Payload) -> int:
+    return len(payload.authenticated) + len(payload.mac)
+
+
+def _complete(hub: HubDouble) -> bool:
+    """Whether no sequence is missing below the highest that came, on any lane."""
+    sequences: dict[str, set[int]] = {}
+    for one in hub.arrived:
+        sequences.setdefault(one.header.lane, set()).add(one.header.sequence)
+    return all(len(each) == max(each) + 1 for each in sequences.values())
+
+
+def main() -> None:
+    """Print what a crossing of so many seconds came to."""
+    with tempfile.TemporaryDirectory() as folder:
+        crossing = asyncio.run(cross(Path(folder), float(sys.argv[1]), LOSS, DELAY_S))
+    answer = {"ratio": crossing.ratio, **msgspec.structs.asdict(crossing)}
+    sys.stdout.write(msgspec.json.encode(answer).decode() + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""A link that really loses packets: a TUN device whose other end is this machine itself.
+
+Every packet into it comes back, late or never, with its two addresses exchanged: who connects to FAR meets
+whoever listens on NEAR, through the kernel's own TCP, and the sums in the headers still hold. Needs a network
+namespace of its own (`unshare --user --map-root-user --net`), hence no rights.
+"""
+
+import asyncio
+import fcntl
+import os
+import struct
+import subprocess
+from contextlib import suppress
+from random import Random
+from typing import Self
+
+NEAR, FAR = "10.99.0.1", "10.99.0.2"
+
+_DEVICE = "/dev/net/tun"
+_SET_INTERFACE = 0x400454CA  # TUNSETIFF
+_TUN_WITHOUT_HEADER = 0x1001  # IFF_TUN | IFF_NO_PI
+_PACKET_BYTES = 2048
+_IPV4 = 4
+
+
+class LossyLink:
+    """Loses the share `loss` of all packets each way and delays the others; counts what entered it."""
+
+    def __init__(self, loss: float, delay_s: float, seed: int = 1) -> None:
+        self.loss = loss
+        self.delay_s = delay_s
+        self.packets = 0
+        self.lost = 0
+        self.bytes = 0
+        self._random = Random(seed)  # noqa: S311 - reproducible on purpose
+        self._fd = -1
+
+    async def __aenter__(self) -> Self:
+        self._fd = _make_device()
+        asyncio.get_running_loop().add_reader(self._fd, self._take)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        asyncio.get_running_loop().remove_reader(self._fd)
+        os.close(self._fd)
+        self._fd = -1
+
+    def _take(self) -> None:
+        with suppress(BlockingIOError):
+            while packet := os.read(self._fd, _PACKET_BYTES):
+                if packet[0] >> 4 == _IPV4:
+                    self._pass_on(packet)
+
+    def _pass_on(self, packet: bytes) -> None:
+        self.packets += 1
+        self.bytes += len(packet)
+        if self._random.random() < self.loss:
+            self.lost += 1
+            return
+        turned = packet[:12] + packet[16:20] + packet[12:16] + packet[20:]
+        asyncio.get_running_loop().call_later(self.delay_s, self._give, turned)
+
+    def _give(self, packet: bytes) -> None:
+        if self._fd >= 0:
+            os.write(self._fd, packet)
+
+
+def _make_device() -> int:
+    descriptor = os.open(_DEVICE, os.O_RDWR | os.O_NONBLOCK)
+    fcntl.ioctl(descriptor, _SET_INTERFACE, struct.pack("16sH", b"lossy", _TUN_WITHOUT_HEADER))
+    for command in (f"addr add {NEAR}/24 dev lossy", "link set lossy up", "link set lo up"):
+        subprocess.run(["ip", *command.split()], check=True)
+    return descriptor
