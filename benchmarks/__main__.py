@@ -9,6 +9,7 @@ NAMES = (
     "latency",
     "decode",
     "outbox",
+    "wire-bytes",
     "footprint",
     "log",
     "trend-query",

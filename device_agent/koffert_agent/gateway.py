@@ -49,10 +49,10 @@ _DISK_PATIENCE_S = 60.0
 
 
 class Gateway(Struct, frozen=True):
-    """The parts of a running box; `sync_s` is how long its disk takes for a durable write."""
+    """The parts of a running box; `sync_s` is how long its disk takes for a durable write, if it could."""
 
     settings: Settings
-    sync_s: float
+    sync_s: float | None
     clock: Clock
     outboxes: Sequence[Outbox]
     pipeline: Pipeline
@@ -259,10 +259,14 @@ async def _answer(gateway: Gateway, pulse: Pulse) -> None:
     await status.serve(gateway.settings.data_dir, lambda: _collect(gateway), pulse)
 
 
-async def _measure_disk(folder: Path) -> float:
+async def _measure_disk(folder: Path) -> float | None:
+    """None on a full disk: the box starts all the same, for alarms still fit."""
     worker = Worker("disk test")  # not the loop's executor, for which the process's end would wait
     try:
         sync_s = await worker.call(lambda: disk.measure_sync_s(folder))
+    except OSError as error:
+        _LOG.error("the disk could not be measured: %s", error)
+        return None
     finally:
         worker.stop()
     level = logging.WARNING if sync_s > disk.SLOW_SYNC_S else logging.INFO

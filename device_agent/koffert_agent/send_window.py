@@ -107,9 +107,11 @@ class SendWindow:
         if not _is_paced(stream):
             return self._live[stream] < _LIVE_ROWS
         weight_bytes = size_bytes + _ON_LINK_BYTES
-        return not self._paced_bytes or self._paced_bytes + weight_bytes <= self._paced_limit_bytes()
+        return (
+            not self._paced_bytes or self._paced_bytes + weight_bytes <= self._paced_limit_bytes()
+        )
 
-    def sent(self, source: int, row: Row, stream: Stream, now_s: float) -> None:
+    def sent(self, source: int, row: Row, stream: Stream) -> None:
         """Note a row that has just gone out for the first time on this link."""
         flight = _Flight(source, row.number, stream, row.size_bytes + _ON_LINK_BYTES)
         self._flights[row.id] = flight

@@ -176,7 +176,7 @@ class Session:
         hello = Hello(now(self._clock), version, outbox.hub_epoch, queued)
         for row in await outbox.append([self._sealer.draft(Lane.VITALS, [hello])]):
             lowest = (await outbox.rows([])).lowest_queued
-            self._window.sent(0, row, _HELLO, self._loop.time())
+            self._window.sent(0, row, _HELLO)
             self._publish(row, lowest)
 
     async def _send_again(self, now_s: float) -> None:
@@ -206,7 +206,7 @@ class Session:
         for row in batch.rows:
             if not self._window.fits(stream, row.size_bytes):
                 return False
-            self._window.sent(index, row, stream, self._loop.time())
+            self._window.sent(index, row, stream)
             source.sent(stream, row.number)
             self._publish(row, batch.lowest_queued)
         return bool(batch.rows)

@@ -78,6 +78,20 @@ def test_it_starts_and_keeps_readings_with_no_network_and_stops_in_time(
     asyncio.run(scenario())
 
 
+def test_it_starts_where_the_disk_cannot_be_measured(tmp_path: Path, broker: TestBroker) -> None:
+    """As on a full disk, which refuses the test's own file."""
+    (tmp_path / "data" / ".sync-test").mkdir(parents=True)
+
+    async def scenario() -> None:
+        async with SimulatedOximeter("contec-v7") as oximeter:
+            agent = AgentProcess(tmp_path, broker.endpoint(DEVICE), oximeter.path)
+            await start_and_measure(agent)
+            assert await agent.stop() == 0
+            assert "could not be measured" in agent.log.read_text()
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("while_connecting", [True, False])
 def test_it_stops_in_time_on_a_link_that_swallows_everything(
     tmp_path: Path, broker: TestBroker, *, while_connecting: bool

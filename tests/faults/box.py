@@ -104,12 +104,11 @@ class BoxUnderFaults:
             await asyncio.sleep(step.lasts_s)
             await self._press_button()
         await asyncio.sleep(step.calm_s)
-        if not self.agent.running:  # as systemd would
-            self.exits += 1
-            await self.agent.start()
+        await self._restart_if_ended()
 
     async def measures(self) -> None:
         """Wait until it has acknowledged something new."""
+        await self._restart_if_ended()
         known = len(self.agent.acknowledged)
         await eventually(
             lambda: len(self.agent.acknowledged) > known,
@@ -117,6 +116,12 @@ class BoxUnderFaults:
             HEALS_WITHIN_S,
             LOOK_EVERY_S,
         )
+
+    async def _restart_if_ended(self) -> None:
+        """As systemd would; an agent that gives up by itself is counted, and must not."""
+        if not self.agent.running:
+            self.exits += 1
+            await self.agent.start()
 
     async def stop(self) -> None:
         """Ask it to stop; it must."""

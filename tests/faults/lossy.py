@@ -22,29 +22,33 @@ ARRIVES_WITHIN_S = 600.0
 
 
 class Crossing(Struct, frozen=True):
-    """What came over, and at which price; bytes are whole IP packets both ways, lost ones too."""
+    """What came over, and at which price; on the wire bytes are whole IP packets, lost ones too."""
 
     acknowledged: int
     missing: int
     transmissions: int
     sent_again: int
     payload_bytes: int
-    wire_bytes: int
+    up_bytes: int
+    both_ways_bytes: int
     packets: int
     packets_lost: int
     took_s: float
 
     @property
     def ratio(self) -> float:
-        """Bytes on the wire for each byte of payload."""
-        return self.wire_bytes / self.payload_bytes
+        """Bytes that the box put on the wire for each byte of payload."""
+        return self.up_bytes / self.payload_bytes
 
 
 async def cross(folder: Path, measured_s: float, loss: float, delay_s: float) -> Crossing:
     """Measure for so long, then wait until all of it is at the hub."""
     began_s = time.monotonic()
     broker = TestBroker(folder, NEAR, FAR)
-    async with LossyLink(loss, delay_s) as link, SimulatedOximeter("contec-v7") as oximeter:
+    async with (
+        LossyLink(broker.device_port, loss, delay_s) as link,
+        SimulatedOximeter("contec-v7") as oximeter,
+    ):
         broker.mosquitto.start()
         try:
             async with HubDouble(broker.hub_endpoint()) as hub:
@@ -74,7 +78,8 @@ async def cross(folder: Path, measured_s: float, loss: float, delay_s: float) ->
         transmissions=len(stored),
         sent_again=len(hub.arrived) - len(stored),
         payload_bytes=sum({one.header.id: _size(one) for one in hub.arrived}.values()),
-        wire_bytes=link.bytes,
+        up_bytes=link.up_bytes,
+        both_ways_bytes=link.bytes,
         packets=link.packets,
         packets_lost=link.lost,
         took_s=time.monotonic() - began_s,

@@ -98,7 +98,8 @@ class ChaosProxy:
             return
         self._writers |= {writer, back}
         try:
-            await _first_to_end(self._carry(reader, back), self._carry(there, writer))
+            with contextlib.suppress(asyncio.CancelledError):  # asyncio's streams cannot take one
+                await _first_to_end(self._carry(reader, back), self._carry(there, writer))
         finally:
             self._writers -= {writer, back}
             for each in (writer, back):

@@ -24,14 +24,19 @@ _IPV4 = 4
 
 
 class LossyLink:
-    """Loses the share `loss` of all packets each way and delays the others; counts what entered it."""
+    """Loses the share `loss` of all packets each way and delays the others; counts what entered it.
 
-    def __init__(self, loss: float, delay_s: float, seed: int = 1) -> None:
+    `up_bytes` went to `port`, all of them whole IP packets.
+    """
+
+    def __init__(self, port: int, loss: float, delay_s: float, seed: int = 1) -> None:
+        self.port = port
         self.loss = loss
         self.delay_s = delay_s
         self.packets = 0
         self.lost = 0
         self.bytes = 0
+        self.up_bytes = 0
         self._random = Random(seed)  # noqa: S311 - reproducible on purpose
         self._fd = -1
 
@@ -54,6 +59,9 @@ class LossyLink:
     def _pass_on(self, packet: bytes) -> None:
         self.packets += 1
         self.bytes += len(packet)
+        ports = 4 * (packet[0] & 15)
+        if int.from_bytes(packet[ports + 2 : ports + 4], "big") == self.port:
+            self.up_bytes += len(packet)
         if self._random.random() < self.loss:
             self.lost += 1
             return
