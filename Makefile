@@ -17,7 +17,7 @@ PYTEST := $(PYTHON) -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-re
 FAULTS ?= 5000
 SEED ?= 1
 
-.PHONY: help setup demo test test-all test-faults lint format bench lock clean
+.PHONY: help setup demo test test-all test-faults lint format bench sbom lock clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' Makefile
@@ -50,6 +50,9 @@ format:  ## put the code in the house's format
 bench: setup  ## every benchmark, or one: make bench NAME=codec
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes -r requirements/bench.txt
 	$(PYTHON) -m benchmarks $(NAME)
+
+sbom: setup  ## what a box and a hub are made of, as CycloneDX in dist/; and the page of licences
+	$(PYTHON) scripts/bill_of_materials.py
 
 lock:  ## renew requirements/*.txt and package-lock.json from the public indexes
 	$(PYTHON) scripts/lock.py
