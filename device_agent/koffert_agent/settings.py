@@ -18,6 +18,7 @@ from koffert_drivers.table import DEVICES
 from koffert_wire.identifiers import is_device_id
 from koffert_wire.mqtt import Endpoint, TlsFiles
 from koffert_wire.sealing import LINK_KEY_BYTES
+from koffert_wire.toml_place import fault_of, where
 
 _SEALING_KEY_BYTES = 32
 _MIB = 1024 * 1024
@@ -34,7 +35,8 @@ class SettingsError(Exception):
     """The settings cannot be used: `path` and `key` say where, `reason` why."""
 
     def __init__(self, path: Path, key: str, reason: str) -> None:
-        super().__init__(f"{path}: {key}: {reason}" if key else f"{path}: {reason}")
+        place = where(path, key)
+        super().__init__(f"{place}: {key}: {reason}" if key else f"{place}: {reason}")
         self.path = path
         self.key = key
         self.reason = reason
@@ -84,7 +86,7 @@ class StillSettings(Struct, frozen=True, forbid_unknown_fields=True):
     stick: str | None = None
 
 
-class _File(Struct, frozen=True, forbid_unknown_fields=True):
+class AgentFile(Struct, frozen=True, forbid_unknown_fields=True):
     """agent.toml as written."""
 
     device: str
@@ -164,14 +166,13 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(path, "", f"is not TOML: {error}") from error
 
 
-def _parse(path: Path) -> _File:
+def _parse(path: Path) -> AgentFile:
     raw = _read_toml(path)
     try:
-        return msgspec.convert(_completed(path, raw), _File)
+        return msgspec.convert(_completed(path, raw), AgentFile)
     except msgspec.ValidationError as error:
-        # "Object missing required field `host` - at `$.hub`"
-        reason, _, place = str(error).partition(" - at `$")
-        raise SettingsError(path, place.strip("`.") or "top level", reason) from error
+        fault = fault_of(str(error))
+        raise SettingsError(path, fault.place or "top level", fault.reason) from error
 
 
 def _completed(path: Path, raw: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from koffert_hub.alerts.opening import AlertSettings
 from koffert_hub.video.turn import TurnSettings
 from koffert_wire.mqtt import Endpoint, TlsFiles
+from koffert_wire.toml_place import fault_of, where
 from koffert_wire.topics import Lane
 
 Port = Annotated[int, Meta(ge=1, le=65_535)]
@@ -136,7 +137,7 @@ def load_settings(path: Path) -> Settings:
     settings = decode_settings(path, Settings)
     broker = settings.broker
     if len({broker.ca is None, broker.certificate is None, broker.key is None}) > 1:
-        raise SettingsError(f"{path}: broker: ca, certificate and key go together")
+        raise SettingsError(f"{where(path, 'broker')}: broker: ca, certificate and key go together")
     return settings
 
 
@@ -153,5 +154,8 @@ def decode_settings(path: Path, kind: type[_T]) -> _T:
         return msgspec.toml.decode(path.read_bytes(), type=kind, dec_hook=decode_path)
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from error
+    except msgspec.ValidationError as error:
+        place, reason = fault_of(str(error))
+        raise SettingsError(f"{where(path, place)}: {place or 'top level'}: {reason}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: {error}") from error

@@ -71,7 +71,7 @@ def test_a_box_without_a_loan_is_allowed(folder: Path) -> None:
         ("port = 8883", "port = 70000", "hub.port", "65535"),
         ("port = 8883", 'port = "8883"', "hub.port", "Expected `int`"),
         ('host = "hub.example"', "", "hub", "host"),
-        ('host = "hub.example"', 'host = "h"\nspeed = 1', "hub", "speed"),
+        ('host = "hub.example"', 'host = "h"\nspeed = 1', "hub.speed", "speed"),
         ('link_key = "link.key"', 'link_key = "no"', "hub.link_key", "not there"),
         ('sealing_key = "sealing.pub"', 'sealing_key = "ca.crt"', "hub.sealing_key", "0 bytes"),
         ("[hub]", '[stills]\nfolder = "../stills"\n[hub]', "stills.folder", "must lie in data_dir"),
@@ -87,6 +87,13 @@ def test_what_is_wrong_is_said(folder: Path, old: str, new: str, key: str, reaso
         load_settings(path)
     assert error.value.key == key
     assert str(path) in str(error.value)
+
+
+def test_the_line_is_said(folder: Path) -> None:
+    path = write(folder, GOOD.replace("port = 8883", "port = 70000"))
+    line = GOOD.splitlines().index("port = 8883") + 1
+    with pytest.raises(SettingsError, match=re.escape(f"{path}:{line}: hub.port: Expected")):
+        load_settings(path)
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The settings file."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,12 @@ def test_relative_paths_start_at_the_file(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_an_error(tmp_path: Path, text: str) -> None:
     with pytest.raises(SettingsError):
         load_settings(write(tmp_path, text))
+
+
+def test_an_error_says_line_and_key(tmp_path: Path) -> None:
+    path = write(tmp_path, 'data_dir = "d"\ncentre = "c"\n[broker]\nprot = 1883\nport = 1\n')
+    with pytest.raises(SettingsError, match=re.escape(f"{path}:4: broker.prot: Object contains")):
+        load_settings(path)
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:

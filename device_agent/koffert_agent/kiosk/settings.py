@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from koffert_wire.toml_place import fault_of, where
+
 Port = Annotated[int, Meta(ge=0, le=65535)]
 # The whole number as it is said aloud and dialled; nothing but digits, spaces and a leading plus.
 Telephone = Annotated[str, Meta(pattern=r"^\+?[0-9][0-9 ]{1,20}$")]
@@ -48,7 +50,10 @@ def load_kiosk_settings(path: Path) -> KioskPlace:
         file = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File)
     except OSError as error:
         raise KioskSettingsError(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+    except msgspec.ValidationError as error:
+        fault = fault_of(str(error))
+        raise KioskSettingsError(f"{where(path, fault.place)}: {error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise KioskSettingsError(f"{path}: {error}") from error
     folder = path.resolve().parent
     voices = file.kiosk.voices

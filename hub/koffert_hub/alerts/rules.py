@@ -12,6 +12,8 @@ from typing import Annotated, NewType
 import msgspec
 from msgspec import Meta, Struct
 
+from koffert_wire.toml_place import fault_of, line_of
+
 Positive = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
@@ -30,9 +32,11 @@ class RuleProblem(Struct, frozen=True):
     file: str
     key: str
     reason: str
+    line: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.key or 'the file'}: {self.reason}"
+        file = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{file}: {self.key or 'the file'}: {self.reason}"
 
 
 class RulesError(Exception):
@@ -211,15 +215,19 @@ class RuleSet(_Section, frozen=True, kw_only=True):
 def load_rules(path: Path) -> RuleSet:
     """The rule set in a file; raises RulesError, which names file, key and reason."""
     try:
-        rules = msgspec.toml.decode(path.read_bytes(), type=RuleSet)
+        text = path.read_text(encoding="utf-8")
+        rules = msgspec.toml.decode(text, type=RuleSet)
     except OSError as error:
         raise RulesError([RuleProblem(str(path), "", error.strerror or str(error))]) from error
     except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$")
-        raise RulesError([RuleProblem(str(path), place.strip(".`"), reason)]) from error
+        place, reason = fault_of(str(error))
+        raise RulesError([RuleProblem(str(path), place, reason, line_of(text, place))]) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RulesError([RuleProblem(str(path), "", str(error))]) from error
-    problems = [RuleProblem(str(path), key, reason) for key, reason in _contradictions(rules)]
+    problems = [
+        RuleProblem(str(path), key, reason, line_of(text, key))
+        for key, reason in _contradictions(rules)
+    ]
     if problems:
         raise RulesError(problems)
     return rules

@@ -35,7 +35,7 @@ def test_the_defaults_are_unsigned() -> None:
     [
         ("minimum = 0.5", "minimum = 1.5", "quality.minimum", "<= 1.0"),
         ("minimum = 0.5", 'minimum = "0.5"', "quality.minimum", "got `str`"),
-        ("minimum = 0.5", "minimal = 0.5", "quality", "unknown field `minimal`"),
+        ("minimum = 0.5", "minimal = 0.5", "quality.minimal", "unknown field `minimal`"),
         (
             "wait_at_most_min = 10",
             "wait_at_most_min = 15",
