@@ -14,7 +14,7 @@ from koffert_hub.video.records import FromPage, ToPage, read_guest, read_hello, 
 from koffert_hub.web.access_log import Action
 from koffert_hub.web.context import WebContext
 from koffert_hub.web.guard import find_session
-from koffert_hub.web.permissions import Permission, may
+from koffert_hub.web.permissions import Permission
 from koffert_hub.web.session import Session
 
 CALL_PATH = "/api/v1/patients/{patient}/call"
@@ -150,7 +150,7 @@ async def _allowed(socket: WebSocket, context: WebContext) -> Session | None:
     if not _is_ours(socket):
         return None
     session = await run_in_threadpool(find_session, socket, context)
-    if session is None or not may(session.role, Permission.CALL):
+    if session is None or not session.may(Permission.CALL):
         return None
     return session
 

@@ -51,6 +51,13 @@ class Action(StrEnum):
     SAW_DOCUMENT = "saw-document"
     BROUGHT_DOCUMENT = "brought-document"
     DECIDED_DOCUMENT = "decided-document"
+    SAW_HAND_OVER = "saw-hand-over"
+    TOOK_SHIFT = "took-shift"
+    STARTED_STATION = "started-station"
+    ENDED_STATION = "ended-station"
+    IDENTIFIED = "identified"
+    NOT_IDENTIFIED = "not-identified"
+    CHANGED_CREDENTIAL = "changed-credential"
 
 
 class Look(Struct, frozen=True):

@@ -36,7 +36,14 @@ def users_page(request: Request, context: Context, problem: str = "") -> Respons
     with reading(context.services.engine) as connection:
         known = users.users(connection)
     shown = problem if problem in ("taken", "short", "self") else ""
-    return context.page(request, "users.html", users=known, roles=tuple(Role), problem=shown)
+    return context.page(
+        request,
+        "users.html",
+        users=known,
+        roles=tuple(Role),
+        problem=shown,
+        stations=context.sessions.stations(),
+    )
 
 
 def add_user(

@@ -22,11 +22,13 @@ from koffert_hub.web import (
     plan_pages,
     record_pages,
     register_pages,
+    shift_pages,
     spirometry_pages,
+    station_pages,
     trend_api,
 )
 from koffert_hub.web.context import WebContext, build_context
-from koffert_hub.web.guard import NotLoggedIn, Refused, Route, guard
+from koffert_hub.web.guard import NotLoggedIn, Refused, Route, WhoActs, guard
 from koffert_hub.web.headers import SecurityHeaders
 from koffert_hub.web.services import WebServices
 
@@ -45,6 +47,8 @@ ROUTES = (
     *admin_pages.ROUTES,
     *people_pages.ROUTES,
     *loan_pages.ROUTES,
+    *shift_pages.ROUTES,
+    *station_pages.ROUTES,
     *call_page.ROUTES,
     *stills.ROUTES,
 )
@@ -82,6 +86,8 @@ def _refused(request: Request, error: Exception) -> Response:
     logged_out = isinstance(error, NotLoggedIn)
     if _is_api(request):
         return JSONResponse({"error": type(error).__name__}, 401 if logged_out else 403)
+    if isinstance(error, WhoActs) and request.method == "GET":
+        return RedirectResponse(f"/identify?to={quote(request.url.path)}", status_code=303)
     if logged_out:
         to = f"?to={quote(request.url.path)}" if request.method == "GET" else ""
         return RedirectResponse(f"/login{to}", status_code=303)

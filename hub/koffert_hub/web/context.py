@@ -17,10 +17,10 @@ from koffert_hub.patients import person_of
 from koffert_hub.web.access_log import AccessLog
 from koffert_hub.web.assets import Assets
 from koffert_hub.web.catalogue import LANGUAGES, Catalogue, load_catalogues
-from koffert_hub.web.permissions import Permission, may
+from koffert_hub.web.permissions import Permission
 from koffert_hub.web.services import WebServices
-from koffert_hub.web.session import Session, SessionStore
-from koffert_hub.web.throttle import LoginThrottle
+from koffert_hub.web.session import ACTING_MS, Session, SessionStore
+from koffert_hub.web.throttle import STATION_LIMITS, LoginThrottle
 
 _ZONE = ZoneInfo("Europe/Oslo")
 
@@ -37,6 +37,7 @@ class WebContext:
     sessions: SessionStore
     access_log: AccessLog
     throttle: LoginThrottle
+    station_throttle: LoginThrottle
     catalogues: Mapping[str, Catalogue]
     assets: Assets
     templates: jinja2.Environment
@@ -72,7 +73,7 @@ class WebContext:
             languages=LANGUAGES,
             asset=self.assets.url,
             session=session,
-            may=lambda name: session is not None and may(session.role, Permission(name)),
+            may=lambda name: session is not None and session.may(Permission(name)),
             moment=moment,
             decimal=decimal,
             spaced=spaced,
@@ -81,7 +82,10 @@ class WebContext:
             centre_name=self.services.centre_name,
             **values,
         )
-        return HTMLResponse(html, status_code=status_code)
+        acting = session is not None and session.acting_until_ms is not None
+        # A shared screen that was left goes back to the ward by itself.
+        headers = {"Refresh": f"{ACTING_MS // 1000}; url=/"} if acting else None
+        return HTMLResponse(html, status_code=status_code, headers=headers)
 
 
 def moment(ms: int) -> str:
@@ -109,6 +113,7 @@ def build_context(services: WebServices) -> WebContext:
         sessions=SessionStore(services.engine),
         access_log=AccessLog(services.engine),
         throttle=LoginThrottle(services.clock_ms),
+        station_throttle=LoginThrottle(services.clock_ms, STATION_LIMITS),
         catalogues=load_catalogues(),
         assets=Assets.load(),
         templates=templates,

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from koffert_hub.web.context import Context
-from koffert_hub.web.permissions import Permission, may
+from koffert_hub.web.permissions import Permission
 from koffert_hub.web.session import Session, csrf_matches
 
 CSRF_FIELD = "csrf"
@@ -38,6 +38,10 @@ class NotAllowed(Refused):
     """The person's role does not hold the permission."""
 
 
+class WhoActs(NotAllowed):
+    """A shared screen: whoever asks for this must say first who it is."""
+
+
 class ForeignRequest(Refused):
     """The request was not made by a page of ours."""
 
@@ -55,8 +59,8 @@ def guard(permission: Permission | None) -> Callable[..., Awaitable[None]]:
             return
         if session is None:
             raise NotLoggedIn
-        if not may(session.role, permission):
-            raise NotAllowed
+        if not session.may(permission):
+            raise WhoActs if session.station else NotAllowed
         if changes and not csrf_matches(session, await _sent_csrf(request)):
             raise ForeignRequest
 

@@ -11,7 +11,7 @@ from starlette.responses import StreamingResponse
 from koffert_hub.live import LiveEvent, LiveFeed, Resync, Subscription
 from koffert_hub.web.context import Context
 from koffert_hub.web.guard import Route, find_session
-from koffert_hub.web.permissions import Permission, may
+from koffert_hub.web.permissions import Permission
 
 HEARTBEAT_S = 1.0
 # How often a stream looks whether alerts changed; a nurse elsewhere sees an acknowledgement this much later.
@@ -108,7 +108,7 @@ class LiveStream:
 
     def _allowed(self) -> bool:
         session = find_session(self._request, self._context)
-        return session is not None and may(session.role, Permission.SEE_WARD)
+        return session is not None and session.may(Permission.SEE_WARD)
 
 
 def _frame(event: str, data: bytes, event_id: int | None = None) -> bytes:

@@ -5,7 +5,9 @@ from typing import Annotated
 from fastapi import Form, Request
 from starlette.responses import RedirectResponse, Response
 
+from koffert_hub.database import reading
 from koffert_hub.registry import Role, User
+from koffert_hub.web import credentials
 from koffert_hub.web.access_log import Action
 from koffert_hub.web.catalogue import LANGUAGES
 from koffert_hub.web.context import LANGUAGE_COOKIE, Context, CurrentSession
@@ -29,7 +31,7 @@ Field = Annotated[str, Form(max_length=_MAX_FIELD)]
 
 def login_page(request: Request, context: Context, to: str = "") -> Response:
     """Show the form."""
-    return context.page(request, "login.html", problem="", wait_s=0, to=_own_path(to))
+    return context.page(request, "login.html", problem="", wait_s=0, to=own_path(to))
 
 
 def log_in(
@@ -58,7 +60,7 @@ def _enter(request: Request, context: Context, user: User, to: str) -> Response:
     if old is not None:
         context.sessions.end(old)
     context.access_log.record(user.username, Action.LOGGED_IN, at_ms=now_ms)
-    response = RedirectResponse(_own_path(to) or HOME[user.role], status_code=303)
+    response = RedirectResponse(own_path(to) or HOME[user.role], status_code=303)
     response.set_cookie(
         context.session_cookie,
         context.sessions.start(user, now_ms),
@@ -85,7 +87,7 @@ def log_out(request: Request, context: Context, session: CurrentSession) -> Resp
 
 def choose_language(context: Context, language: Field, to: Field = "/login") -> Response:
     """Remember the language in the browser; an unknown one changes nothing."""
-    response = RedirectResponse(_own_path(to) or "/login", status_code=303)
+    response = RedirectResponse(own_path(to) or "/login", status_code=303)
     if language in LANGUAGES:
         response.set_cookie(
             LANGUAGE_COOKIE,
@@ -98,9 +100,20 @@ def choose_language(context: Context, language: Field, to: Field = "/login") -> 
     return response
 
 
-def account_page(request: Request, context: Context) -> Response:
-    """Who is logged in, for roles whose work is elsewhere."""
-    return context.page(request, "account.html")
+def account_page(
+    request: Request,
+    context: Context,
+    session: CurrentSession,
+    problem: str = "",
+    changed: str = "",
+) -> Response:
+    """Who is logged in, and what they are known by."""
+    with reading(context.services.engine) as connection:
+        known = credentials.known(connection, session.username)
+    shown = problem if problem in ("pin", "badge") else ""
+    return context.page(
+        request, "account.html", known=known, problem=shown, changed=changed == "true"
+    )
 
 
 def session_state(session: CurrentSession) -> dict[str, str]:
@@ -118,11 +131,12 @@ def _form_again(
         status_code=status,
         problem=problem,
         wait_s=wait_s,
-        to=_own_path(to),
+        to=own_path(to),
     )
 
 
-def _own_path(to: str) -> str:
+def own_path(to: str) -> str:
+    """`to` when it is a page of ours, else empty."""
     # "//host" and "/\host" are other sites to a browser.
     own = to.startswith("/") and not to.startswith(("//", "/\\"))
     return to if own and to.isprintable() else ""

@@ -6,7 +6,8 @@ import msgspec
 from fastapi import HTTPException, Query, Request
 from starlette.responses import Response
 
-from koffert_hub.web import record
+from koffert_hub.database import reading
+from koffert_hub.web import credentials, record
 from koffert_hub.web.access_log import Action
 from koffert_hub.web.context import Context, CurrentSession
 from koffert_hub.web.guard import Route
@@ -19,7 +20,11 @@ def ward_page(request: Request, context: Context, session: CurrentSession) -> Re
     """All patients of the ward; the script fills in the numbers from the live stream."""
     services = context.services
     context.access_log.record(session.username, Action.SAW_WARD, at_ms=services.clock_ms())
-    return context.page(request, "ward.html", rows=services.live.snapshot().rows)
+    people = []
+    if session.station:
+        with reading(services.engine) as connection:
+            people = credentials.with_pin(connection)
+    return context.page(request, "ward.html", rows=services.live.snapshot().rows, people=people)
 
 
 def patient_page(

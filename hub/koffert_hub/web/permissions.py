@@ -18,6 +18,8 @@ class Permission(StrEnum):
     PRESCRIBE = "prescribe"
     CALL = "call"
     LEND = "lend"
+    START_STATION = "start-station"
+    IDENTIFY = "identify"
     SEE_ACCESS_LOG = "see-access-log"
     MANAGE_USERS = "manage-users"
     SEE_LOG = "see-log"
@@ -33,6 +35,7 @@ _CARE = frozenset(
         Permission.WRITE_RECORD,
         Permission.CALL,
         Permission.LEND,
+        Permission.START_STATION,
     }
 )
 
@@ -48,6 +51,10 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         ),
     }
 )
+
+
+# A shared screen shows the ward; whoever wants to do something says first who it is.
+STATION = frozenset({Permission.OWN_SESSION, Permission.SEE_WARD, Permission.IDENTIFY})
 
 
 def may(role: Role, permission: Permission) -> bool:

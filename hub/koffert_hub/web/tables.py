@@ -14,6 +14,39 @@ web_session = sa.Table(
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("started_ms", sa.BigInteger, nullable=False),
     sa.Column("seen_ms", sa.BigInteger, nullable=False),
+    # A shared screen: it shows the ward and never ends by itself; for a while somebody may act at it.
+    sa.Column("station", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("acting_username", sa.Text),
+    sa.Column("acting_name", sa.Text),
+    sa.Column("acting_role", sa.Text),
+    sa.Column("acting_until_ms", sa.BigInteger),
+)
+
+# How a person is known at a shared screen, and the second factor of the log-in.
+credential = sa.Table(
+    "credential",
+    metadata,
+    sa.Column("username", sa.Text, sa.ForeignKey("user.username"), primary_key=True),
+    sa.Column("pin_hash", sa.Text),
+    sa.Column("badge_hash", sa.LargeBinary, unique=True),
+    sa.Column("totp_secret", sa.Text),
+    sa.Column("totp_last", sa.BigInteger),
+)
+
+# Who took over from whom. Rows are added, never changed.
+shift_change = sa.Table(
+    "shift_change",
+    metadata,
+    sa.Column(
+        "id",
+        sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+    sa.Column("username", sa.Text, nullable=False),
+    sa.Column("display_name", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
 )
 
 # What staff write about a patient. Rows are added, never changed.

@@ -27,11 +27,20 @@ LIMITS = (
 )
 
 
+# At a shared screen: who mistypes a PIN there, and who tries one person's PIN at many screens. What was
+# right is forgotten, so that a busy screen is never shut.
+STATION_LIMITS = (
+    Limit(5, lambda username, station: f"pair\n{username}\n{station}"),
+    Limit(20, lambda username, _station: f"username\n{username}"),
+)
+
+
 class LoginThrottle:
     """Counts tries before the password is looked at; safe to call from any thread."""
 
-    def __init__(self, clock_ms: Callable[[], int]) -> None:
+    def __init__(self, clock_ms: Callable[[], int], limits: tuple[Limit, ...] = LIMITS) -> None:
         self._clock_ms = clock_ms
+        self._limits = limits
         self._tries: OrderedDict[str, deque[int]] = OrderedDict()
         self._lock = Lock()
 
@@ -39,17 +48,17 @@ class LoginThrottle:
         """Count one try; return None when it may go on, else the seconds to wait."""
         now_ms = self._clock_ms()
         with self._lock:
-            waits_ms = [self._wait_ms(limit, username, address, now_ms) for limit in LIMITS]
+            waits_ms = [self._wait_ms(limit, username, address, now_ms) for limit in self._limits]
             if max(waits_ms) > 0:
                 return -(-max(waits_ms) // 1000)
-            for limit in LIMITS:
+            for limit in self._limits:
                 self._tries[limit.key(username, address)].append(now_ms)
             return None
 
     def succeeded(self, username: str, address: str) -> None:
         """Forget the mistakes of someone who got it right; the machine's own count stays."""
         with self._lock:
-            self._tries.pop(LIMITS[0].key(username, address), None)
+            self._tries.pop(self._limits[0].key(username, address), None)
 
     def _wait_ms(self, limit: Limit, username: str, address: str, now_ms: int) -> int:
         tries = self._recent(limit.key(username, address), now_ms)

@@ -5,6 +5,7 @@ from argon2 import PasswordHasher
 
 from koffert_hub import tables
 from koffert_hub.registry import Role, User
+from koffert_hub.web import credentials
 
 
 class NoSuchUser(Exception):
@@ -34,6 +35,7 @@ def change_password(connection: sa.Connection, username: str, password: str) -> 
 
 def remove(connection: sa.Connection, username: str) -> None:
     """Take the access away; what the person did stays on record. Raises NoSuchUser."""
+    credentials.forget(connection, username)
     gone = connection.execute(tables.user.delete().where(tables.user.c.username == username))
     if gone.rowcount != 1:
         raise NoSuchUser(username)

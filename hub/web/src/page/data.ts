@@ -8,6 +8,8 @@ export interface PageData {
   readonly worker: string;
   /** Must come back with every request that changes something. */
   readonly csrf: string;
+  /** A shared screen: whoever wants to do something says first who it is. */
+  readonly station: boolean;
 }
 
 export function pageData(): PageData {
