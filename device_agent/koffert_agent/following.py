@@ -55,7 +55,12 @@ class Following:
             self.confirm()
             return
         current = CurrentLoan(
-            wanted.loan, wanted.revision, wanted.ends_ms, wanted.locked, wanted.settings
+            wanted.loan,
+            wanted.revision,
+            wanted.ends_ms,
+            wanted.locked,
+            wanted.settings,
+            wanted.answered_call,
         )
         await asyncio.to_thread(write_loan, self._data_dir, current)
         self._current = current

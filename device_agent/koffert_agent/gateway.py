@@ -209,6 +209,7 @@ def _box(settings: Settings, clock: Clock, uplink: Uplink, following: Following)
         wall_ms=clock.wall_ns() // 1_000_000,
         wall_trusted=clock.wall_trusted(),
         settings=told.settings,
+        answered_call=told.answered_call,
     )
 
 

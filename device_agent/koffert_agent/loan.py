@@ -27,6 +27,7 @@ class CurrentLoan(Struct, frozen=True):
     ends_ms: int | None = None
     locked: bool = False
     settings: BoxSettings | None = None
+    answered_call: bytes | None = None
 
 
 def loan_file(data_dir: Path) -> Path:

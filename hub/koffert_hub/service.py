@@ -7,6 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 
 import sqlalchemy as sa
@@ -24,6 +25,7 @@ from koffert_hub.keys import HubKeys, load_keys
 from koffert_hub.live import LiveFeed
 from koffert_hub.metrics import Counts, MetricsApp
 from koffert_hub.projector import POLL_MS, Projector
+from koffert_hub.provisioning.desired_state import note_answered
 from koffert_hub.provisioning.service import provisioning
 from koffert_hub.register_server import RegisterServer
 from koffert_hub.settings import MetricsSettings, Settings, WebSettings
@@ -92,7 +94,9 @@ async def _run(
     projector = Projector(engine, time_series, live, keys.log, clock_ms=wall_ms, poll_ms=poll_ms)
     register = _register(settings, engine, keys)
 
-    alerts = open_alerts(settings.alerts, engine, wall_ms) if settings.alerts else None
+    alerts = (
+        open_alerts(settings.alerts, engine, wall_ms, _tell_caller) if settings.alerts else None
+    )
     documents = DocumentService(engine)
     counts = Counts()
 
@@ -157,6 +161,10 @@ async def _until_stopped(
         projector.stop()
         if alerts is not None:
             alerts.stop()
+
+
+def _tell_caller(connection: sa.Connection, loan: str, call: bytes, at_ms: int) -> None:
+    note_answered(connection, loan, call, datetime.fromtimestamp(at_ms / 1_000, UTC))
 
 
 def _worker(

@@ -41,6 +41,7 @@ class DesiredState(Struct, frozen=True, array_like=True, tag="desired-state"):
 
     `loan` is None while the box is not lent, `ends_ms` is when it falls silent by itself, `locked` means
     that it was reported lost. Without `settings` the box takes the cautious floors, and nobody watches.
+    `answered_call` is the last press of the call button that somebody has taken.
     """
 
     revision: int
@@ -48,6 +49,7 @@ class DesiredState(Struct, frozen=True, array_like=True, tag="desired-state"):
     ends_ms: int | None = None
     locked: bool = False
     settings: BoxSettings | None = None
+    answered_call: bytes | None = None
 
 
 class NewCertificate(Struct, frozen=True, array_like=True, tag="certificate"):

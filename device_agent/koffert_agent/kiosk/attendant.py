@@ -324,6 +324,9 @@ class Attendant:
             reading=self._sent(result.reading if result else b"", self._result_at_s),
             diary=None if self._diary is None else self._sent(self._diary.id, self._diary.at_s),
             call=None if self._call is None else self._sent(self._call.id, self._call.at_s),
+            answered=self._call is not None
+            and self._box is not None
+            and self._box.answered_call == self._call.id,
             effort=self._blowing.effort,
             tries=self._blowing.tries,
             blown=None if self._blown is None else self._sent(self._blown.id, self._blown.at_s),

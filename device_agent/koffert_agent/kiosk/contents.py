@@ -93,6 +93,9 @@ def _locked(facts: Facts, texts: Catalogue) -> Content:
 
 
 def _call(facts: Facts, texts: Catalogue) -> Content:
+    if facts.answered:
+        title = texts.text("call.title")
+        return _spoken(title, (texts.text("truth.answered"), texts.text("truth.danger")))
     sent = facts.call or Sent(None, 0.0)
     lines = truth(facts, sent, texts, awaits_answer=True)
     return _spoken(texts.text("call.title"), lines)

@@ -29,7 +29,7 @@ class Sent(Struct, frozen=True):
 class Facts(Struct, frozen=True):
     """All that is known. `box` is None while the gateway is away, `call` while nobody has called.
 
-    `left_s` is what remains of the five minutes before a low reading is taken again. `visit` is the video
+    `answered` says that somebody has taken the call. `left_s` is what remains of the five minutes before a low reading is taken again. `visit` is the video
     call as the video process tells it; `blown` the session of blows once it has ended.
     """
 
@@ -42,6 +42,7 @@ class Facts(Struct, frozen=True):
     reading: Sent = Sent(None, 0.0)
     diary: Sent | None = None
     call: Sent | None = None
+    answered: bool = False
     left_s: float = 0.0
     effort: Effort = Effort()
     tries: Tries = Tries()

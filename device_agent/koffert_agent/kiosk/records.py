@@ -77,7 +77,7 @@ class Box(Struct, frozen=True, tag="box"):
     """The box as it is: said at the start, each second, and whenever it changes.
 
     `loan` is None while the box is not lent; `ends_ms` (wall clock) is when the kiosk falls silent by itself;
-    `settings` are the hub's.
+    `settings` are the hub's, and `answered_call` is the last call that somebody has taken.
     """
 
     link_up: bool
@@ -87,6 +87,7 @@ class Box(Struct, frozen=True, tag="box"):
     wall_ms: int
     wall_trusted: bool
     settings: BoxSettings | None = None
+    answered_call: bytes | None = None
 
 
 class Submit(Struct, frozen=True, tag="submit"):

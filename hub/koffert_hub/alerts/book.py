@@ -17,6 +17,7 @@ from koffert_hub.alerts.absence import deadline_ms, no_data
 from koffert_hub.alerts.case import Case
 from koffert_hub.alerts.engine import advance, elapse, order
 from koffert_hub.alerts.history import (
+    ALERTING,
     NEVER_MS,
     cases_of,
     fresh_ones,
@@ -53,7 +54,6 @@ from koffert_hub.tables import loan as loan_table
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _KEEP_STATE = upserts(tables.alert_state, ("state", "elapsed_ms", "next_due_ms", "last_arrival_ms"))
-_ALERTING = [state for state, rules in RULES.items() if rules.alerts]
 
 
 # Ids of what the hub's own people said: no sign that the case is alive.
@@ -72,7 +72,7 @@ class Book:
     """Takes readings in and lets time pass, under one rule set."""
 
     def __init__(self, rules: RuleSet) -> None:
-        self._rules = rules
+        self.rules = rules
 
     def take(
         self, connection: sa.Connection, loan: Loan, readings: Iterable[Reading], *, now_ms: int
@@ -82,7 +82,7 @@ class Book:
         if not fresh:
             return False
         keep_readings(connection, loan, fresh)
-        cases, stand = cases_of(connection, self._rules, loan.patient), _stand(connection, loan.id)
+        cases, stand = cases_of(connection, self.rules, loan.patient), _stand(connection, loan.id)
         if _in_place(stand, fresh):
             events = [
                 event
@@ -108,7 +108,7 @@ class Book:
         for loan_id in connection.execute(due).scalars().all():
             loan = _loan(connection, loan_id)
             stand = _stand(connection, loan_id)
-            cases = cases_of(connection, self._rules, loan.patient)
+            cases = cases_of(connection, self.rules, loan.patient)
             self._elapse(connection, loan, cases, stand, now_ms=now_ms)
             changed = True
         return self._note_silence(connection, now_ms=now_ms) or changed
@@ -119,7 +119,7 @@ class Book:
         silent = connection.execute(
             sa.select(alert.c.id)
             .join(loan_table, loan_table.c.id == alert.c.loan)
-            .where(alert.c.resolved_ms.is_(None), loan_table.c.state.not_in(_ALERTING))
+            .where(alert.c.resolved_ms.is_(None), loan_table.c.state.not_in(ALERTING))
         ).scalars()
         for identifier in silent.all():
             change(connection, identifier, Action.SILENCE, at_ms=now_ms)
@@ -262,8 +262,8 @@ class Book:
             sa.select(loan_table.c.id, heard_ms.label("heard_ms"))
             .outerjoin(state, state.c.loan == loan_table.c.id)
             .where(
-                loan_table.c.state.in_(_ALERTING),
-                heard_ms < now_ms - (deadline_ms(self._rules, 0)),
+                loan_table.c.state.in_(ALERTING),
+                heard_ms < now_ms - (deadline_ms(self.rules, 0)),
                 ~told,
             )
         ).all()
@@ -271,7 +271,7 @@ class Book:
             self._open(
                 connection,
                 _loan(connection, row.id),
-                no_data(self._rules, row.heard_ms),
+                no_data(self.rules, row.heard_ms),
                 now_ms=now_ms,
             )
         return bool(silent)

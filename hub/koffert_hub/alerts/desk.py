@@ -1,14 +1,21 @@
 """What the web calls: the open alerts from memory, and what people do to them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from threading import Lock
 from typing import NamedTuple
 
 import sqlalchemy as sa
+from msgspec import structs
 
+from koffert_hub import registry
 from koffert_hub.alerts import tables
+from koffert_hub.alerts.book import Book
+from koffert_hub.alerts.card import cards
+from koffert_hub.alerts.history import unconfirmed
 from koffert_hub.alerts.life import Action, WrongLife
+from koffert_hub.alerts.records import CALL_BUTTON
 from koffert_hub.alerts.register import NoSuchAlert, Row, change, find, open_rows
-from koffert_hub.alerts.rules import Escalation
+from koffert_hub.alerts.waiting import called_loan, ward_alert
 from koffert_hub.alerts.ward import AlertGone, Taken, WardAlert
 from koffert_hub.database import reading as open_reading
 
@@ -22,13 +29,22 @@ class Change(NamedTuple):
     note: str | None
 
 
-class AlertDesk:
-    """The open alerts of the hub. `refresh` after every change; `open_alerts` only looks at memory."""
+# Says to the patient's box, in the caller's transaction, that somebody has taken this press of this loan.
+CallTaken = Callable[[sa.Connection, str, bytes, int], None]
 
-    def __init__(self, engine: sa.Engine, rules: Escalation, on_change: Callable[[], None]) -> None:
+
+class AlertDesk:
+    """The open alerts of the hub. `refresh` after every change; `open_alerts` only looks at memory.
+
+    `judging` is held by whoever judges: an answered call is a reading too.
+    """
+
+    def __init__(self, engine: sa.Engine, book: Book, judging: Lock, call_taken: CallTaken) -> None:
         self._engine = engine
-        self._rules = rules
-        self._on_change = on_change
+        self._book = book
+        self._rules = book.rules.escalation
+        self._judging = judging
+        self._call_taken = call_taken
         self._open: tuple[WardAlert, ...] = ()
         self._version = 0
         self.refresh()
@@ -45,7 +61,13 @@ class AlertDesk:
     def refresh(self) -> None:
         """Read the open alerts again."""
         with open_reading(self._engine) as connection:
-            now_open = tuple(map(_ward_alert, open_rows(connection)))
+            found = [_ward_alert(row) for row in open_rows(connection)]
+            found += [ward_alert(one) for one in unconfirmed(connection)]
+            held = cards(connection, {one.patient for one in found})
+        now_open = tuple(
+            structs.replace(one, card=held[one.patient].card) if one.patient in held else one
+            for one in found
+        )
         if now_open != self._open:
             self._open = now_open
             self._version += 1
@@ -54,6 +76,9 @@ class AlertDesk:
         self, alert_id: str, username: str, display_name: str, at_ms: int, note: str | None = None
     ) -> Taken:
         """See `ward.Alerts`: one wins, whoever comes later is told who."""
+        loan = called_loan(alert_id)
+        if loan is not None:
+            return self._answer(alert_id, loan, display_name, at_ms)
         with self._engine.begin() as connection:
             try:
                 row = find(connection, alert_id)
@@ -73,7 +98,9 @@ class AlertDesk:
                 )
             except WrongLife as error:
                 raise AlertGone(alert_id) from error
-        self._changed()
+            if row.alert.cause == CALL_BUTTON:
+                self._tell_patient(connection, row.loan, row.alert.readings, at_ms)
+        self.refresh()
         return Taken(_ward_alert(row), first=True)
 
     def hand_over(
@@ -136,11 +163,33 @@ class AlertDesk:
                 note=note,
                 until_ms=until_ms,
             )
-        self._changed()
-
-    def _changed(self) -> None:
         self.refresh()
-        self._on_change()
+
+    def _answer(self, alert_id: str, loan: str, display_name: str, at_ms: int) -> Taken:
+        """Take a call before it has become an alert."""
+        with self._judging, self._engine.begin() as connection:
+            waiting = [
+                one
+                for one in unconfirmed(connection)
+                if (one.loan, one.cause) == (loan, CALL_BUTTON)
+            ]
+            if not waiting:
+                raise AlertGone(alert_id)
+            self._book.answer_call(
+                connection, registry.loans(connection, [loan])[loan], now_ms=at_ms
+            )
+            self._tell_patient(connection, loan, [one.reading for one in waiting], at_ms)
+        self.refresh()
+        taken = structs.replace(
+            ward_alert(waiting[0]), acknowledged_by=display_name, acknowledged_ms=at_ms
+        )
+        return Taken(taken, first=True)
+
+    def _tell_patient(
+        self, connection: sa.Connection, loan: str, presses: Iterable[str], at_ms: int
+    ) -> None:
+        for press in presses:
+            self._call_taken(connection, loan, bytes.fromhex(press), at_ms)
 
 
 def _ward_alert(row: Row) -> WardAlert:

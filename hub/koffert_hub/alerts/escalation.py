@@ -1,6 +1,7 @@
 """A red that nobody takes goes to the next on the list: planned in the database first, then sent.
 
-Outside staffing hours the first notice goes out at once, to the centre's named telephone if there is one.
+Outside staffing hours, and for a call that nobody has answered, the first notice goes out at once, to the
+centre's named telephone if there is one.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from msgspec import Struct
 from koffert_hub.alerts import roster, tables
 from koffert_hub.alerts.civil import StaffingHours
 from koffert_hub.alerts.life import Action, Life
-from koffert_hub.alerts.records import Priority
+from koffert_hub.alerts.records import CALL_BUTTON, Priority
 from koffert_hub.alerts.register import Row, open_rows
 from koffert_hub.alerts.rules import Escalation
 
@@ -44,7 +45,8 @@ def next_contact(connection: sa.Connection, watch: Watch, row: Row, *, now_ms: i
         entry.channels[0]
         for entry in roster.on_call(roster.entries(connection, row.centre), now_ms)
     ]
-    if _unwatched(watch, now_ms) and watch.named_telephone is not None:
+    on_duty = row.alert.cause == CALL_BUTTON or _unwatched(watch, now_ms)
+    if on_duty and watch.named_telephone is not None:
         line.insert(0, watch.named_telephone)
     return line[min(row.step, len(line) - 1)] if line else None
 
@@ -58,7 +60,12 @@ def after_failure(connection: sa.Connection, watch: Watch, row: Row, *, now_ms: 
 
 def _steps_ms(rules: Escalation, watch: Watch, row: Row) -> Sequence[int]:
     later = [round(seconds * 1_000) for seconds in rules.red_after_s]
-    return [0, *later] if _unwatched(watch, row.opened_ms) else later
+    return [0, *later] if _rings_at_once(watch, row) else later
+
+
+def _rings_at_once(watch: Watch, row: Row) -> bool:
+    """Nobody looks at the screen, or a patient has called and waited long enough already."""
+    return row.alert.cause == CALL_BUTTON or _unwatched(watch, row.opened_ms)
 
 
 def _unwatched(watch: Watch, at_ms: int) -> bool:

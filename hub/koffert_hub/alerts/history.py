@@ -21,12 +21,16 @@ from koffert_hub.alerts.records import (
 from koffert_hub.alerts.rules import RuleSet
 from koffert_hub.alerts.signing import staff_id
 from koffert_hub.alerts.state import State, decode_state
+from koffert_hub.loans import RULES
 from koffert_hub.log_record import Event as LogEvent
 from koffert_hub.log_record import Result
 from koffert_hub.registry import Loan
+from koffert_hub.tables import loan as loan_table
 from koffert_hub.transmission_log import LogWriter, draft
 
 NEVER_MS = -END_MS
+# The states of a loan in which it may raise an alert.
+ALERTING = [state for state, rules in RULES.items() if rules.alerts]
 # SQLite takes 32,766 parameters in one statement.
 _IDS_PER_QUERY = 10_000
 _READING = msgspec.msgpack.Decoder(Reading)
@@ -46,6 +50,8 @@ class Unconfirmed(NamedTuple):
     value: float
     since_ms: int
     until_ms: int
+    loan: str
+    reading: str
 
 
 class Settled(NamedTuple):
@@ -92,10 +98,14 @@ def unconfirmed(connection: sa.Connection) -> list[Unconfirmed]:
     """Everything that waits for a repeat or, as `call_button`, for an answer; the oldest first."""
     table = tables.alert_state
     rows = connection.execute(
-        sa.select(table.c.patient, table.c.state).where(table.c.next_due_ms.is_not(None))
+        sa.select(table.c.patient, table.c.loan, table.c.state)
+        .join(loan_table, loan_table.c.id == table.c.loan)
+        .where(table.c.next_due_ms.is_not(None), loan_table.c.state.in_(ALERTING))
     )
     waiting = [
-        Unconfirmed(row.patient, cause, one.value, one.since_ms, one.until_ms)
+        Unconfirmed(
+            row.patient, cause, one.value, one.since_ms, one.until_ms, row.loan, one.reading
+        )
         for row in rows
         for cause, one in decode_state(row.state).awaited.items()
     ]

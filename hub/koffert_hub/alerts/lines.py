@@ -96,6 +96,13 @@ class _Diary(Struct, frozen=True):
     fever: bool | None = None
 
 
+class _Correction(Struct, frozen=True):
+    """As `Correction`; a reading may be numbered."""
+
+    of: str | int
+    reason: str
+
+
 class _Session(Struct, frozen=True):
     """Both must be there; a session without a grade or without FEV1 is no value."""
 
@@ -122,7 +129,7 @@ _VALUES: dict[Kind, msgspec.json.Decoder[Any]] = {
     Kind.SPIROMETRY: msgspec.json.Decoder(_Session | None),
     Kind.CALL_BUTTON: msgspec.json.Decoder(_Pressed),
     Kind.DEVICE: msgspec.json.Decoder(DeviceProblem),
-    Kind.CORRECTION: msgspec.json.Decoder(Correction),
+    Kind.CORRECTION: msgspec.json.Decoder(_Correction),
 }
 _FIRST = msgspec.json.Decoder(_FirstLine)
 _READING = msgspec.json.Decoder(_Line)
@@ -245,6 +252,8 @@ def _value(read: _Line) -> Value:
         if value.fev1_l is None or value.grade is None:
             return None
         return Session(value.fev1_l, value.grade, value.fvc_l)
+    if isinstance(value, _Correction):
+        return Correction(str(value.of), value.reason)
     if isinstance(value, DeviceProblem):
         return DeviceProblem(value.problem or None)
     return value  # type: ignore[no-any-return]  # the decoder of this kind gives no other

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from msgspec import Meta, Struct
 
 from koffert_hub.alerts.civil import StaffingHours
+from koffert_hub.alerts.desk import CallTaken
 from koffert_hub.alerts.escalation import Watch
 from koffert_hub.alerts.notify import HttpNotifier, Notifier, SmtpNotifier
 from koffert_hub.alerts.rules import SignedDigest, load_rules
@@ -53,7 +54,10 @@ def rules_in_force(settings: AlertSettings | None) -> SignedDigest | None:
 
 
 def open_alerts(
-    settings: AlertSettings, engine: sa.Engine, clock_ms: Callable[[], int]
+    settings: AlertSettings,
+    engine: sa.Engine,
+    clock_ms: Callable[[], int],
+    call_taken: CallTaken,
 ) -> AlertService:
     """The service, ready to run; raises RulesError when the rules are not sound."""
     rules = load_rules(settings.rules)
@@ -65,6 +69,7 @@ def open_alerts(
         watch=Watch(settings.staffing, settings.named_telephone),
         notifiers=_notifiers(settings),
         clock_ms=clock_ms,
+        call_taken=call_taken,
     )
 
 

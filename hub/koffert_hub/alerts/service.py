@@ -4,13 +4,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from itertools import groupby
+from threading import Lock
 
 import sqlalchemy as sa
 
 from koffert_hub import registry, tables
 from koffert_hub.alerts import tables as alert_tables
 from koffert_hub.alerts.book import Book
-from koffert_hub.alerts.desk import AlertDesk
+from koffert_hub.alerts.desk import AlertDesk, CallTaken
 from koffert_hub.alerts.escalation import Watch, after_failure, plan
 from koffert_hub.alerts.from_wire import readings_of
 from koffert_hub.alerts.life import Action
@@ -43,6 +44,7 @@ class AlertService:
         watch: Watch,
         notifiers: Mapping[str, Notifier],
         clock_ms: Callable[[], int],
+        call_taken: CallTaken,
     ) -> None:
         self._engine = engine
         self._rules = rules
@@ -52,7 +54,8 @@ class AlertService:
         self._book = Book(rules)
         self._wake = asyncio.Event()
         self._stopping = False
-        self.desk = AlertDesk(engine, rules.escalation, on_change=lambda: None)
+        self._judging = Lock()
+        self.desk = AlertDesk(engine, self._book, self._judging, call_taken)
 
     def wake(self) -> None:
         """Something was committed."""
@@ -84,7 +87,7 @@ class AlertService:
     def follow(self) -> bool:
         """Judge the next stretch of the log with its cursor in one transaction; whether there was one."""
         now_ms = self._clock_ms()
-        with self._engine.begin() as connection:
+        with self._judging, self._engine.begin() as connection:
             cursor = _cursor(connection)
             end = min(position(connection).sequence, cursor + STEP_RECORDS)
             if end <= cursor:
@@ -99,7 +102,7 @@ class AlertService:
     def tick(self) -> None:
         """Fire what is due, wake what was snoozed, silence ended loans, plan what must be sent."""
         now_ms = self._clock_ms()
-        with self._engine.begin() as connection:
+        with self._judging, self._engine.begin() as connection:
             self._book.tick(connection, now_ms=now_ms)
             for row in rows_to_wake(connection, now_ms):
                 change(connection, row.id, Action.WAKE, at_ms=now_ms)

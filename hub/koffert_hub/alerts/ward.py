@@ -4,11 +4,16 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from koffert_hub.alerts.card import Card
 from koffert_hub.alerts.records import Priority
 
 
 class WardAlert(Struct, frozen=True, kw_only=True):
-    """One open alert of one patient. `reason` is the rule's sentence for each language."""
+    """One open alert of one patient. `reason` is the rule's sentence for each language.
+
+    `waiting`: it is no alert yet, but a first reading beyond a red limit, or a call that nobody has taken.
+    `takeable` says whether a person can take it; `card` is the patient's VIP card.
+    """
 
     id: str
     patient: str
@@ -17,6 +22,9 @@ class WardAlert(Struct, frozen=True, kw_only=True):
     raised_ms: int
     acknowledged_by: str | None = None
     acknowledged_ms: int | None = None
+    waiting: bool = False
+    takeable: bool = True
+    card: Card | None = None
 
 
 class Taken(Struct, frozen=True):

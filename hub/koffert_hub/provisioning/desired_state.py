@@ -19,6 +19,7 @@ class Desired(Struct, frozen=True):
     locked: bool
     applied_revision: int
     settings: bytes | None = None
+    answered_call: bytes | None = None
 
     @property
     def followed(self) -> bool:
@@ -44,7 +45,7 @@ def desire(
     """
     table = desired_state
     values = {"loan": loan, "ends_ms": ends_ms, "locked": locked, "changed_ms": to_ms(now)}
-    values |= {"settings": None, "setting": None}
+    values |= {"settings": None, "setting": None, "answered_call": None}
     known: int | None = connection.execute(
         table.update()
         .where(table.c.device == device)
@@ -57,6 +58,16 @@ def desire(
         table.insert().values(device=device, revision=1, applied_revision=0, **values)
     )
     return 1
+
+
+def note_answered(connection: sa.Connection, loan: str, call: bytes, now: datetime) -> None:
+    """Somebody has taken this press of the call button; the box tells the patient."""
+    table = desired_state
+    connection.execute(
+        table.update()
+        .where(table.c.loan == loan)
+        .values(revision=table.c.revision + 1, answered_call=call, changed_ms=to_ms(now))
+    )
 
 
 def unlock(connection: sa.Connection, device: str, now: datetime) -> None:

@@ -105,7 +105,14 @@ class Reactions:
 def as_command(wanted: Desired) -> DesiredState:
     """What a box is told to be."""
     settings = None if wanted.settings is None else _SETTINGS.decode(wanted.settings)
-    return DesiredState(wanted.revision, wanted.loan, wanted.ends_ms, wanted.locked, settings)
+    return DesiredState(
+        wanted.revision,
+        wanted.loan,
+        wanted.ends_ms,
+        wanted.locked,
+        settings,
+        wanted.answered_call,
+    )
 
 
 def _cursor(connection: sa.Connection) -> int:

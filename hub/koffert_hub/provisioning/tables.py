@@ -64,4 +64,5 @@ desired_state = sa.Table(
     # What the box goes by, as msgpack, and the newest of the doctor's settings that it was made of.
     sa.Column("settings", sa.LargeBinary),
     sa.Column("setting", sa.BigInteger),
+    sa.Column("answered_call", sa.LargeBinary),
 )

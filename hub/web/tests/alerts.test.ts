@@ -19,6 +19,9 @@ function alert(id: string, changes: Partial<WardAlert> = {}): WardAlert {
     raised_ms: 1000,
     acknowledged_by: null,
     acknowledged_ms: null,
+    waiting: false,
+    takeable: true,
+    card: null,
     ...changes,
   };
 }
@@ -36,6 +39,18 @@ test("a row says why, how long nobody has taken it, or who has", () => {
   assert.deepEqual([open.band, open.acknowledged, open.status], ["red", false, "alert.waiting"]);
   assert.equal(viewAlerts([alert("a", taken)], 9000, {}, formats).status, "alert.taken");
   assert.equal(viewAlerts([], 9000, {}, formats).band, "rest");
+});
+
+test("a first reading beyond a limit is seen, and a VIP card says where to", () => {
+  const waiting = alert("w", { priority: "yellow", waiting: true, takeable: false });
+  const seen = viewAlerts([waiting], 9000, {}, formats);
+  assert.deepEqual([seen.band, seen.takeable, seen.status], ["yellow", false, ""]);
+  const behind = byPatient([waiting, alert("y", { priority: "yellow", raised_ms: 2000 })]);
+  assert.deepEqual(behind.get("p-1")?.map(({ id }) => id), ["y", "w"]);
+  const texts = { "alert.vip": "VIP: {said}", "alert.fast_track": "hurtigspor" };
+  const card = { fast_track: true, preferred_ward: "Lungeposten", plan_contact: "" };
+  const vip = viewAlerts([alert("a", { ...taken, card })], 9000, texts, formats);
+  assert.equal(vip.status, "alert.taken · VIP: hurtigspor, Lungeposten");
 });
 
 test("a duration is read like a stopwatch", () => {

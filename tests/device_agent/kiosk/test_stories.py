@@ -243,6 +243,18 @@ def test_the_call_is_truthful_all_the_way() -> None:
     assert patient.screen.title == "Er det du som måler?"
 
 
+def test_a_caller_is_told_when_somebody_has_seen_the_call() -> None:
+    patient = Patient().press("call")
+    call = patient.said[0]
+    assert isinstance(call, CallButton)
+    patient.box = msgspec.structs.replace(patient.box, answered_call=b"another")
+    patient.wait(2)
+    assert "har sett" not in patient.all_text
+    patient.box = msgspec.structs.replace(patient.box, answered_call=call.id)
+    patient.wait(61)
+    assert patient.first_line == "Sykepleieren har sett at du ringer, og tar kontakt."
+
+
 def test_a_call_that_does_not_get_through_says_so() -> None:
     patient = (
         Patient(msgspec.structs.replace(SETTINGS, nurse_telephone=None)).press("call").wait(61)

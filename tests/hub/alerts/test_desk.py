@@ -1,10 +1,13 @@
 """What people do with alerts, and when alerts end."""
 
 from pathlib import Path
+from threading import Lock
 
 import pytest
 
 from koffert_hub import registry
+from koffert_hub.alerts.book import Book
+from koffert_hub.alerts.card import Card, write_card
 from koffert_hub.alerts.desk import AlertDesk
 from koffert_hub.alerts.life import Action, WrongLife
 from koffert_hub.alerts.ward import AlertGone
@@ -96,8 +99,62 @@ def test_a_loan_that_ended_or_is_paused_is_silent(ward: Ward, ends: bool) -> Non
     assert ward.open() == []
 
 
+def test_a_call_is_seen_at_once_and_taking_it_answers_it(ward: Ward) -> None:
+    press = ward.press()
+    (call,) = ward.service.desk.open_alerts()
+    assert (call.priority, call.waiting, call.takeable) == ("yellow", True, True)
+    ward.wait(30)
+    taken = ward.service.desk.acknowledge(call.id, "anne", "Anne", ward.now_ms)
+    assert (taken.first, taken.alert.acknowledged_by) == (True, "Anne")
+    assert ward.told == [press]
+    with pytest.raises(AlertGone):
+        ward.service.desk.acknowledge(call.id, "berit", "Berit", ward.now_ms)
+    ward.wait(5 * MINUTE_S)
+    assert ward.service.desk.open_alerts() == ()
+    assert ward.raised() == 0
+
+
+def test_taking_a_red_call_tells_the_patient_too(ward: Ward) -> None:
+    press = ward.press()
+    ward.wait(MINUTE_S + 1)
+    (call,) = ward.service.desk.open_alerts()
+    assert (call.priority, call.waiting) == ("red", False)
+    assert ward.told == []
+    ward.service.desk.acknowledge(call.id, "anne", "Anne", ward.now_ms)
+    assert ward.told == [press]
+
+
+def test_a_first_red_reading_is_seen_at_once_and_cannot_be_taken(ward: Ward) -> None:
+    ward.send(ward.spot(82.5))
+    (waiting,) = ward.service.desk.open_alerts()
+    assert (waiting.priority, waiting.waiting, waiting.takeable) == ("yellow", True, False)
+    assert waiting.reason["nb"].startswith("SpO₂ 82,5 %, forbi rød grense, ikke bekreftet ennå")
+    assert waiting.reason["en"].startswith("SpO₂ 82.5 %")
+    with pytest.raises(AlertGone):
+        ward.service.desk.acknowledge(waiting.id, "anne", "Anne", ward.now_ms)
+    ward.wait(5 * MINUTE_S)
+    ward.send(ward.spot(94.0))
+    assert ward.service.desk.open_alerts() == ()
+
+
+def test_nothing_waits_where_a_loan_is_paused(ward: Ward) -> None:
+    ward.send(ward.spot(82.0))
+    with ward.store.engine.begin() as connection:
+        registry.change_loan(connection, ward.loan().id, LoanAction.PAUSE)
+    ward.wait(1)
+    assert ward.service.desk.open_alerts() == ()
+
+
+def test_an_alert_carries_the_vip_card(ward: Ward) -> None:
+    card = Card(fast_track=True, preferred_ward="Lungeposten")
+    with ward.store.engine.begin() as connection:
+        write_card(connection, ward.loan().patient, card, "Lege Test", now_ms=ward.now_ms)
+    red(ward)
+    assert [one.card for one in ward.service.desk.open_alerts()] == [card]
+
+
 def test_the_desk_of_an_empty_hub_is_empty(tmp_path: Path) -> None:
     store = sqlite_store(tmp_path)
-    desk = AlertDesk(store.engine, rules().escalation, on_change=lambda: None)
+    desk = AlertDesk(store.engine, Book(rules()), Lock(), lambda *_: None)
     assert desk.open_alerts() == ()
     store.engine.dispose()

@@ -56,6 +56,21 @@ def test_outside_staffing_hours_the_named_telephone_rings_at_once(ward: Ward) ->
     assert ward.phone.rung == ["vakttelefon"]
 
 
+def test_a_call_that_nobody_answers_rings_the_on_call_telephone_at_once(ward: Ward) -> None:
+    ward.watch = Watch(named_telephone="sms:vakttelefon")
+    ward.start()
+    ward.press()
+    ward.wait(MINUTE_S)
+    ward.service.deliver()
+    assert ward.phone.rung == []
+    ward.wait(1)
+    ward.service.deliver()
+    assert ward.phone.rung == ["vakttelefon"]
+    ward.wait(2 * MINUTE_S)
+    ward.service.deliver()
+    assert ward.phone.rung == ["vakttelefon", "anne"]
+
+
 def test_the_roster_is_ones_own_and_searchable(ward: Ward) -> None:
     entries = [
         RosterEntry(username="a", name="Åse", skills=("KOLS",), place_in_line=2, channels=("sms:1",)),

@@ -10,6 +10,7 @@ from koffert_hub.alerts.roster import RosterEntry, keep_entry
 from koffert_hub.alerts.service import AlertService
 from koffert_hub.database import reading as open_reading
 from koffert_wire.messages import (
+    CallButton,
     Message,
     Mode,
     Reading,
@@ -42,6 +43,8 @@ class Ward:
         self.store, self.box = store, store.box()
         self.phone, self.broken = Phone(), Phone(works=False)
         self.watch = Watch()
+        # The presses of the call button that the box was told somebody has taken.
+        self.told: list[bytes] = []
         self.start()
         with store.engine.begin() as connection:
             for place, name in enumerate(("anne", "berit", "carl")):
@@ -63,6 +66,7 @@ class Ward:
             watch=self.watch,
             notifiers={"sms": self.phone, "lost": self.broken},
             clock_ms=lambda: self.now_ms,
+            call_taken=lambda _connection, _loan, call, _at_ms: self.told.append(call),
         )
 
     @property
@@ -89,10 +93,18 @@ class Ward:
         self.store.take(self.box.queue(list(messages)), at_ns=self.box.wall_ns)
         self.service.work()
 
+    def press(self) -> bytes:
+        """The patient calls; returns the call's id."""
+        button = CallButton(self.box.identifier(), self.box.now())
+        self.send(button)
+        return button.id
+
     def open(self) -> list[str]:
+        """The alerts, without what still waits to become one."""
         return [
             f"{alert.priority} {alert.reason['nb'].partition('regel ')[2].split()[0]}"
             for alert in self.service.desk.open_alerts()
+            if not alert.waiting
         ]
 
     def raised(self) -> int:

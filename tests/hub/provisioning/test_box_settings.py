@@ -19,7 +19,7 @@ from koffert_hub.provisioning.box_settings import (
     settings_for,
     standard_of,
 )
-from koffert_hub.provisioning.desired_state import Desired, desired, note_applied
+from koffert_hub.provisioning.desired_state import Desired, desired, note_answered, note_applied
 from koffert_hub.provisioning.reactions import as_command
 from koffert_hub.times import to_ms
 from koffert_wire.commands import BoxSettings, DesiredState
@@ -123,6 +123,18 @@ def test_the_hubs_file_says_it_for_all(lent: Lent) -> None:
     assert told(lent.step(standard_of(with_number))).telephone == "51 00 00 01"
 
 
+def test_an_answered_call_goes_to_the_box_and_to_nobody_elses(lent: Lent) -> None:
+    before = lent.step()
+    assert before.loan is not None
+    with lent.depot.site.engine.begin() as connection:
+        note_answered(connection, before.loan, b"press", NOW)
+        note_answered(connection, "l-another", b"other", NOW)
+    wanted = lent.step()
+    assert (wanted.revision, as_command(wanted).answered_call) == (before.revision + 1, b"press")
+    lent.depot.give_back()
+    assert as_command(lent.step()).answered_call is None
+
+
 def test_box_and_hub_know_the_same_hours_all_year() -> None:
     """Holidays, both nights that change the clock, and the minute before and after each shift."""
     staffed = settings_for(STANDARD, Patient()).staffed
@@ -136,5 +148,5 @@ def test_box_and_hub_know_the_same_hours_all_year() -> None:
 
 def test_a_box_that_knows_no_settings_reads_its_loan_and_an_older_hub_is_understood() -> None:
     newer = DesiredState(3, "l-1", 5, locked=False, settings=settings_for(STANDARD, Patient()))
-    older = msgspec.msgpack.decode(msgspec.msgpack.encode(newer))[:-1]
+    older = msgspec.msgpack.decode(msgspec.msgpack.encode(newer))[:-2]
     assert msgspec.convert(older, DesiredState) == DesiredState(3, "l-1", 5)

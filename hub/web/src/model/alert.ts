@@ -1,5 +1,12 @@
 import type { Band } from "./order.ts";
 
+/** What a patient's VIP card says. */
+export interface VipCard {
+  readonly fast_track: boolean;
+  readonly preferred_ward: string;
+  readonly plan_contact: string;
+}
+
 /** One open alert; the fields of `WardAlert` in `koffert_hub/alerts/ward.py`. */
 export interface WardAlert {
   readonly id: string;
@@ -10,6 +17,10 @@ export interface WardAlert {
   readonly raised_ms: number;
   readonly acknowledged_by: string | null;
   readonly acknowledged_ms: number | null;
+  /** No alert yet: a first reading beyond a red limit, or a call that nobody has taken. */
+  readonly waiting: boolean;
+  readonly takeable: boolean;
+  readonly card: VipCard | null;
 }
 
 const PRIORITIES: readonly WardAlert["priority"][] = ["red", "yellow", "blue"];
@@ -33,6 +44,7 @@ function mostUrgentFirst(a: WardAlert, b: WardAlert): number {
   return (
     PRIORITIES.indexOf(a.priority) - PRIORITIES.indexOf(b.priority) ||
     Number(isAcknowledged(a)) - Number(isAcknowledged(b)) ||
+    Number(b.takeable) - Number(a.takeable) ||
     a.raised_ms - b.raised_ms
   );
 }

@@ -54,6 +54,6 @@ export class AlertList {
     setText(within(item, ".word"), text(this.#texts, `state.${alert.priority}`));
     setText(within(item, ".cause"), view.cause);
     setText(within(item, ".status"), view.status);
-    within(item, ".acknowledge").hidden = view.acknowledged;
+    within(item, ".acknowledge").hidden = !view.takeable;
   }
 }

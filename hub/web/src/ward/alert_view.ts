@@ -7,12 +7,13 @@ import type { Band } from "../model/order.ts";
 export interface AlertView {
   readonly band: Band;
   readonly acknowledged: boolean;
+  readonly takeable: boolean;
   readonly cause: string;
   /** How long nobody has taken it, or who has. */
   readonly status: string;
 }
 
-const NO_ALERT: AlertView = { band: "rest", acknowledged: false, cause: "", status: "" };
+const NO_ALERT: AlertView = { band: "rest", acknowledged: false, takeable: false, cause: "", status: "" };
 
 /** The view of a patient's alerts, the most urgent first, at the hub's time `nowMs`. */
 export function viewAlerts(
@@ -27,8 +28,9 @@ export function viewAlerts(
   return {
     band: worst.priority,
     acknowledged: isAcknowledged(worst),
+    takeable: worst.takeable && !isAcknowledged(worst),
     cause: (worst.reason[formats.language] ?? worst.reason["nb"] ?? "") + more,
-    status: status(worst, nowMs, texts, formats),
+    status: [status(worst, nowMs, texts, formats), vip(worst, texts)].filter(Boolean).join(" · "),
   };
 }
 
@@ -42,8 +44,16 @@ function status(
     const time = formats.time(alert.acknowledged_ms);
     return text(texts, "alert.taken", { name: alert.acknowledged_by ?? "", time });
   }
-  if (nowMs === null) return "";
+  if (nowMs === null || !alert.takeable) return "";
   return text(texts, "alert.waiting", { duration: duration(nowMs - alert.raised_ms) });
+}
+
+/** Where the patient goes without a detour, and whom to ask about the plan. */
+function vip({ card }: WardAlert, texts: Texts): string {
+  if (card === null) return "";
+  const track = card.fast_track ? text(texts, "alert.fast_track") : "";
+  const said = [track, card.preferred_ward, card.plan_contact].filter(Boolean).join(", ");
+  return said === "" ? "" : text(texts, "alert.vip", { said });
 }
 
 /** `2:10`, or `1:02:10` from an hour on. */

@@ -85,7 +85,7 @@ export class RowElement {
     if (this.root.dataset["band"] !== band) this.root.dataset["band"] = band;
     const taken = String(alert.acknowledged);
     if (this.root.dataset["acknowledged"] !== taken) this.root.dataset["acknowledged"] = taken;
-    const open = band !== "rest" && !alert.acknowledged;
+    const open = alert.takeable;
     if (this.acknowledge.hidden === open) this.acknowledge.hidden = !open;
   }
 }

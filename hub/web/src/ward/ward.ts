@@ -149,7 +149,7 @@ export class Ward {
   }
 
   async #acknowledge(row: RowElement): Promise<void> {
-    const alert = this.#state.alertsOf(row.patient).find((open) => open.acknowledged_ms === null);
+    const alert = this.#state.alertsOf(row.patient).find((open) => open.takeable && open.acknowledged_ms === null);
     if (alert) await acknowledge(alert, this.#data);
   }
 }
