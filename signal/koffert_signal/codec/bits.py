@@ -11,16 +11,16 @@ Words = npt.NDArray[np.uint64]
 WORD = 64
 
 
-def write(values: Words, lengths: Ints) -> bytes:
+def write(values: Words, lengths: Ints | npt.NDArray[np.uint8]) -> bytes:
     """Return the values' lowest `lengths` bits (0 to 63 each) one after another, high bit first."""
-    total = int(lengths.sum())
+    total = int(lengths.sum(dtype=np.int64))
     words = np.zeros(total // WORD + 2, np.uint64)
     kept = lengths > 0
     values, lengths = values[kept], lengths[kept]
     if lengths.size:
-        start = np.cumsum(lengths) - lengths
-        word = start // WORD
-        room = WORD - start % WORD - lengths  # below 0: the rest goes into the next word
+        end = np.cumsum(lengths, dtype=np.int64)
+        word = (end - lengths) >> 6
+        room = ((word + 1) << 6) - end  # below 0: the rest goes into the next word
         fits = np.maximum(room, 0).astype(np.uint64)
         over = np.maximum(-room, 0).astype(np.uint64)
         first = np.flatnonzero(np.diff(word, prepend=-1))

@@ -20,6 +20,7 @@ from koffert_signal.errors import CorruptData
 # 0.03 bits a sample, short enough that a still has lanes to run side by side.
 LANE = 1024
 LEAST_PERIOD = 256  # converters have 8 bits or more; below, a jump is a jump
+PROBED = 256  # samples that mostly tell that there is no common step
 FURTHEST = 2**40  # samples further from zero are kept plain: sums of leads stay whole numbers
 PLAIN, CODED = 0, 1  # how a block is stored
 # How a channel is stored: a difference of order 0 to 3, a rule, or FITTED + the order.
@@ -122,25 +123,32 @@ def _prepare(samples: Ints, channel: int, rule: Rule | None) -> tuple[_Channel, 
         miss = x - leads.predicted(rule, samples[rule.first], samples[rule.second])
         lanes = _cut(miss)
         return _Channel((), 0, 1, 0, 0, (0,) * len(lanes), (), rule), lanes
-    step = max(1, int(np.gcd.reduce(np.abs(np.diff(x)))))
+    step = _common_step(x)
     least = int(x.min())
     thin, period = _unwrapped((x - least) // step)
     middle = int(np.median(thin))
     thin = thin - middle
-    scaled = predict.choose(thin)
-    left = predict.residuals(_cut(thin), scaled)
+    scaled, left = predict.choose(_cut(thin))
     firsts = tuple(left[:, 0].tolist())
     left[:, 0] = 0
     return _Channel(scaled, least, step, middle, period, firsts, (), None), left
+
+
+def _common_step(x: Ints) -> int:
+    """Return the largest step that all samples are whole multiples of, from the first."""
+    away = x - x[0]
+    few = int(np.gcd.reduce(away[:PROBED]))
+    return few if few == 1 else max(1, int(np.gcd.reduce(away)))
 
 
 def _unwrapped(x: Ints) -> tuple[Ints, int]:
     """Undo the overflow of a converter: jumps by more than half of its range go on outwards."""
     period = 1 << int(x.max()).bit_length()
     jumps = np.diff(x)
-    over = (jumps < -period // 2).astype(np.int64) - (jumps > period // 2)
-    if period < LEAST_PERIOD or not over.any():
+    furthest = max(int(jumps.max(initial=0)), -int(jumps.min(initial=0)))
+    if period < LEAST_PERIOD or furthest <= period // 2:
         return x, 0
+    over = (jumps < -period // 2).astype(np.int64) - (jumps > period // 2)
     turns = np.concatenate([[0], np.cumsum(over)])
     straight = x + turns * period
     return (straight, period) if np.abs(straight).max() < predict.LARGEST // 2 else (x, 0)

@@ -34,6 +34,7 @@ class Codes(Struct, frozen=True):
 
     code: npt.NDArray[np.uint64]  # (row, symbol)
     length: Ints  # (row, symbol), an escape's plain bits counted
+    price: npt.NDArray[np.uint8]  # the same in few bytes, row * SYMBOLS + symbol
     symbol_at: npt.NDArray[np.uint8]  # (row * 2^PEEK_BITS + the bits that come)
     length_at: npt.NDArray[np.uint8]
     row: Ints  # of a class
@@ -58,7 +59,8 @@ def codes() -> Codes:
     over = np.maximum(np.arange(CLASSES) - PLAIN, -1)
     shift = np.where(over >= 0, over // 2 + 1, 0)
     row = np.where(over >= 0, PLAIN + over % 2, np.arange(CLASSES))
-    return Codes(code, lengths, symbol_at, length_at, row, shift)
+    price = lengths.ravel().astype(np.uint8)
+    return Codes(code, lengths, price, symbol_at, length_at, row, shift)
 
 
 def _plain(scale: float) -> Floats:

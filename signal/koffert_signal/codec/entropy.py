@@ -20,6 +20,7 @@ from koffert_signal.codec.codes import (
     ESCAPE,
     ESCAPE_BITS,
     PEEK_BITS,
+    SYMBOLS,
     codes,
 )
 from koffert_signal.errors import CorruptData
@@ -28,6 +29,7 @@ GROUP = 32  # shorter follows a QRS more closely, longer tells its class less of
 FIRST_CLASS = 8
 # Classes tried, from the one that the group's mean logarithm points to.
 CLASS_AT_ONE, CLASSES_TRIED = 4, (-1, 0, 1, 2)
+LANES_AT_ONCE = 8  # what is computed on the way stays in the cache, and in memory already at hand
 LARGEST = 2**ESCAPE_BITS  # of a folded residual
 
 Bytes = npt.NDArray[np.uint8]
@@ -36,25 +38,39 @@ Array = TypeVar("Array", npt.NDArray[np.uint64], Ints)
 
 def encode(residuals: Ints) -> tuple[bytes, Ints]:
     """Return the bits of all lanes (rows) one after another, and the length in bits of each."""
-    table = codes()
-    folded = fold(residuals)
-    _lanes, samples = folded.shape
+    lanes, samples = residuals.shape
     groups = -(-samples // GROUP)
-    classes = _classes(folded, groups)
-    each = np.repeat(classes, GROUP, axis=1)[:, :samples]
-    row, shift = table.row[each], table.shift[each]
-    symbol = np.minimum(folded >> shift, ESCAPE)
-    value, length = table.code[row, symbol], table.length[row, symbol] + shift
-    low = folded & ((1 << shift) - 1)
-    value = (value << shift.astype(np.uint64)) | low.astype(np.uint64)
-    escaped = np.nonzero(symbol == ESCAPE)
-    plain = folded[escaped].astype(np.uint64) << shift[escaped].astype(np.uint64)
-    head = table.code[row[escaped], ESCAPE] << np.uint64(ESCAPE_BITS)
-    value[escaped] = (head << shift[escaped].astype(np.uint64)) | plain
-    change = fold(np.diff(classes, axis=1, prepend=FIRST_CLASS))
-    values = _interleave(table.code[CHANGE_ROW][change], value, samples)
-    lengths = _interleave(table.length[CHANGE_ROW][change], length, samples)
-    return bits.write(values.ravel(), lengths.ravel()), lengths.sum(axis=1)
+    values = np.empty((lanes, groups, GROUP + 1), np.uint64)  # each group's class, then its samples
+    lengths = np.empty(values.shape, np.uint8)
+    for first in range(0, lanes, LANES_AT_ONCE):
+        some = slice(first, first + LANES_AT_ONCE)
+        _encode(_in_groups(fold(residuals[some])), values[some], lengths[some])
+    filled = groups * GROUP - samples
+    if filled:
+        lengths[:, -1, GROUP + 1 - filled :] = 0
+    return bits.write(values.ravel(), lengths.ravel()), lengths.sum(axis=(1, 2), dtype=np.int64)
+
+
+def _encode(cells: Ints, values: npt.NDArray[np.uint64], lengths: Bytes) -> None:
+    """Put the code of each class and residual, and its length, into `values` and `lengths`."""
+    table = codes()
+    classes = _classes(cells)
+    change = CHANGE_ROW * SYMBOLS + fold(np.diff(classes, axis=1, prepend=FIRST_CLASS))
+    values[:, :, 0], lengths[:, :, 0] = table.code.take(change), table.price.take(change)
+    shift = table.shift[classes][..., None]
+    symbol = np.minimum(cells >> shift, ESCAPE)
+    entry = symbol + (table.row[classes] * SYMBOLS)[..., None]
+    lengths[:, :, 1:] = table.price.take(entry) + shift
+    low = cells & ((1 << shift) - 1)
+    values[:, :, 1:] = (table.code.take(entry) << shift.astype(np.uint64)) | low.astype(np.uint64)
+    if symbol.max(initial=0) == ESCAPE:
+        escaped = np.nonzero(symbol == ESCAPE)
+        head = table.code.take(entry[escaped]) << np.uint64(ESCAPE_BITS)
+        plain = head | cells[escaped].astype(np.uint64)
+        lane, group, sample = escaped
+        values[lane, group, sample + 1] = plain << table.shift[classes[lane, group]].astype(
+            np.uint64
+        )
 
 
 def decode(packed: Bytes, starts: Ints, samples: int) -> Ints:
@@ -117,34 +133,32 @@ def _joined(packed: Bytes, entries: Ints, ends: Ints, shift: Ints) -> Ints:
     return unfold(folded)
 
 
-def _classes(folded: Ints, groups: int) -> Ints:
-    """Return the cheapest class of each group, no smaller than its largest residual allows."""
-    table = codes()
+def _in_groups(folded: Ints) -> Ints:
+    """Return the residuals (lanes, groups, GROUP), the last group filled up with zeros."""
     lanes, samples = folded.shape
+    groups = -(-samples // GROUP)
     padded = np.zeros((lanes, groups * GROUP), np.int64)
     padded[:, :samples] = folded
-    cells = padded.reshape(lanes, groups, GROUP)
+    return padded.reshape(lanes, groups, GROUP)
+
+
+def _classes(cells: Ints) -> Ints:
+    """Return the cheapest class of each group, no smaller than its largest residual allows."""
+    table = codes()
     if cells.max(initial=0) >= LARGEST:
         raise CorruptData("a residual is wider than 40 bits")
     # The mean logarithm follows most of the group, not its outliers: those escape.
     likely = np.rint(2 * np.log2(cells + 1.0).mean(axis=2) + CLASS_AT_ONE).astype(np.int64)
-    best = np.zeros((lanes, groups), np.int64)
-    cost = np.full((lanes, groups), np.iinfo(np.int64).max)
+    if cells.max(initial=0) < 2**31:
+        cells = cells.astype(np.int32)  # half the bytes to move
+    best = np.zeros(likely.shape, np.int64)
+    cost = np.full(likely.shape, np.iinfo(np.int64).max)
     for step in CLASSES_TRIED:
         tried = np.clip(likely + step, 0, CLASSES - 1)
-        shift, row = table.shift[tried], table.row[tried]
-        symbol = np.minimum(cells >> shift[..., None], ESCAPE)
-        price = table.length[row[..., None], symbol].sum(axis=2) + GROUP * shift
+        shift = table.shift[tried]
+        entry = np.minimum(cells >> shift[..., None].astype(cells.dtype), ESCAPE)
+        entry += (table.row[tried] * SYMBOLS)[..., None].astype(cells.dtype)
+        price = table.price.take(entry).sum(axis=2, dtype=np.int64) + GROUP * shift
         best = np.where(price < cost, tried, best)
         cost = np.minimum(cost, price)
     return best
-
-
-def _interleave(heads: Array, values: Array, samples: int) -> Array:
-    """Put each group's head before its values."""
-    lanes, groups = heads.shape
-    columns = np.arange(samples)
-    result = np.zeros((lanes, samples + groups), values.dtype)
-    result[:, columns + columns // GROUP + 1] = values
-    result[:, np.arange(groups) * (GROUP + 1)] = heads
-    return np.asarray(result)

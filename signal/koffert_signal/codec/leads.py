@@ -7,8 +7,6 @@ coded: for a cart's own file nothing at all.
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 from msgspec import Struct
 
@@ -72,18 +70,23 @@ def _rule_for(
 ) -> Rule | None:
     if len(free) < 2:
         return None
-    first, second = np.array(list(combinations(free, 2))).T
-    p, q = np.array(HALVES).T[:, :, None, None]
-    doubled = p * probe[first] + q * probe[second]
-    miss = np.abs(2 * probe[target] - doubled).max(axis=2)
+    pairs = np.array(free)[np.stack(np.triu_indices(len(free), 1), axis=1)]
+    halves, pair = np.divmod(np.arange(len(HALVES) * len(pairs)), len(pairs))
+    miss = np.zeros(halves.size, np.int64)
+    for few in (probe[:, ::8], probe):  # most combinations fail on a few samples
+        near = miss <= 2 * LARGEST_MISS
+        halves, pair = halves[near], pair[near]
+        p, q = np.array(HALVES)[halves].T[:, :, None]
+        first, second = pairs[pair].T
+        miss = np.abs(2 * few[target] - p * few[first] - q * few[second]).max(axis=1, initial=0)
     # Leads that others rest on already come first among equals: two suffice for six.
     is_source = np.zeros(len(channels), dtype=bool)
     is_source[list(sources)] = True
-    known = is_source[first] & is_source[second]
-    halves, pair = np.unravel_index(int((2 * (miss > 1) * miss + ~known).argmin()), miss.shape)
-    if miss[halves, pair] > 2 * LARGEST_MISS:
+    cost = 2 * (miss > 1) * miss + ~(is_source[first] & is_source[second])
+    best = int(cost.argmin()) if cost.size else 0
+    if not cost.size or miss[best] > 2 * LARGEST_MISS:
         return None
-    return _best_rounding(target, int(first[pair]), int(second[pair]), int(halves), channels)
+    return _best_rounding(target, int(first[best]), int(second[best]), int(halves[best]), channels)
 
 
 def _best_rounding(

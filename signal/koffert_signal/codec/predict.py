@@ -7,7 +7,6 @@ exact in floats: whole numbers below 2^53 throughout.
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from koffert_signal.checks import Floats, Ints
 from koffert_signal.errors import CorruptData
@@ -27,19 +26,23 @@ FIXED: tuple[Coefficients, ...] = tuple(
 )
 
 
-def choose(x: Ints) -> Coefficients:
-    """Return the predictor that makes one channel cheapest, its own size counted."""
-    left = [np.diff(x, n=order) for order in range(len(FIXED))]
+def choose(lanes: Ints) -> tuple[Coefficients, Ints]:
+    """Return the predictor that makes one channel, cut into lanes, cheapest, and its residuals."""
+    x = lanes.ravel()
+    left = [x]
+    for _ in FIXED[1:]:
+        left.append(np.diff(left[-1]))
     costs = [_cost_bits(values) for values in left]
     best = int(np.argmin(costs))
-    if x.size < SHORTEST_FIT:
-        return FIXED[best]
-    fitted = _fitted(x.astype(np.float64), _calm(left[best], x.size))
-    if not fitted:
-        return FIXED[best]
-    own = residuals(x[None], fitted)[0, len(fitted) :]
-    gain_bits = x.size * (costs[best] - _cost_bits(own)) - COEFFICIENT_BITS * len(fitted)
-    return fitted if gain_bits > 0 else FIXED[best]
+    fitted: Coefficients = ()
+    if x.size >= SHORTEST_FIT:
+        fitted = _fitted(x.astype(np.float64), _calm(left[best], x.size))
+    if fitted:
+        own = residuals(lanes, fitted)
+        saved_bits = costs[best] - _cost_bits(own[:, len(fitted) :].ravel())
+        if x.size * saved_bits > COEFFICIENT_BITS * len(fitted):
+            return fitted, own
+    return FIXED[best], residuals(lanes, FIXED[best])
 
 
 def residuals(lanes: Ints, scaled: Coefficients) -> Ints:
@@ -54,10 +57,19 @@ def residuals(lanes: Ints, scaled: Coefficients) -> Ints:
     left[:, 1:] = np.diff(lanes, axis=1)
     left[:, 2:order] = np.diff(lanes[:, :order], n=2, axis=1)
     if lanes.shape[1] > order:
-        past = sliding_window_view(lanes.astype(np.float64), order, axis=1)[:, :-1]
-        guess = _rounded(past @ np.array(scaled[::-1], dtype=np.float64))
-        left[:, order:] = lanes[:, order:] - guess.astype(np.int64)
+        left[:, order:] = lanes[:, order:] - _guessed(lanes.astype(np.float64), scaled)
     return left
+
+
+def _guessed(x: Floats, scaled: Coefficients) -> Ints:
+    """Return what the samples before say of each, from the first that has them all."""
+    order, last = len(scaled), x.shape[1] - 1
+    total = x[:, order - 1 : last] * float(scaled[0])
+    part = np.empty_like(total)
+    for back, coefficient in enumerate(scaled[1:], start=2):
+        np.multiply(x[:, order - back : last + 1 - back], float(coefficient), out=part)
+        total += part
+    return np.asarray(_rounded(total).astype(np.int64))
 
 
 def rebuild(left: Ints, scaled: list[Coefficients]) -> Ints:
@@ -147,8 +159,10 @@ def _calm(left: Ints, samples: int) -> Floats:
 
 def _fitted(x: Floats, weight: Floats) -> Coefficients:
     """Fit every order up to LONGEST by one Cholesky factor; return the cheapest, () for none."""
-    rows = sliding_window_view(x, LONGEST + 1)[:, ::-1] * weight[LONGEST:, None]
-    gram = rows.T @ rows
+    rows = np.empty((LONGEST + 1, x.size - LONGEST))  # each sample and those before it, weighed
+    for back, row in enumerate(rows):
+        np.multiply(x[LONGEST - back : x.size - back], weight[LONGEST:], out=row)
+    gram = rows @ rows.T
     inner = gram[1:, 1:] + np.eye(LONGEST) * (1e-9 * float(np.trace(gram)) + 1e-6)
     try:
         factor = np.linalg.cholesky(inner)
