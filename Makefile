@@ -17,7 +17,7 @@ PYTEST := $(PYTHON) -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-re
 FAULTS ?= 5000
 SEED ?= 1
 
-.PHONY: help setup demo test test-all test-faults lint format bench sbom lock clean
+.PHONY: help setup demo test test-all test-faults fuzz lint format bench sbom lock clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' Makefile
@@ -46,6 +46,12 @@ lint: setup  ## style, types and layers, of the web pages too; changes nothing
 format:  ## put the code in the house's format
 	$(PYTHON) -m ruff check --fix
 	$(PYTHON) -m ruff format
+
+FUZZ_SECONDS ?= 300
+
+fuzz: setup  ## coverage-guided fuzzing of every parser, FUZZ_SECONDS=300 each; over an hour
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes -r requirements/fuzz.txt
+	$(PYTHON) -m tests.fuzz.guided --seconds $(FUZZ_SECONDS)
 
 bench: setup  ## every benchmark, or one: make bench NAME=codec
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes -r requirements/bench.txt

@@ -1,7 +1,7 @@
 """What must hold for any bytes into any parser, as one function that a fuzzer calls.
 
-`check` has the shape that atheris wants (`atheris.Setup(sys.argv, check)`); hypothesis calls it in
-`test_parsers.py`, and `python -m tests.fuzz.parsers --seconds 300` mutates recordings for so long per stream.
+Hypothesis calls `check` in `test_parsers.py`, `make fuzz` lets coverage guide it (`guided.py`), and
+`python -m tests.fuzz.parsers --seconds 300` mutates recordings for so long per stream.
 """
 
 from __future__ import annotations

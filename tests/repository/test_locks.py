@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-LOCKS = ("dev", "agent", "hub", "bench")
+LOCKS = ("dev", "agent", "hub", "bench", "fuzz")
 PINNED = re.compile(r"^(?P<name>[a-z0-9][a-z0-9.\-]*)==\S+")
 
 
