@@ -16,8 +16,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # file -> what of pyproject.toml it holds
 LOCKS = {
-    "dev": ("--extra=agent", "--extra=video", "--extra=hub", "--extra=plot", "--group=dev"),
-    "agent": ("--extra=agent", "--extra=video"),
+    "dev": (
+        *("--extra=agent", "--extra=video", "--extra=panel", "--extra=hub", "--extra=plot"),
+        "--group=dev",
+    ),
+    "agent": ("--extra=agent", "--extra=video", "--extra=panel"),
     "hub": ("--extra=hub",),
     "bench": ("--group=bench",),
     "fuzz": ("--group=fuzz",),
