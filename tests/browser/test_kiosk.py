@@ -21,6 +21,7 @@ from tests.support.kiosk_page import StoryPage
 
 LEAST_NUMBER_PX = 96
 NURSE = "Sykepleier Test"
+THREE = (NURSE, "Lege Test", "Tolk Test")
 WORDS = "Kan du puste litt roligere? Så prøver vi en gang til."
 
 Scene = Callable[[Patient], object]
@@ -147,6 +148,13 @@ def talk(patient: Patient, *, picture: bool = True, caption: str = "") -> Patien
 SCENES: dict[str, Scene] = {
     "greeting": lambda p: p,
     "greeting_away": away,
+    "asleep": lambda p: p.press("screen"),
+    "night": lambda p: p.wait_until(23),
+    "night_hold": lambda p: p.wait_until(23).to_clip().hold(5),
+    "night_blow": lambda p: at_the_blow(p.wait_until(23)).blow(Effort.GOOD, 3.5),
+    "night_result": lambda p: p.wait_until(23).to_clip().hold(12),
+    "night_ring": lambda p: p.wait_until(23).ring(),
+    "night_talk": lambda p: talk(p.wait_until(23), caption=WORDS),
     "who": lambda p: p.press("start"),
     "guest": lambda p: p.press("start", "no"),
     "oxygen": lambda p: p.press("start", "yes"),
@@ -199,6 +207,10 @@ SCENES: dict[str, Scene] = {
     "talk_caption": lambda p: talk(p, caption=WORDS),
     "talk_long_caption": lambda p: talk(p, caption=WORDS * 5),
     "talk_no_picture_of_her": lambda p: p.visit(state=CallState.TALKING, watchers=(NURSE,)),
+    "talk_three": lambda p: p.visit(state=CallState.TALKING, watchers=THREE, picture=True),
+    "talk_three_result": lambda p: (
+        p.visit(state=CallState.TALKING, watchers=THREE, picture=True).to_clip().hold(12)
+    ),
     "talk_unseen": lambda p: talk(p, picture=False),
     "talk_waiting": lambda p: p.visit(state=CallState.WAITING, picture=True),
     "talk_hold": lambda p: talk(p, caption=WORDS).to_clip().hold(5),
@@ -252,6 +264,18 @@ def test_a_finger_measures_with_the_network_away_and_back(page: Page, story: Sto
     expect(page.locator("#lines")).to_have_text("Lagret. Sendes når nettet er tilbake.")
     story.tell(sent)
     expect(page.locator("#lines")).to_have_text("Sendt.")
+
+
+def test_a_screen_that_was_switched_off_wakes_by_a_touch_and_by_a_call(
+    page: Page, story: StoryPage
+) -> None:
+    page.get_by_role("button", name="Skru av skjermen").tap()
+    expect(page.locator("#screen")).to_have_attribute("data-name", "asleep")
+    expect(page.locator("#call")).to_be_hidden()
+    page.get_by_role("button", name="Skru på skjermen").tap()
+    expect(page.locator("#screen")).to_have_attribute("data-name", "greeting")
+    story.tell(lambda patient: patient.press("screen").ring())
+    expect(page.locator("#screen")).to_have_attribute("data-name", "ring")
 
 
 def test_a_call_says_what_is_true_and_leads_back(page: Page) -> None:

@@ -31,12 +31,14 @@ from koffert_agent.kiosk.screen import (
     HANG_UP,
     NO_PICTURE,
     PICTURE,
+    SCREEN,
     Screen,
     compose,
     is_silent,
 )
 from koffert_agent.kiosk.settings import KioskSettings
-from koffert_agent.video.records import AnswerCall, CallView, EndCall
+from koffert_agent.panel.panel import Control
+from koffert_agent.video.records import AnswerCall, CallState, CallView, EndCall
 from koffert_signal.spirometry.grading import Advice
 from koffert_signal.spirometry.live import Phase
 from koffert_wire.commands import BoxSettings
@@ -117,6 +119,7 @@ class Attendant:
         self._breath_at_s = -inf
         self._blown: Given | None = None
         self._visit = CallView()
+        self._asleep = False
         self._call: Given | None = None
         self._diary: Given | None = None
         self._volume = Volume.LOW
@@ -171,6 +174,8 @@ class Attendant:
     def see_visit(self, visit: CallView) -> None:
         """The video call has changed, or the video process is gone."""
         self._visit = visit
+        if visit.state is not CallState.IDLE:
+            self._asleep = False
         if visit.watchers:
             self._call = None  # somebody has come
         self._look()
@@ -183,6 +188,8 @@ class Attendant:
             self._ring()
         elif button == HANG_UP:
             self._tell_video(EndCall())
+        elif button == SCREEN:
+            self._asleep = self._shown.screen.name == Step.GREETING
         elif serial != self._shown.serial or self._now_s() - self._shown_at_s < UNSETTLED_S:
             return
         elif button == BACK:
@@ -192,6 +199,18 @@ class Attendant:
         elif button in BUTTONS:
             self._happen(self._meant(Event(button)))
         self._look()
+
+    def press_beside(self, control: Control) -> None:
+        """A finger on a button beside the screen."""
+        rings = self._shown.screen.rings
+        in_visit = self._visit.state is not CallState.IDLE
+        if in_visit and not rings and control is not Control.VOLUME:
+            return
+        if rings and control is Control.SCREEN:
+            return
+        # Who takes the receiver wants to talk; whether to be seen, and when to end it, is for the screen alone.
+        button = NO_PICTURE if rings and control is Control.CALL else control.value
+        self.press(self._shown.serial, button)
 
     def tick(self) -> None:
         """Let time pass; call it some times a second."""
@@ -245,6 +264,7 @@ class Attendant:
         if result is not None:
             self._result_at_s = self._now_s()
         if self._flow.step is not before.step:
+            self._asleep = False
             self._step_at_s = self._now_s()
             self._follow(before)
         if self._flow != before:
@@ -275,6 +295,7 @@ class Attendant:
         if self._call is None and not (self._box and is_silent(self._box)):
             button = CallButton(self._new_id(), self._now())
             self._call = Given(button.id, self._now_s())
+            self._asleep = False
             self._post.say(button)
 
     def _send_blows(self) -> None:
@@ -331,6 +352,7 @@ class Attendant:
             tries=self._blowing.tries,
             blown=None if self._blown is None else self._sent(self._blown.id, self._blown.at_s),
             visit=self._visit,
+            asleep=self._asleep,
             left_s=max(0.0, self._step_at_s + REPEAT_AFTER_S - now_s),
             volume=self._volume,
             telephone=(self._told.telephone if self._told else None)

@@ -267,6 +267,7 @@ _OVER: Mapping[str, _Maker] = MappingProxyType(
         "locked": _locked,
         "call": _call,
         "ring": _ring,
+        "asleep": lambda *_: Content(""),
         "talk": _talk,
     }
 )

@@ -29,8 +29,9 @@ class Sent(Struct, frozen=True):
 class Facts(Struct, frozen=True):
     """All that is known. `box` is None while the gateway is away, `call` while nobody has called.
 
-    `answered` says that somebody has taken the call. `left_s` is what remains of the five minutes before a low reading is taken again. `visit` is the video
-    call as the video process tells it; `blown` the session of blows once it has ended.
+    `answered` says that somebody has taken the call. `left_s` is what remains of the five minutes before a low
+    reading is taken again. `visit` is the video call as the video process tells it; `blown` the session of
+    blows once it has ended; `asleep` that the patient has switched the screen off.
     """
 
     flow: Flow
@@ -48,5 +49,6 @@ class Facts(Struct, frozen=True):
     tries: Tries = Tries()
     blown: Sent | None = None
     visit: CallView = CallView()
+    asleep: bool = False
     volume: Volume = Volume.LOW
     telephone: str | None = None

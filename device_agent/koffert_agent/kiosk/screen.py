@@ -8,12 +8,16 @@ from msgspec import Struct
 
 from koffert_agent.kiosk.catalogue import Catalogue
 from koffert_agent.kiosk.contents import Content, content_of
+from koffert_agent.kiosk.duty import local_time
 from koffert_agent.kiosk.facts import Facts, Volume
 from koffert_agent.kiosk.flow import Event, Step, buttons_of
 from koffert_agent.kiosk.records import Box
 from koffert_agent.video.records import CallState
 
-_NOBODYS = {"silent", "locked"}
+ASLEEP = "asleep"
+# Nothing stands there but what is said.
+_BARE = {"silent", "locked", ASLEEP}
+_NIGHT_FROM, _NIGHT_UNTIL = 22, 7
 _TALKING = {CallState.TALKING, CallState.WAITING}
 
 
@@ -29,7 +33,8 @@ class Screen(Struct, frozen=True):
 
     `call` and `volume` are the texts of the two buttons that are always there; None where they are not.
     During a video call `hang_up` stands in place of `call`, `watched` says who sees and hears, `caption` is
-    what the nurse has typed, and `nurse` whether there is a picture of the nurse to show.
+    what the nurse has typed, and `nurse` whether there is a picture of the nurse to show. `dark` is for the
+    night.
     """
 
     name: str
@@ -52,6 +57,7 @@ class Screen(Struct, frozen=True):
     camera: bool = False
     caption: str = ""
     nurse: bool = False
+    dark: bool = False
 
 
 def compose(facts: Facts, texts: Catalogue) -> Screen:
@@ -70,7 +76,7 @@ def compose(facts: Facts, texts: Catalogue) -> Screen:
         buttons=_buttons(name, facts.flow.step, texts),
         note=_note(name, facts, texts),
     )
-    if name in _NOBODYS:
+    if name in _BARE:
         return screen
     talking = facts.visit.state in _TALKING
     framed = msgspec.structs.replace(
@@ -80,6 +86,7 @@ def compose(facts: Facts, texts: Catalogue) -> Screen:
         loudness=facts.volume,
         # The nurse speaks now.
         voice=() if talking else _voice(content),
+        dark=_is_night(facts),
     )
     return _in_visit(framed, facts, texts) if talking or name == "ring" else framed
 
@@ -119,7 +126,17 @@ def place(facts: Facts) -> str:
         return "talk" if resting else facts.flow.step.value
     if facts.call is not None:
         return "call"
+    if facts.asleep and facts.flow.step is Step.GREETING:
+        return ASLEEP
     return "starting" if facts.box is None else facts.flow.step.value
+
+
+def _is_night(facts: Facts) -> bool:
+    """Whether a bright screen would be the brightest thing in the room; a clock that nobody set does not know."""
+    if facts.box is None or not facts.box.wall_trusted:
+        return False
+    hour = local_time(facts.wall_ms).hour
+    return hour >= _NIGHT_FROM or hour < _NIGHT_UNTIL
 
 
 def is_silent(box: Box) -> bool:
@@ -153,6 +170,7 @@ _LABELS: Mapping[tuple[Step, Event], str] = MappingProxyType(
     }
 )
 BACK, PICTURE, NO_PICTURE, HANG_UP = "back", "picture", "no-picture", "hang-up"
+SCREEN = "screen"
 
 
 def _buttons(name: str, step: Step, texts: Catalogue) -> tuple[Button, ...]:
@@ -165,9 +183,17 @@ def _buttons(name: str, step: Step, texts: Catalogue) -> tuple[Button, ...]:
         )
     if name == "talk":
         return (Button(Event.START.value, texts.text("button.measure")),)
+    if name == ASLEEP:
+        return (Button(SCREEN, texts.text("button.wake")),)
     if name != step.value:
         return ()
-    return tuple(
+    offered = tuple(
         Button(event.value, texts.text(_LABELS.get((step, event), f"button.{event.value}")))
         for event in buttons_of(step)
+    )
+    # Beside the one question that nobody need answer there is room for the switch.
+    return (
+        (*offered, Button(SCREEN, texts.text("button.screen")))
+        if name == Step.GREETING
+        else offered
     )

@@ -11,7 +11,7 @@ import uvicorn
 from koffert_agent.clock import Clock
 from koffert_agent.kiosk.app import Stage, create_app
 from koffert_agent.kiosk.assets import load_assets, page
-from koffert_agent.kiosk.attendant import Attendant
+from koffert_agent.kiosk.attendant import CALL, Attendant
 from koffert_agent.kiosk.catalogue import load_catalogue
 from koffert_agent.kiosk.link import Link
 from koffert_agent.kiosk.nurse import pictures
@@ -26,6 +26,7 @@ from koffert_agent.kiosk.records import (
 )
 from koffert_agent.kiosk.settings import KioskPlace
 from koffert_agent.kiosk.speech import known_clips
+from koffert_agent.panel.panel import Lights, Panel
 from koffert_agent.video import records as video
 from koffert_wire.notify import Notifier, watchdog_period_s
 
@@ -58,6 +59,7 @@ class Kiosk:
             on_record=self._see,
             on_lost=lambda: self._see(video.CallView()),
         )
+        self._panel = Panel(place.settings.panel, self._attendant.press_beside)
         self.app = create_app(
             page=page(texts),
             assets=load_assets(),
@@ -70,6 +72,7 @@ class Kiosk:
     @contextlib.asynccontextmanager
     async def running(self, notifier: Notifier) -> AsyncIterator[None]:
         """Keep the link and the clock going meanwhile; a part that fails ends the process."""
+        self._panel.open()
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self._gateway.run(), name="gateway link"),
@@ -81,6 +84,7 @@ class Kiosk:
             finally:
                 for task in tasks:
                     task.cancel()
+                self._panel.close()
 
     async def _tick(self, notifier: Notifier) -> None:
         """Let time pass, and tell systemd that it does."""
@@ -89,10 +93,19 @@ class Kiosk:
         while True:
             self._attendant.tick()
             self._stage.look()
+            self._panel.show(self._lights(), loop.time())
             if period_s is not None and loop.time() >= due_s:
                 notifier.tell("WATCHDOG=1")
                 due_s = loop.time() + period_s
             await asyncio.sleep(_TICK_S)
+
+    def _lights(self) -> Lights:
+        screen = self._attendant.shown.screen
+        return Lights(
+            ringing=screen.rings,
+            called=screen.name == CALL,
+            camera=screen.camera or screen.watched != "",
+        )
 
     def _send(self, record: FromKiosk) -> None:
         self._gateway.send(encode_line(record))

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from koffert_agent.panel.settings import PanelSettings
 from koffert_wire.toml_place import fault_of, where
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -29,6 +30,7 @@ class KioskSettings(Struct, frozen=True, forbid_unknown_fields=True):
     language: Language = "nb"
     nurse_telephone: Telephone | None = None
     voices: str | None = None
+    panel: PanelSettings | None = None
 
 
 class KioskPlace(Struct, frozen=True):

@@ -118,6 +118,11 @@ class Patient:
             self.attendant.tick()
         return self
 
+    def wait_until(self, hour: int) -> Self:
+        """Let the day pass; it is nine in the morning at first."""
+        self.clock.advance((hour - 9) * 3600)
+        return self.wait(1)
+
     def hold(
         self,
         seconds: float,

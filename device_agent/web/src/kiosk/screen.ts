@@ -19,6 +19,7 @@ export interface Screen {
   readonly camera: boolean;
   readonly caption: string;
   readonly nurse: boolean;
+  readonly dark: boolean;
 }
 
 export interface ButtonText {

@@ -29,6 +29,7 @@ export class View {
     const fresh = serial !== this.#serial;
     this.#serial = serial;
     element("screen").dataset["name"] = screen.name;
+    document.body.dataset["light"] = screen.dark ? "night" : "day";
     this.#number(screen);
     setText(element("title"), screen.title);
     show(element("title"), screen.title !== "");
@@ -74,6 +75,7 @@ export class View {
         camera: false,
         caption: "",
         nurse: false,
+        dark: false,
       },
     });
     element("buttons").replaceChildren();

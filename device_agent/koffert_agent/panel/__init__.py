@@ -1,0 +1,1 @@
+"""Buttons and lights beside the screen, where the case has them."""
