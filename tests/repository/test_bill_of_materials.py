@@ -16,6 +16,7 @@ ALLOWED = (
     "ISC",
     "PSF",
     "MPL-2.0",
+    "LGPL-2.1",
     "LGPL-3.0",
     "0BSD",
     "any-OSI",
