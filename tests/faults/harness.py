@@ -63,7 +63,7 @@ class _Run:
         self._looks = 0
 
     async def suffer_all(self, rounds: list[Round], look_every: int, within_s: float) -> Outcome:
-        began_s = time.monotonic()
+        began_s, oldest_backup_s = time.monotonic(), 0.0
         async with contextlib.AsyncExitStack() as stack:
             self._centre.start()
             stack.callback(self._centre.stop)
