@@ -27,8 +27,8 @@ from tests.device_agent.test_uplink import block
 from tests.hub.broker import TestBroker, hub_broker
 from tests.support.chaos import GOOD, ChaosProxy, Conditions
 
-# Twelve minutes with the clip on in each hour of three days, a value and a block of pulse wave each second.
-HOURS, LIVE_S_PER_HOUR = 72, 12 * 60
+# Five minutes with the clip on in each hour of three days, a value and a block of pulse wave each second.
+HOURS, LIVE_S_PER_HOUR = 72, 5 * 60
 BACKLOG = HOURS * LIVE_S_PER_HOUR
 QUOTA = Quota(1024 * 1024 * 1024, 64 * 1024 * 1024)
 SATELLITE = Conditions(delay_s=0.6, rate_bytes_s=8_000)
