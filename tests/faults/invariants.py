@@ -42,7 +42,6 @@ class Findings(Struct, frozen=True):
     alerts_unreplayed: int  # 7
     names_leaked: int  # 8: files that hold a patient's name and must not
     misfiled: int  # 9: readings under another loan or patient than they were taken under
-    still_queued: int
     off_by_a_minute: int  # readings whose time the bent clock spoiled
 
     @property
@@ -102,7 +101,6 @@ def _examine(connection: sa.Connection, centre: Centre, boxes: list[BoxUnderFaul
         alerts_unreplayed=sum(_alerts_unreplayed(connection, box) for box in boxes),
         names_leaked=_names_leaked(centre, boxes),
         misfiled=sum(found.owners != {(box.lent.patient, box.lent.loan)} for box, found in both),
-        still_queued=sum(outbox.queued for outbox in outboxes),
         off_by_a_minute=sum(_off_by_a_minute(box, found) for box, found in both),
     )
 
@@ -114,9 +112,7 @@ class _Outbox:
         path = box.data_dir / "outbox" / outbox_name(box.lent.loan)
         store = OutboxStore(path, QUOTA, _no_report)
         try:
-            counts = store.count().values()
-            self.queued = sum(count.queued for count in counts)
-            self.dropped = sum(count.dropped for count in counts)
+            self.dropped = sum(count.dropped for count in store.count().values())
         finally:
             store.close()
         database = apsw.Connection(str(path))
