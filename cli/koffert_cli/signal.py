@@ -156,6 +156,11 @@ def _whole(recording: Recording, step: float | None) -> tuple[Ints, float]:
     """Return whole numbers and what one is worth; UserError where the step does not divide."""
     if recording.whole is not None and step is None:
         return recording.whole, 1.0
+    if not np.all(np.abs(recording.values) < 2**53):  # also what is not a number
+        raise UserError(
+            "gaps and values beyond measure cannot be packed",
+            next_step="pack the stretches without gaps",
+        )
     if step is None:
         step = _step_of(recording.values)
     steps = np.rint(recording.values / step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from koffert_cli.signal import signal
+from koffert_cli.signals.files import read
 from tests.signal.synthetic import ecg, ppg, score, twelve_leads
 
 NAMES = "I,II,III,aVR,aVL,aVF,V1,V2,V3,V4,V5,V6"
@@ -44,6 +46,71 @@ def test_ecg_with_a_time_column(tmp_path: Path) -> None:
     assert found["quality"] > 0.9
     assert found["af_suspected"] is False
     assert found["qt_ms"] == pytest.approx(400, abs=30)
+
+
+SHAPES = {
+    "mark, semicolons, decimal commas, CRLF": ("\ufefftime_s;II\r\n", "{0:.4f};{1:.4f}\r\n", True),
+    "tabs and milliseconds": ("time_ms\tII\n", "{2:.2f}\t{1:.4f}\n", True),
+    "units in the header": ("time (s),II [mV]\n", "{0:.4f},{1:.4f}\n", False),
+    "a row of units": ("time_s,II\ns,mV\n", "{0:.4f},{1:.4f}\n", False),
+    "quotes": ('"time_s","II"\n', '"{0:.4f}","{1:.4f}"\n', False),
+    "a column of words": ("time_s,II,note\n", "{0:.4f},{1:.4f},ok\n", False),
+    "lines that end in their delimiter": ("time_s,II,\n", "{0:.4f},{1:.4f},\n", False),
+    "times of two digits": ("time_s,II\n", "{0:.2f},{1:.4f}\n", False),
+    "a comment": ("# tatt på prøve\ntime_s,II\n", "{0:.4f},{1:.4f}\n", False),
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_tables_as_programs_write_them(tmp_path: Path, shape: str, encoding: str) -> None:
+    record = ecg(fs_hz=250, duration_s=12)
+    head, line, comma = SHAPES[shape]
+    if encoding != "utf-8":
+        head = head.lstrip("\ufeff")
+    rows = [line.format(i / 250, x, i * 4.0) for i, x in enumerate(record.x)]
+    text = "".join(row.replace(".", ",") if comma else row for row in rows)
+    file = tmp_path / "a.csv"
+    file.write_bytes((head + text).encode(encoding))
+    found = answer("ecg", file)
+    assert found["leads"] == ["II"]
+    assert found["fs_hz"] == pytest.approx(250, rel=0.001)
+    assert score(record.beats, found["peaks"], 250).f1 == 1
+
+
+def test_rows_that_were_lost_are_a_gap(tmp_path: Path) -> None:
+    record = ecg(fs_hz=250, duration_s=20)
+    time_s = np.arange(record.x.size) / 250
+    kept = (time_s < 6) | (time_s > 8)
+    rows = np.column_stack([time_s, record.x])[kept]
+    found = answer("ecg", write(tmp_path / "a.csv", "time_s,II", rows))
+    outside = record.beats[(record.beats < 5.8 * 250) | (record.beats > 8.2 * 250)]
+    assert score(outside, found["peaks"], 250).missed == 0
+    assert "missing" in found["quality_reasons"]
+    assert found["quality_per_second"][6:8] == [0, 0]
+
+
+def test_microvolts_are_read_as_such(tmp_path: Path) -> None:
+    whole = np.rint(1000 * ecg(fs_hz=250, duration_s=12).x)
+    text = "II (µV)\n" + "".join(f"{x:.0f}\n" for x in whole)
+    file = tmp_path / "a.csv"
+    file.write_text(text, "utf-8")
+    recording = read(file, 250)
+    assert recording.leads == ("II",)
+    assert np.allclose(recording.values[0], whole / 1000)
+    assert recording.whole is not None
+    assert np.array_equal(recording.whole[0], whole)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e300", ""])
+def test_gaps_are_not_packed(tmp_path: Path, value: str) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("II,V1\n" + "0.5,1\n" * 300 + f"{value},1\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        done = run("pack", file, tmp_path / "out", "--fs", "250")
+    assert done.exit_code == 2
+    assert "cannot be packed" in done.stderr
 
 
 def test_ecg_of_twelve_leads_with_its_sheet(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from koffert_cli.output import UserError
+from koffert_cli.signals.text import Column, columns, decoded
 from koffert_cli.signals.wfdb import read_record
 from koffert_drivers.stills.errors import IncompleteStill, StillError, UnsupportedStill
 from koffert_drivers.stills.reader import read_still
@@ -19,6 +20,9 @@ Ints = npt.NDArray[np.int64]
 
 TEXT_SUFFIXES = {".csv", ".txt", ".tsv"}
 TIME_S = {"time_s": 1.0, "t_s": 1.0, "time": 1.0, "time_ms": 1e-3, "t_ms": 1e-3}
+TIME_UNITS_S = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3}
+IN_MV = {"v": 1e3, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3}  # a unit that is not told is mV
+MOST_MISSING = 20  # a record of which less than a twentieth is there is none
 # Half an hour of twelve leads in text is 100 MB; more belongs in another format.
 LARGEST_FILE_BYTES = 400_000_000
 UV_PER_MV = 1000.0
@@ -128,70 +132,61 @@ def _from_still(still: EcgStill, fs_hz: float | None, title: str) -> Recording:
 
 
 def _read_text(path: Path, fs_hz: float | None) -> Recording:
-    try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path.name}: not text", next_step=f"give {FORMATS}") from error
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if not lines:
-        raise UserError(f"{path.name}: holds no samples")
-    delimiter = next((mark for mark in ";\t," if mark in lines[0]), ",")
-    names = [name.strip().strip('"') for name in lines[0].split(delimiter)]
-    headed = any(_is_word(name) for name in names)
-    table = _table(path, lines[1 if headed else 0 :], delimiter, len(names))
-    if not headed:
-        names = ["signal"] if len(names) == 1 else [f"lead{n}" for n in range(1, len(names) + 1)]
-    return _from_table(path, names, table, fs_hz)
+    text = decoded(path.read_bytes())
+    if text is None:
+        raise UserError(f"{path.name}: not text", next_step=f"give {FORMATS}")
+    return _from_columns(path, columns(path, text), fs_hz)
 
 
-def _table(path: Path, lines: list[str], delimiter: str, columns: int) -> Floats:
-    if not lines:
-        raise UserError(f"{path.name}: holds no samples")
-    if delimiter != ",":
-        lines = [line.replace(",", ".") for line in lines]  # a decimal comma, as Norway writes
-    try:
-        table = np.loadtxt(lines, delimiter=delimiter, ndmin=2, comments=None)
-    except ValueError:
-        table = _with_gaps(path, lines, delimiter)
-    if table.shape[1] != columns:
-        raise UserError(f"{path.name}: lines of unequal length")
-    return np.asarray(table, dtype=np.float64)
-
-
-def _with_gaps(path: Path, lines: list[str], delimiter: str) -> Floats:
-    """Read slowly, an empty or wordy field as NaN."""
-    rows = [[_number(field) for field in line.split(delimiter)] for line in lines]
-    if len({len(row) for row in rows}) != 1:
-        raise UserError(f"{path.name}: lines of unequal length")
-    return np.array(rows, dtype=np.float64)
-
-
-def _number(field: str) -> float:
-    try:
-        return float(field)
-    except ValueError:
-        return float("nan")
-
-
-def _from_table(path: Path, names: list[str], table: Floats, fs_hz: float | None) -> Recording:
-    scale = TIME_S.get(names[0].lower())
-    if scale is not None and len(names) > 1:
-        fs_hz = fs_hz or _rate_of(path, table[:, 0] * scale)
-        names, table = names[1:], table[:, 1:]
+def _from_columns(path: Path, table: list[Column], fs_hz: float | None) -> Recording:
+    values = np.stack([column.values for column in table])
+    scale = _time_scale(table[0])
+    if scale is not None and len(table) > 1:
+        time_s, table, values = values[0] * scale, table[1:], values[1:]
+        if fs_hz is None:
+            fs_hz = _rate_of(path, time_s)
+            values = _with_missing_rows(path, values, time_s, fs_hz)
     if fs_hz is None:
         raise UserError(f"{path.name}: no time column", next_step="give the rate with --fs HZ")
-    values = np.ascontiguousarray(table.T)
     whole = values.astype(np.int64) if _all_whole(values) else None
-    return Recording(fs_hz, tuple(names), values, whole, "mV", title=path.name)
+    scales = np.array([IN_MV.get(column.unit, 1.0) for column in table])
+    names = tuple(column.name for column in table)
+    return Recording(fs_hz, names, values * scales[:, None], whole, "mV", title=path.name)
+
+
+def _time_scale(column: Column) -> float | None:
+    """Return what one unit of a time column is in s; None where it is none."""
+    scale = TIME_S.get(column.name.lower())
+    return scale if scale is None or not column.unit else TIME_UNITS_S.get(column.unit)
+
+
+def _with_missing_rows(path: Path, values: Floats, time_s: Floats, fs_hz: float) -> Floats:
+    """Put gaps where the times leap over samples: what was lost must not shorten an interval."""
+    steps_s = np.diff(time_s)
+    coarse_s = float(np.median(steps_s[steps_s > 0]))  # times written with two digits stand still
+    if steps_s.max() < 1.5 * max(coarse_s, 1 / fs_hz):
+        return values
+    at = np.rint((time_s - time_s[0]) * fs_hz).astype(np.int64)
+    if np.any(np.diff(at) < 1):  # a clock that trembles: what is nearly due is due
+        away = np.rint(steps_s * fs_hz)
+        at = np.cumsum(np.append(0, np.where(away < 3, 1, away))).astype(np.int64)
+    if at[-1] > MOST_MISSING * at.size:
+        raise UserError(f"{path.name}: hardly any samples for its time")
+    spread = np.full((len(values), int(at[-1]) + 1), np.nan)
+    spread[:, at] = values
+    return spread
 
 
 def _rate_of(path: Path, time_s: Floats) -> float:
     steps = np.diff(time_s)
-    middle = float(np.median(steps)) if steps.size else 0.0
-    if not middle > 0 or not np.all(np.isfinite(steps)):
+    if not steps.size or not np.all(np.isfinite(steps)) or time_s[-1] <= time_s[0]:
         raise UserError(f"{path.name}: time does not rise", next_step="give the rate with --fs HZ")
-    # Written with three or four digits, single steps are rough; the whole span is not.
-    exact = (time_s.size - 1) / float(time_s[-1] - time_s[0])
+    middle = float(np.median(steps))
+    if middle <= 0:  # times written with too few digits: the whole span still tells
+        return round(steps.size / float(time_s[-1] - time_s[0]), 3)
+    # Written with three or four digits, single steps are rough; many are not, lost rows left out.
+    even = steps if steps.max() < 1.7 * middle else steps[np.abs(steps - middle) < 0.5 * middle]
+    exact = 1 / float(even.mean())
     return round(exact, 3) if abs(exact * middle - 1) < 0.05 else round(1 / middle, 3)
 
 
@@ -199,11 +194,3 @@ def _all_whole(values: Floats) -> bool:
     return bool(
         np.all(np.abs(np.nan_to_num(values, nan=0.5)) < 2**53) and np.all(values == np.rint(values))
     )
-
-
-def _is_word(name: str) -> bool:
-    try:
-        float(name.replace(",", "."))
-    except ValueError:
-        return True
-    return False

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from koffert_cli.output import UserError
+from koffert_cli.signals.text import decoded, delimiter_of
 from koffert_signal.errors import SignalError
 from koffert_signal.spirometry.curve import Curve, from_flow, from_volume
 
@@ -30,7 +31,7 @@ class Column(NamedTuple):
 def read_curve(path: Path, *, btps: float = 1.0) -> Curve:
     """Read one blow; volumes or flows are multiplied by `btps`. Raises UserError for what is none."""
     header, lines = _read_lines(path)
-    delimiter = next((mark for mark in ";\t," if mark in header), ",")
+    delimiter = delimiter_of(header)
     names = [name.strip().strip('"').lower() for name in header.split(delimiter)]
     time, volume, flow = (_column(names, units) for units in (TIME_S, VOLUME_L, FLOW_L_S))
     if time is None or (volume is None and flow is None):
@@ -55,9 +56,12 @@ def _read_lines(path: Path) -> tuple[str, list[str]]:
     try:
         if path.stat().st_size > LARGEST_FILE_BYTES:
             raise UserError(f"{path.name}: too large for a blow", next_step=NEXT_STEP)
-        lines = path.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path.name}: cannot be read as text", next_step=NEXT_STEP) from error
+        text = decoded(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path.name}: {error.strerror or error}") from error
+    if text is None:
+        raise UserError(f"{path.name}: not text", next_step=NEXT_STEP)
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines:
         raise UserError(f"{path.name}: empty", next_step=NEXT_STEP)
     return lines[0], lines[1:]
