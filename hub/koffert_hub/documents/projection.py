@@ -17,7 +17,7 @@ from koffert_hub.database import inserts_or_ignores, upserts
 from koffert_hub.database import reading as open_reading
 from koffert_hub.documents.records import Reason, State
 from koffert_hub.documents.tables import document, document_part
-from koffert_hub.documents.understanding import Understood, understand
+from koffert_hub.documents.understanding import Known, Understood, understand
 from koffert_hub.transmission_log import position
 from koffert_wire.documents import DamagedDocument, join
 from koffert_wire.envelope import decode_header
@@ -123,7 +123,7 @@ def document_id(patient: str, content_sha256: bytes) -> str:
     return "d-" + sha256(patient.encode() + b"\0" + content_sha256).hexdigest()[:_ID_DIGITS]
 
 
-def _document(pieces: list[_Piece], person: str | None) -> dict[str, object]:
+def _document(pieces: list[_Piece], person: Known | None) -> dict[str, object]:
     """The row of a document whose parts are all there."""
     first = min(pieces, key=lambda piece: piece.part.index)
     try:
@@ -256,10 +256,12 @@ def _living(connection: sa.Connection, patients: set[str]) -> set[str]:
     return set(rows.scalars())
 
 
-def _person(connection: sa.Connection, patient: str) -> str | None:
+def _person(connection: sa.Connection, patient: str) -> Known | None:
     person = tables.person.c
-    found = connection.execute(sa.select(person.display_name).where(person.patient == patient))
-    return found.scalar_one_or_none()
+    row = connection.execute(
+        sa.select(person.display_name, person.birth_number).where(person.patient == patient)
+    ).first()
+    return None if row is None else Known(*row)
 
 
 def _cursor(connection: sa.Connection) -> int:

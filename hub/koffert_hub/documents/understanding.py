@@ -7,6 +7,7 @@ from typing import NamedTuple
 from koffert_drivers.stills.bundle import read_document
 from koffert_drivers.stills.errors import StillError
 from koffert_drivers.stills.records import EcgStill, PatientIdentity, StillDocument
+from koffert_hub.birth_number import is_birth_number
 from koffert_hub.documents.records import LeadSummary, Reason, State, Summary
 from koffert_hub.documents.signals import pack_leads
 
@@ -19,6 +20,13 @@ _SPELLINGS = str.maketrans(
 _DOUBLED = (("aa", "a"), ("oe", "o"))
 
 
+class Known(NamedTuple):
+    """The person of the loan: the name, and the birth number (11 digits) where it is registered."""
+
+    name: str
+    birth_number: str | None = None
+
+
 class Understood(NamedTuple):
     """A document as it will be stored; `leads` are packed."""
 
@@ -28,8 +36,8 @@ class Understood(NamedTuple):
     leads: bytes | None = None
 
 
-def understand(content: bytes, person: str | None) -> Understood:
-    """Read a document of someone called `person` (None: not known). What cannot be read is kept as it is."""
+def understand(content: bytes, person: Known | None) -> Understood:
+    """Read a document of `person` (None: not known). What cannot be read is kept as it is."""
     try:
         read = read_document(content)
     except StillError as error:
@@ -46,13 +54,17 @@ def understand(content: bytes, person: str | None) -> Understood:
     return Understood(State.FILED, summary=_sum_up(read), leads=leads)
 
 
-def names_another(patient: PatientIdentity, person: str) -> bool:
+def names_another(patient: PatientIdentity, person: Known) -> bool:
     """Whether the still names somebody, and not `person`.
 
-    Order, case, accents and middle names do not matter; one name alone must be one of the person's.
+    Where both have a birth number it alone decides. Of names order, case, accents and middle names do not
+    matter; one name alone must be one of the person's.
     """
+    number = "".join(mark for mark in patient.patient_id if mark not in " -.")
+    if person.birth_number is not None and is_birth_number(number):
+        return number != person.birth_number
     said = _names(f"{patient.family_name} {patient.given_name}")
-    known = _names(person)
+    known = _names(person.name)
     return bool(said and known) and not (said <= known or known <= said)
 
 

@@ -51,10 +51,10 @@ def documents_page(
     )
     with reading(context.services.engine) as connection:
         lines = list_documents(connection, patient)
-    return context.page(
+    return context.patient_page(
         request,
         "documents.html",
-        row=row,
+        row,
         lines=lines,
         waiting=bool(came) and came not in {line.id for line in lines},
         problem=problem
@@ -112,10 +112,10 @@ def document_page(
     setting = Setting(layout=layout, gain=gain, speed=speed, band=band, start_s=start)
     filed = found.line.state is State.FILED
     sheet, leads = _drawn(context, found, setting) if filed else (None, ())
-    return context.page(
+    return context.patient_page(
         request,
         "document.html",
-        row=row,
+        row,
         line=found.line,
         summary=found.summary,
         sheet=sheet,

@@ -12,7 +12,7 @@ from koffert_hub.documents.importing import import_document
 from koffert_hub.documents.projection import DocumentProjection, rebuild
 from koffert_hub.documents.records import NoSuchDocument, NothingToDecide, Reason, State
 from koffert_hub.documents.store import decide, fetch_document, fetch_leads
-from koffert_hub.documents.understanding import Understood, understand
+from koffert_hub.documents.understanding import Known, Understood, understand
 from koffert_hub.erasure import erase_patient
 from koffert_hub.log_record import Direction, Event
 from koffert_hub.registry import RegistryError
@@ -219,7 +219,7 @@ def test_what_is_erased_while_it_is_read_is_not_filed(
     patient = patient_of(store, box)
     send(store, box, STILL)
 
-    def reading_slowly(content: bytes, person: str | None) -> Understood:
+    def reading_slowly(content: bytes, person: Known | None) -> Understood:
         end_loan(store, box)
         erase_patient(store.engine, series, patient, now_ms=NOON_MS)
         return understand(content, person)

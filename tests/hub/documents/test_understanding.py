@@ -9,7 +9,7 @@ from koffert_drivers.stills.errors import StillError
 from koffert_drivers.stills.records import NO_SAMPLE, Lead, PatientIdentity
 from koffert_hub.documents.records import Reason, State
 from koffert_hub.documents.signals import pack_leads, unpack_leads
-from koffert_hub.documents.understanding import names_another, understand
+from koffert_hub.documents.understanding import Known, names_another, understand
 from tests.drivers.stills.samples import tiff
 
 
@@ -33,7 +33,24 @@ from tests.drivers.stills.samples import tiff
 )
 def test_whom_a_still_names(family: str, given_name: str, person: str, another: bool) -> None:  # noqa: FBT001 - a table
     identity = PatientIdentity(family_name=family, given_name=given_name)
-    assert names_another(identity, person) is another
+    assert names_another(identity, Known(person)) is another
+
+
+@pytest.mark.parametrize(
+    ("patient_id", "another"),
+    [
+        ("01815012433", False),
+        ("018150 12433", False),
+        ("01815012514", True),
+        ("T-1", True),
+        ("", True),
+        ("01815012434", True),
+    ],
+)
+def test_a_birth_number_decides_before_a_name(patient_id: str, *, another: bool) -> None:
+    identity = PatientIdentity(patient_id=patient_id, family_name="Nordmann")
+    assert names_another(identity, Known("Testpasient 1", "01815012433")) is another
+    assert names_another(identity, Known("Testpasient 1"))
 
 
 @given(
@@ -60,7 +77,7 @@ def test_a_gap_stays_a_gap() -> None:
 
 
 def test_pages_are_filed_unread() -> None:
-    found = understand(tiff(2), "Testpasient 1")
+    found = understand(tiff(2), Known("Testpasient 1"))
     assert found.summary is not None
     assert (found.state, found.summary.pages, found.leads) == (State.FILED, 2, None)
 
