@@ -13,6 +13,7 @@ from typing import Self
 import msgspec
 from msgspec import Struct
 
+from koffert_hub.waves import WaveFeed
 from koffert_wire.messages import Mode
 
 # A ward of 30 boxes at one reading a second fills this in more than two minutes: longer than any
@@ -129,9 +130,13 @@ class Subscription:
 
 
 class LiveFeed:
-    """Rows by patient, a ring of the last events, and the subscribers. Belongs to one event loop."""
+    """Rows by patient, a ring of the last events, and the subscribers. Belongs to one event loop.
+
+    `waves` is the feed of pulse waves beside it: for who looks at one patient, without a memory.
+    """
 
     def __init__(self, clock_ms: Callable[[], int], ring_events: int = RING_EVENTS) -> None:
+        self.waves = WaveFeed()
         self._clock_ms = clock_ms
         self._rows: dict[str, LiveRow] = {}
         self._ring: deque[LiveEvent] = deque(maxlen=ring_events)

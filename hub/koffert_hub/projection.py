@@ -1,13 +1,16 @@
 """From a stored body to what the projections need: pure, so that a rebuild gives the same rows."""
 
+import contextlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from koffert_hub.clock import decode_basis, measured_at
 from koffert_hub.live import Link, LiveRow
 from koffert_hub.time_series.records import StoredReading, TimeQuality
+from koffert_hub.waves import Wave
 from koffert_wire.envelope import Header, decode_header
-from koffert_wire.messages import Reading, decode_messages
+from koffert_wire.messages import PPG, Reading, WaveformBlock, decode_messages
+from koffert_wire.samples import unpack_samples
 
 # Set on a live row when its time is not the box's own wall clock's.
 CLOCK_CORRECTED = "clock-corrected"
@@ -27,26 +30,33 @@ class StoredBody(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A body read: its readings with their times on the hub's clock."""
+    """A body read: its readings, and its blocks of pulse wave, with their times on the hub's clock."""
 
     log_sequence: int
     patient: str
     header: Header
     received_ms: int
     readings: list[tuple[Reading, int, TimeQuality]]
+    waves: tuple[tuple[WaveformBlock, int], ...] = ()
 
 
 def open_stored(body: StoredBody) -> Opened:
     """Read a stored body; it was readable when it was filed."""
     basis = decode_basis(body.time_basis)
+    messages = decode_messages(body.messages)
     readings = [
         (message, *measured_at(message.at, basis))
-        for message in decode_messages(body.messages)
+        for message in messages
         if isinstance(message, Reading)
     ]
+    waves = tuple(
+        (message, measured_at(message.at, basis).ms)
+        for message in messages
+        if isinstance(message, WaveformBlock) and message.waveform == PPG
+    )
     header = decode_header(body.header)
     return Opened(
-        body.log_sequence, body.patient, header, basis.received_ns // _NS_PER_MS, readings
+        body.log_sequence, body.patient, header, basis.received_ns // _NS_PER_MS, readings, waves
     )
 
 
@@ -72,6 +82,13 @@ def valid_values(reading: Reading) -> dict[str, float]:
     if reading.quality <= 0:
         return {}
     return {code: value for code, value in reading.values.items() if value is not None}
+
+
+def live_waves(opened: Opened) -> Iterable[Wave]:
+    """The blocks of pulse wave as they are shown; one that is cut is left out."""
+    for block, at_ms in opened.waves:
+        with contextlib.suppress(ValueError):
+            yield Wave(at_ms, block.rate_hz, tuple(unpack_samples(block.codec, block.samples)))
 
 
 def live_row(opened: Opened, before: LiveRow | None, display_name: str) -> LiveRow | None:

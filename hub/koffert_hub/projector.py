@@ -28,7 +28,14 @@ from koffert_hub.leadership import Leadership
 from koffert_hub.live import LiveEvent, LiveFeed, LiveRow
 from koffert_hub.log_record import SignedHead, log_key_id
 from koffert_hub.own_thread import OwnThread
-from koffert_hub.projection import Opened, StoredBody, live_row, open_stored, stored_readings
+from koffert_hub.projection import (
+    Opened,
+    StoredBody,
+    live_row,
+    live_waves,
+    open_stored,
+    stored_readings,
+)
 from koffert_hub.time_series.records import TimeSeries, TimeSeriesUnavailable
 from koffert_hub.transmission_log import last_signed_head, position, sign_due_head
 
@@ -172,6 +179,9 @@ class Projector:
         )
 
     def _show(self, opened: Opened) -> None:
+        if opened.waves and self._live.waves.is_watched(opened.patient):
+            for wave in live_waves(opened):
+                self._live.waves.publish(opened.patient, wave)
         before = self._live.row(opened.patient)
         if before is None:
             return

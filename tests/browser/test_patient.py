@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from playwright.sync_api import expect
 
 from koffert_hub.alerts.history import settle
 from koffert_hub.alerts.records import Patient, Priority, Symptoms
+from koffert_hub.waves import Wave
 from tests.browser.conftest import Visit
-from tests.web.hub import Hub
+from tests.web.hub import Hub, wait_until
 from tests.web.lent import ALERT, lent
 
 _HOUR_MS = 3_600_000
@@ -150,3 +152,35 @@ def test_why_notes_guides_and_corrections(
         page.click("text=Ikke denne pasienten")
         expect(page.locator("tr.struck")).to_have_count(1)
         keep(page, "_readings")
+
+
+def test_the_pulse_wave_runs_and_grows_old(
+    hub: Hub, visit: Visit, keep: Callable[..., None]
+) -> None:
+    hub.publish("Testpasient 1")
+    page = visit("/patients/p-1")
+    wave = page.locator("#wave")
+    expect(wave).to_have_attribute("data-state", "none")
+    expect(wave.locator(".said")).to_contain_text("Kommer hit når en klype")
+    wait_until(lambda: hub.feed.waves.is_watched("p-1"), timeout_s=30)
+    end_ms = hub.now_ms()
+    for second in range(10, 0, -1):
+        start_s = -float(second)
+        samples = [_pulse(start_s + n / 75) for n in range(75)]
+        block = Wave(end_ms - 1000 * second, 75.0, tuple(samples))
+        hub.on_loop(partial(hub.feed.waves.publish, "p-1", block))
+    expect(wave).to_have_attribute("data-state", "live")
+    expect(wave.locator("canvas")).to_be_visible()
+    page.wait_for_timeout(300)
+    keep(page)
+    expect(wave).to_have_attribute("data-state", "stale", timeout=30_000)
+    expect(wave.locator(".said")).to_contain_text("ingen pulsbølge kommer nå")
+    keep(page, "_stale")
+
+
+def _pulse(at_s: float) -> int:
+    """A pulse of 80/min with its second wave, in a meter's steps."""
+    share = at_s * 80 / 60 % 1
+    return round(
+        100 * math.exp(-((share - 0.2) ** 2) / 0.01) + 40 * math.exp(-((share - 0.5) ** 2) / 0.02)
+    )

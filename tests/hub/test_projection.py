@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -13,6 +14,10 @@ from koffert_hub.corrections import Chosen, NoSuchReading, Reason, correct
 from koffert_hub.live import LiveEvent, LiveFeed, Resync
 from koffert_hub.projector import Projector, rebuild
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
+from koffert_hub.waves import Wave
+from koffert_wire.messages import PPG, WaveformBlock
+from koffert_wire.samples import pack_samples
+from koffert_wire.topics import Lane
 from tests.hub.box import NOON_NS, SECOND_NS
 from tests.hub.kit import NOON_MS, Store
 from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
@@ -154,6 +159,30 @@ def test_a_commit_reaches_subscribers(store: Store, series: SqliteTimeSeries) ->
             replay = live.subscribe(event.id - 1)
             assert await anext(replay) == event
             assert isinstance(await anext(live.subscribe(10**9)), Resync)
+            running.stop()
+            await task
+
+    asyncio.run(scenario())
+
+
+def test_the_pulse_wave_reaches_who_looks(store: Store, series: SqliteTimeSeries) -> None:
+    async def scenario() -> None:
+        box = store.box()
+        live = LiveFeed(lambda: NOON_MS)
+        running = projector(store, series, live)
+        events = live.subscribe()
+        task = asyncio.create_task(running.run())
+        async with asyncio.timeout(40):
+            await anext(events)
+            watcher = live.waves.watch(live.snapshot().rows[0].patient)
+            codec, packed = pack_samples([3, 4, -5])
+            block = WaveformBlock(
+                box.identifier(), box.now(), "nonin-ble", None, PPG, 75.0, 3, codec, packed
+            )
+            cut = msgspec.structs.replace(block, id=box.identifier(), samples=packed[:-1])
+            store.take(box.queue([cut, block], Lane.BULK))
+            running.wake()
+            assert await anext(watcher) == Wave(NOON_MS, 75.0, (3, 4, -5))
             running.stop()
             await task
 

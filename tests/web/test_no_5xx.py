@@ -22,7 +22,7 @@ _PLACE = st.sampled_from(["p-1", "dalane", "%00", "%C3%A9", "1"])
 # What the register's filter reads by itself.
 _FILTER = ("from", "until", "result", "device")
 # The stream does not end by itself.
-_STREAMS = frozenset({"/api/v1/live"})
+_STREAMS = frozenset({"/api/v1/live", "/api/v1/patients/{patient}/waves"})
 
 
 @pytest.fixture(scope="module", name="paths")

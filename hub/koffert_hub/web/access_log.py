@@ -58,6 +58,8 @@ class Action(StrEnum):
     IDENTIFIED = "identified"
     NOT_IDENTIFIED = "not-identified"
     CHANGED_CREDENTIAL = "changed-credential"
+    SAW_WAVE = "saw-wave"
+    ENTERED_BY_HAND = "entered-by-hand"
 
 
 class Look(Struct, frozen=True):

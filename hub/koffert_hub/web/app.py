@@ -26,6 +26,7 @@ from koffert_hub.web import (
     spirometry_pages,
     station_pages,
     trend_api,
+    wave_api,
 )
 from koffert_hub.web.context import WebContext, build_context
 from koffert_hub.web.guard import NotLoggedIn, Refused, Route, WhoActs, guard
@@ -38,6 +39,7 @@ ROUTES = (
     *pages.ROUTES,
     *live_api.ROUTES,
     *trend_api.ROUTES,
+    *wave_api.ROUTES,
     *alert_api.ROUTES,
     *register_pages.ROUTES,
     *record_pages.ROUTES,

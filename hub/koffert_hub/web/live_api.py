@@ -21,7 +21,7 @@ RECHECK_S = 30.0
 # What a browser waits before it reconnects by itself.
 _RETRY_MS = 1000
 
-_HEADERS = {
+STREAM_HEADERS = {
     "Cache-Control": "no-store",
     # nginx must not gather events into a buffer.
     "X-Accel-Buffering": "no",
@@ -36,7 +36,9 @@ def live(request: Request, context: Context, after: str = "") -> StreamingRespon
     """
     last = _event_id(request.headers.get("last-event-id", after))
     stream = LiveStream(request, context, last)
-    return StreamingResponse(stream.frames(), media_type="text/event-stream", headers=_HEADERS)
+    return StreamingResponse(
+        stream.frames(), media_type="text/event-stream", headers=STREAM_HEADERS
+    )
 
 
 class LiveStream:

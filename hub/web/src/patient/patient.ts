@@ -7,6 +7,7 @@ import { acknowledge } from "../page/acknowledge.ts";
 import { viewRow } from "../ward/row_view.ts";
 import type { Guide } from "./guide.ts";
 import { AlertList } from "./alert_list.ts";
+import { PulseWave } from "./pulse_wave.ts";
 import { PatientTrends } from "./trends.ts";
 
 /** What the server adds to the page of one patient. */
@@ -21,6 +22,7 @@ export class PatientPage {
   readonly #formats: Formats;
   readonly #alerts: AlertList;
   readonly #link: HubLink;
+  readonly #wave: PulseWave;
   readonly #now = element("now");
   #row: LiveRow | undefined;
   #onWard = true;
@@ -29,6 +31,7 @@ export class PatientPage {
     this.#data = data;
     this.#formats = new Formats(data.locale);
     this.#alerts = new AlertList(data.texts, this.#formats, (alert) => void acknowledge(alert, data));
+    this.#wave = new PulseWave(data.patient, data.texts, () => this.#link.nowMs);
     this.#link = new HubLink(data, this.#formats, {
       onSnapshot: (rows) => this.#takeSnapshot(rows),
       onReading: (row) => this.#takeReading(row),
@@ -40,6 +43,7 @@ export class PatientPage {
   start(): void {
     const { patient, guides, texts } = this.#data;
     new PatientTrends(patient, guides, texts, this.#formats, () => this.#link.nowMs).start();
+    this.#wave.start();
     this.#link.open();
   }
 
@@ -58,6 +62,7 @@ export class PatientPage {
 
   #render(nowMs: number | null, connected: boolean): void {
     this.#alerts.tick(nowMs);
+    this.#wave.tick(nowMs, connected && this.#onWard);
     if (this.#row === undefined) return;
     const view = viewRow(this.#row, nowMs, connected && this.#onWard, this.#data.texts, this.#formats);
     setState(this.#now, view.freshness);
