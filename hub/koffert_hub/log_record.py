@@ -45,6 +45,7 @@ class Event(StrEnum):
     VISIT = "visit"
     RULES = "rules"
     SETTINGS = "settings"
+    NOTICE = "notice"
 
 
 class Result(StrEnum):

@@ -15,7 +15,11 @@ from koffert_hub.alerts.life import Action, Life
 from koffert_hub.alerts.records import CALL_BUTTON, Priority
 from koffert_hub.alerts.register import Row, open_rows
 from koffert_hub.alerts.rules import Escalation
+from koffert_hub.log_record import Event, Result
+from koffert_hub.transmission_log import LogWriter, draft
 
+# A provider that is down is not asked each second.
+AGAIN_MS = 60_000
 _UNTAKEN = frozenset({Life.OPEN, Life.AUDIO_PAUSED})
 
 
@@ -27,20 +31,30 @@ class Watch(Struct, frozen=True):
 
 
 def plan(connection: sa.Connection, rules: Escalation, watch: Watch, *, now_ms: int) -> list[str]:
-    """Write down the notices that are due now, each once; returns their ids."""
+    """Write down the notices that are due now, each once; returns their ids.
+
+    One that could not be delivered counts as none: the next on the list gets one. When the whole list has been
+    tried it begins anew, a minute after the last failure.
+    """
     planned: list[str] = []
     for row in open_rows(connection):
         if row.priority is not Priority.RED or row.life not in _UNTAKEN:
             continue
-        for step, after_ms in enumerate(_steps_ms(rules, watch, row)):
-            if step >= row.step and now_ms >= row.opened_ms + after_ms:
-                due = row._replace(step=step)
-                planned += _take_step(connection, watch, due, now_ms=now_ms)
+        failures, last_ms = _failures(connection, row.id)
+        due = sum(now_ms >= row.opened_ms + after for after in _steps_ms(rules, watch, row))
+        missing = due - (row.step - failures)
+        if missing <= 0:
+            continue
+        line = on_the_line(connection, watch, row, now_ms=now_ms)
+        if failures and row.step >= len(line) and now_ms - last_ms < AGAIN_MS:
+            continue
+        for step in range(row.step, row.step + missing):
+            planned += _take_step(connection, line, row._replace(step=step), now_ms=now_ms)
     return planned
 
 
-def next_contact(connection: sa.Connection, watch: Watch, row: Row, *, now_ms: int) -> str | None:
-    """Whom step `row.step` reaches, as a channel; the last of the list stays the last resort."""
+def on_the_line(connection: sa.Connection, watch: Watch, row: Row, *, now_ms: int) -> list[str]:
+    """Who is told of this alert, one after another, as channels."""
     line = [
         entry.channels[0]
         for entry in roster.on_call(roster.entries(connection, row.centre), now_ms)
@@ -48,14 +62,31 @@ def next_contact(connection: sa.Connection, watch: Watch, row: Row, *, now_ms: i
     on_duty = row.alert.cause == CALL_BUTTON or _unwatched(watch, now_ms)
     if on_duty and watch.named_telephone is not None:
         line.insert(0, watch.named_telephone)
-    return line[min(row.step, len(line) - 1)] if line else None
+    return line
 
 
-def after_failure(connection: sa.Connection, watch: Watch, row: Row, *, now_ms: int) -> list[str]:
-    """A notice could not be delivered: the next on the list gets one now."""
-    if row.life not in _UNTAKEN:
-        return []
-    return _take_step(connection, watch, row, now_ms=now_ms)
+def note_outcome(
+    connection: sa.Connection, notice: str, row: Row, *, now_ms: int, failure: str | None = None
+) -> None:
+    """The notice went out, or `failure` says why not: kept with it, in the alert's life and in the log."""
+    table = tables.alert_notice
+    values = {"sent_ms": now_ms} if failure is None else {"failed_ms": now_ms, "reason": failure}
+    connection.execute(table.update().where(table.c.id == notice).values(values))
+    if failure is not None:
+        _note_change(connection, row, f"not delivered: {failure}", now_ms=now_ms)
+    result = Result.SENT if failure is None else Result.REFUSED
+    _log(connection, row, result, notice, now_ms=now_ms)
+
+
+def _failures(connection: sa.Connection, alert: str) -> tuple[int, int]:
+    """How many notices of an alert failed, and when the last one did."""
+    table = tables.alert_notice
+    count, last_ms = connection.execute(
+        sa.select(sa.func.count(), sa.func.max(table.c.failed_ms)).where(
+            table.c.alert == alert, table.c.failed_ms.is_not(None)
+        )
+    ).one()
+    return int(count), int(last_ms or 0)
 
 
 def _steps_ms(rules: Escalation, watch: Watch, row: Row) -> Sequence[int]:
@@ -72,26 +103,38 @@ def _unwatched(watch: Watch, at_ms: int) -> bool:
     return watch.hours is not None and not watch.hours.staffed(at_ms)
 
 
-def _take_step(connection: sa.Connection, watch: Watch, row: Row, *, now_ms: int) -> list[str]:
-    contact = next_contact(connection, watch, row, now_ms=now_ms)
+def _take_step(
+    connection: sa.Connection, line: Sequence[str], row: Row, *, now_ms: int
+) -> list[str]:
     connection.execute(
         tables.alert.update().where(tables.alert.c.id == row.id).values(step=row.step + 1)
     )
-    connection.execute(
-        tables.alert_change.insert().values(
-            alert=row.id,
-            at_ms=now_ms,
-            action=Action.ESCALATE,
-            note=None if contact else "nobody is on the list",
-        )
-    )
-    if contact is None:
-        return []
     # The id is the same however often this is planned, so a receiver can tell a repeat.
     identifier = f"{row.id}-{row.step}"
+    _note_change(connection, row, None if line else "nobody is on the list", now_ms=now_ms)
+    _log(connection, row, Result.DONE if line else Result.DISCARDED, identifier, now_ms=now_ms)
+    if not line:
+        return []
+    contact = line[row.step % len(line)]
     connection.execute(
         tables.alert_notice.insert().values(
             id=identifier, alert=row.id, step=row.step, contact=contact, queued_ms=now_ms
         )
     )
     return [identifier]
+
+
+def _note_change(connection: sa.Connection, row: Row, note: str | None, *, now_ms: int) -> None:
+    connection.execute(
+        tables.alert_change.insert().values(
+            alert=row.id, at_ms=now_ms, action=Action.ESCALATE, note=note
+        )
+    )
+
+
+def _log(connection: sa.Connection, row: Row, result: Result, notice: str, *, now_ms: int) -> None:
+    """The log names the notice, whose id is the alert's and the step; it holds no address and no reason."""
+    writer = LogWriter(connection)
+    named = {"patient": row.patient, "loan": row.loan, "detail": notice}
+    writer.add(draft(Event.NOTICE, result, at_ms=now_ms, **named))
+    writer.flush()

@@ -12,7 +12,7 @@ from koffert_hub import registry, tables
 from koffert_hub.alerts import tables as alert_tables
 from koffert_hub.alerts.book import Book
 from koffert_hub.alerts.desk import AlertDesk, CallTaken
-from koffert_hub.alerts.escalation import Watch, after_failure, plan
+from koffert_hub.alerts.escalation import Watch, note_outcome, plan
 from koffert_hub.alerts.from_wire import readings_of
 from koffert_hub.alerts.life import Action
 from koffert_hub.alerts.notify import NotDelivered, Notifier, send
@@ -111,7 +111,7 @@ class AlertService:
         self.desk.refresh()
 
     def deliver(self) -> None:
-        """Send what is planned and not sent; a failure goes to the next on the list at once."""
+        """Send what is planned and not sent; after a failure the next turn plans the next on the list."""
         for identifier in self._planned():
             self._send(identifier)
 
@@ -171,21 +171,14 @@ class AlertService:
             notice = connection.execute(sa.select(table).where(table.c.id == identifier)).one()
             alert = find(connection, notice.alert)
             suitcase = registry.loans(connection, [alert.loan])[alert.loan].device
+        failure = None
         try:
             send(self._notifiers, notice.contact, identifier, _text(suitcase))
         except NotDelivered as error:
-            _LOG.warning("notice %s was not delivered: %s", identifier, error)
-            self._mark(identifier, failed_ms=self._clock_ms(), reason=str(error))
-            with self._engine.begin() as connection:
-                row = find(connection, notice.alert)
-                after_failure(connection, self._watch, row, now_ms=self._clock_ms())
-        else:
-            self._mark(identifier, sent_ms=self._clock_ms())
-
-    def _mark(self, identifier: str, **values: object) -> None:
-        table = alert_tables.alert_notice
+            failure = str(error)
+            _LOG.warning("notice %s was not delivered: %s", identifier, failure)
         with self._engine.begin() as connection:
-            connection.execute(table.update().where(table.c.id == identifier).values(**values))
+            note_outcome(connection, identifier, alert, now_ms=self._clock_ms(), failure=failure)
 
 
 _BODY_COLUMNS = (

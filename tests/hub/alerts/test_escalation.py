@@ -6,7 +6,9 @@ import pytest
 
 from koffert_hub.alerts.civil import Shift, StaffingHours
 from koffert_hub.alerts.escalation import Watch
+from koffert_hub.alerts.life import Action
 from koffert_hub.alerts.roster import RosterEntry, keep_entry, on_call, search
+from koffert_hub.log_record import Event
 from tests.hub.alerts.ward_kit import MINUTE_S, Ward, red
 from tests.hub.kit import NOON_MS
 
@@ -44,8 +46,49 @@ def test_a_notice_that_fails_goes_to_the_next_at_once(ward: Ward) -> None:
     red(ward)
     ward.wait(2 * MINUTE_S)
     ward.service.deliver()
+    ward.service.tick()
     ward.service.deliver()
     assert ward.phone.rung == ["berit"]
+    # Who could not be reached does not count: five minutes on, the one after her is told.
+    ward.wait(3 * MINUTE_S)
+    ward.service.deliver()
+    assert ward.phone.rung == ["berit", "carl"]
+
+
+def test_every_step_is_in_the_log_without_names_and_values(ward: Ward) -> None:
+    with ward.store.engine.begin() as connection:
+        lost = RosterEntry(username="anne", name="Anne", place_in_line=0, channels=("lost:anne",))
+        keep_entry(connection, ward.store.centre, lost, by="anne", now_ms=NOON_MS)
+    alert = red(ward)
+    ward.wait(2 * MINUTE_S)
+    ward.service.deliver()
+    ward.service.tick()
+    ward.service.deliver()
+    logged = [one for one in ward.store.records() if one.event is Event.NOTICE]
+    assert [(one.result, one.detail) for one in logged] == [
+        ("done", f"{alert}-0"),
+        ("refused", f"{alert}-0"),
+        ("done", f"{alert}-1"),
+        ("sent", f"{alert}-1"),
+    ]
+    assert {(one.patient, one.loan) for one in logged} == {(ward.loan().patient, ward.loan().id)}
+    assert "anne" not in repr(logged)
+
+
+def test_a_provider_that_is_down_is_asked_each_minute_and_not_each_second(ward: Ward) -> None:
+    ward.phone.works = False
+    alert = red(ward)
+    ward.wait(2 * MINUTE_S)
+    for _ in range(30):
+        ward.service.deliver()
+        ward.wait(1)
+    tried = [one for one in ward.store.records() if one.result == "refused"]
+    assert len(tried) == 3
+    ward.phone.works = True
+    ward.wait(MINUTE_S)
+    ward.service.deliver()
+    assert ward.phone.rung == ["anne"]
+    assert ward.service.desk.history(alert)[-1].action is Action.ESCALATE
 
 
 def test_outside_staffing_hours_the_named_telephone_rings_at_once(ward: Ward) -> None:
