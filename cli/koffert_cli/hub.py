@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from koffert_cli.device_work import change
 from koffert_cli.hub_options import CONFIG, hub_settings, load_hub_settings
 from koffert_cli.output import CommandGroup, UserError, json_option, print_json
 from koffert_cli.patient_settings import settings_command
@@ -23,6 +24,7 @@ from koffert_hub.registry import RegistryError
 from koffert_hub.settings import Settings
 from koffert_hub.setup import initialise, new_epoch, wall_ms
 from koffert_hub.status import read_status
+from koffert_hub.technical_alerts import Cause, close_alert
 from koffert_hub.time_series.opening import open_time_series
 
 # What `hub rebuild` can make again, and what it then counts.
@@ -120,6 +122,21 @@ def status(config: Path, *, as_json: bool) -> None:
     click.echo(f"lost        {found.lost} places in outboxes, {found.on_their_way} on their way")
     for alert in found.alerts:
         click.echo(f"alert       {alert.device}: {alert.cause} ×{alert.count} ({alert.detail})")
+
+
+@hub.command("close-alert")
+@CONFIG
+@click.argument("device")
+@click.argument("cause", type=click.Choice([cause.value for cause in Cause]), metavar="CAUSE")
+def close_technical(config: Path, device: str, cause: str) -> None:
+    """Close the open technical alert of DEVICE with this CAUSE: somebody has dealt with it."""
+    closed = change(
+        hub_settings(config),
+        lambda connection: close_alert(connection, device, Cause(cause), now_ms=wall_ms()),
+    )
+    if not closed:
+        raise UserError(f"{device} has no open alert {cause}", next_step="koffert hub status")
+    click.echo(f"closed {device}: {cause}")
 
 
 @hub.group()

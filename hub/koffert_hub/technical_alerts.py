@@ -20,6 +20,7 @@ class Cause(StrEnum):
     QUARANTINE_FULL = "quarantine-full"
     LOST_TRANSMISSIONS = "lost-transmissions"
     WRONG_CLOCK = "wrong-clock"
+    BATTERY_LOW = "battery-low"
     TOKEN_REUSED = "token-reused"  # noqa: S105 - a cause, not a secret
     CLONED_IDENTITY = "cloned-identity"
     HUB_SILENT = "hub-silent"

@@ -30,6 +30,7 @@ from koffert_hub.alerts.life import Action, Life
 from koffert_hub.alerts.records import (
     NO_DATA,
     PRIORITIES,
+    TECHNICAL_PREFIX,
     Alert,
     Correction,
     Event,
@@ -41,12 +42,14 @@ from koffert_hub.alerts.records import (
 from koffert_hub.alerts.register import (
     change,
     open_row,
+    open_rows,
     put_content,
     rows_of_loan,
 )
 from koffert_hub.alerts.replay import compare
 from koffert_hub.alerts.rules import RuleSet
 from koffert_hub.alerts.state import State, decode_state, encode_state
+from koffert_hub.alerts.technical import alert_of, open_faults
 from koffert_hub.database import upserts
 from koffert_hub.loans import RULES
 from koffert_hub.registry import Loan
@@ -113,6 +116,19 @@ class Book:
             changed = True
         return self._note_silence(connection, now_ms=now_ms) or changed
 
+    def follow_faults(self, connection: sa.Connection, *, now_ms: int) -> None:
+        """Bring the blue alerts in line with the open faults of the suitcases."""
+        faults = open_faults(connection)
+        for fault in faults:
+            if not fault.told:
+                alert = alert_of(fault, self.rules.version)
+                self._open(connection, _loan(connection, fault.loan), alert, now_ms=now_ms)
+        standing = {(fault.loan, TECHNICAL_PREFIX + fault.cause) for fault in faults}
+        for row in open_rows(connection):
+            cause = row.alert.cause
+            if cause.startswith(TECHNICAL_PREFIX) and (row.loan, cause) not in standing:
+                change(connection, row.id, Action.CLEAR, at_ms=now_ms)
+
     def silence(self, connection: sa.Connection, *, now_ms: int) -> None:
         """A loan that has ended or is paused alerts no more."""
         alert = tables.alert
@@ -161,7 +177,9 @@ class Book:
         rows = {
             id(row.alert): row
             for row in rows_of_loan(connection, loan.id)
-            if row.alert.cause != NO_DATA and not row.alert.revised
+            if row.alert.cause != NO_DATA
+            and not row.alert.cause.startswith(TECHNICAL_PREFIX)
+            and not row.alert.revised
         }
         raised = [row.alert for row in rows.values()]
         compared = compare(raised, judged.alerts, judged.corrected)

@@ -23,6 +23,8 @@ CAT_RISE = "cat_rise"
 RELIEVER_RISE = "reliever_rise"
 NO_DATA = "no_data"
 DEVICE_PREFIX = "device_"
+# Of what the hub itself has found out about a suitcase, apart from the readings.
+TECHNICAL_PREFIX = "technical_"
 
 
 class Level(IntEnum):

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from koffert_hub import registry, tables
 from koffert_hub.alerts import tables as alert_tables
+from koffert_hub.alerts import technical
 from koffert_hub.alerts.book import Book
 from koffert_hub.alerts.desk import AlertDesk, CallTaken
 from koffert_hub.alerts.escalation import Watch, note_outcome, plan
@@ -18,12 +19,13 @@ from koffert_hub.alerts.life import Action
 from koffert_hub.alerts.notify import NotDelivered, Notifier, send
 from koffert_hub.alerts.register import change, find, rows_to_wake
 from koffert_hub.alerts.rules import RuleSet
+from koffert_hub.clock import decode_basis
 from koffert_hub.corrections import corrections_between, only, open_body
 from koffert_hub.database import upserts
 from koffert_hub.own_thread import OwnThread
 from koffert_hub.projection import StoredBody
 from koffert_hub.transmission_log import position
-from koffert_wire.messages import Reading
+from koffert_wire.messages import Reading, decode_messages
 
 NAME = "alerts"
 STEP_RECORDS = 500
@@ -106,6 +108,7 @@ class AlertService:
             self._book.tick(connection, now_ms=now_ms)
             for row in rows_to_wake(connection, now_ms):
                 change(connection, row.id, Action.WAKE, at_ms=now_ms)
+            self._book.follow_faults(connection, now_ms=now_ms)
             self._book.silence(connection, now_ms=now_ms)
             plan(connection, self._rules.escalation, self._watch, now_ms=now_ms)
         self.desk.refresh()
@@ -129,6 +132,9 @@ class AlertService:
         ).all()
         loans = registry.loans(connection, {row.loan for row in rows})
         minimum, changed = self._rules.quality.minimum, False
+        for row in rows:
+            messages, basis = decode_messages(row.messages), decode_basis(row.time_basis)
+            technical.note(connection, loans[row.loan].device, messages, basis, now_ms=now_ms)
         for loan, bodies in groupby(rows, key=lambda row: row.loan):
             readings = [
                 one for row in bodies for one in readings_of(StoredBody(*row[:-1]), minimum)

@@ -166,6 +166,27 @@ SENTENCES: dict[str, Sentence] = {
         "No measurement since {last_arrival} (deadline {deadline}); the patient was reminded",
     ),
     "device": Sentence("Teknisk feil: {problem}", "Technical fault: {problem}"),
+    "technical-battery-low": Sentence(
+        "Lite strøm i en måler: nye batterier trengs", "A meter's battery is low: bring new ones"
+    ),
+    "technical-wrong-clock": Sentence(
+        "Koffertens klokke går feil: tidene er rettet",
+        "The suitcase's clock is wrong: times are corrected",
+    ),
+    "technical-lost-transmissions": Sentence(
+        "Sendinger fra kofferten har gått tapt", "Transmissions of the suitcase were lost"
+    ),
+    "technical-quarantined": Sentence(
+        "Sendinger fra kofferten kan ikke leses", "Transmissions of the suitcase cannot be read"
+    ),
+    "technical-cloned-outbox": Sentence(
+        "To kofferter sender som den samme: ring teknisk vakt",
+        "Two suitcases send as one: call the engineer",
+    ),
+    "technical-cloned-identity": Sentence(
+        "To maskiner bruker koffertens identitet: ring teknisk vakt",
+        "Two machines use the suitcase's identity: call the engineer",
+    ),
 }
 
 _LATE = Sentence("; målingen kom sent", "; the measurement came late")
