@@ -1,5 +1,6 @@
 """A visit between real Chromium and the real video process: pictures and sound both ways, breaks, refusals."""
 
+import asyncio
 import logging
 import shutil
 import time
@@ -24,8 +25,10 @@ from koffert_hub.video.socket import CLOSE_NOT_ALLOWED
 from koffert_hub.video.turn import TurnCredentials
 from koffert_hub.web.record import notes
 from koffert_wire.messages import DocumentPart, decode_messages
+from koffert_wire.mqtt import Endpoint, Incoming, MqttConnection
 from tests.support.bad_link import BadLink
 from tests.support.coturn import coturn
+from tests.support.visit import until
 from tests.support.visit_site import Ear, VisitSite
 
 pytestmark = pytest.mark.timeout(120)
@@ -47,6 +50,10 @@ _FLAGS = [
 CONNECTED_WITHIN_S = 3.0
 TOLD_WITHIN_S = 5.0
 FROZEN_WITHIN_S = 2.5
+BACK_WITHIN_S = 3.0
+VITALS_WITHIN_S = 2.0
+READINGS = 40
+SHOWN_WITHIN_MS = 300
 # For what has no time limit of its own.
 PATIENCE_S = 30.0
 PATIENCE_MS = PATIENCE_S * 1000
@@ -82,6 +89,30 @@ _SOUND = """async () => {
     if (item.type === "inbound-rtp" && item.kind === "audio")
       return [item.totalSamplesReceived, item.concealedSamples, item.concealmentEvents];
   }
+}"""
+# The time code of `write_time_code`, read out of what the browser is about to show: milliseconds from the making
+# of a picture to its showing, by the one clock of this machine.
+_READ_CODE = """() => {
+  const video = document.getElementById("patient");
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  window.delaysMs = [];
+  const look = (_, metadata) => {
+    video.requestVideoFrameCallback(look);
+    canvas.width = video.videoWidth;
+    canvas.height = video.videoHeight / 10;
+    context.drawImage(video, 0, 0);
+    let word = 0n;
+    for (let row = 0; row < 2; row++) for (let column = 0; column < 16; column++) {
+      const [red] = context.getImageData((column + 0.5) * canvas.width / 16, (row + 0.5) * canvas.height / 2, 1, 1).data;
+      word = word << 1n | BigInt(red > 128);
+    }
+    const value = Number(word >> 8n), check = Number(word & 255n);
+    if (((value ^ (value >> 8) ^ (value >> 16)) & 255) !== check) return;
+    const shownMs = performance.timeOrigin + metadata.expectedDisplayTime;
+    window.delaysMs.push((Math.round(shownMs) % 2 ** 24 - value + 2 ** 24) % 2 ** 24);
+  };
+  video.requestVideoFrameCallback(look);
 }"""
 _FRAMES = "() => document.getElementById('patient').getVideoPlaybackQuality().totalVideoFrames"
 
@@ -214,6 +245,19 @@ def test_pictures_and_sound_go_both_ways(
 
 
 @pytest.mark.slow
+def test_a_picture_is_shown_soon_after_it_was_taken(visit: Visit, site: VisitSite) -> None:
+    """Without what a real camera and a screen add (30-80 ms)."""
+    page = visit()
+    in_a_call(page, site)
+    page.evaluate(_READ_CODE)
+    wait(page, lambda: page.evaluate("window.delaysMs.length") > 150, "150 pictures", PATIENCE_S)
+    delays_ms = sorted(page.evaluate("window.delaysMs"))
+    middle_ms, late_ms = delays_ms[len(delays_ms) // 2], delays_ms[len(delays_ms) * 95 // 100]
+    _LOG.info("from picture to screen: p50 %d ms, p95 %d ms", middle_ms, late_ms)
+    assert 0 < middle_ms <= SHOWN_WITHIN_MS
+
+
+@pytest.mark.slow
 def test_a_break_is_shown_and_mended_without_a_click(
     visit: Visit, site: VisitSite, bad_link: BadLink
 ) -> None:
@@ -270,6 +314,61 @@ def test_on_a_bad_link_the_sound_comes_first_and_the_picture_moves(
     assert site.screen.view.state is CallState.TALKING
     assert made_up / received <= made_up_at_most, measured
     assert moved >= 5, measured
+
+
+@pytest.mark.slow
+def test_vitals_do_not_wait_behind_the_picture(
+    visit: Visit, site: VisitSite, bad_link: BadLink
+) -> None:
+    """On one link of 128 kbit/s, the queue of the datagrams before them."""
+    page = visit()
+    in_a_call(page, site)
+    bad_link.take_after(BadLink(rate_kbps=128))
+    late_s = sorted(site.run(_vitals(site, bad_link)))
+    _LOG.info(
+        "vitals beside a call: p50 %.2f s, latest %.2f s", late_s[len(late_s) // 2], late_s[-1]
+    )
+    assert late_s[-1] <= VITALS_WITHIN_S
+    before = frames(page)
+    wait(page, lambda: frames(page) > before, "the picture moves", PATIENCE_S)
+
+
+async def _vitals(site: VisitSite, link: BadLink) -> list[float]:
+    """Send what a sealed reading takes, twice a second; how late each reached the broker's other side."""
+    loop, topic, late_s = asyncio.get_running_loop(), "koffert/v1/x/up/vitals", list[float]()
+
+    def take(incoming: Incoming) -> None:
+        late_s.append(loop.time() - float(incoming.payload[:32]))
+
+    port = site.rig.broker_port
+    async with link.tcp(port) as shaped:
+        receiver = MqttConnection(Endpoint("127.0.0.1", port, "far"), on_message=take)
+        sender = MqttConnection(Endpoint("127.0.0.1", shaped, "near"), on_message=take)
+        await receiver.open()
+        await receiver.subscribe(topic)
+        await sender.open()
+        for _ in range(READINGS):
+            sender.publish(topic, f"{loop.time():32.6f}".encode() + bytes(300), qos=1)
+            await asyncio.sleep(0.5)
+        await until(lambda: len(late_s) >= READINGS, "all vitals", PATIENCE_S)
+        await sender.close()
+        await receiver.close()
+    return late_s
+
+
+@pytest.mark.slow
+def test_after_a_dip_the_picture_is_back_at_once(
+    visit: Visit, site: VisitSite, bad_link: BadLink
+) -> None:
+    page = visit()
+    in_a_call(page, site)
+    bad_link.dark = True
+    wait(page, page.locator("#frozen").is_visible, "the frozen picture", PATIENCE_S)
+    page.wait_for_timeout(3_000)  # the length of the dip
+    bad_link.dark = False
+    back_s = wait(page, page.locator("#frozen").is_hidden, "moving again", PATIENCE_S)
+    _LOG.info("the picture was back after %.1f s", back_s)
+    assert back_s <= BACK_WITHIN_S
 
 
 def _round(site: VisitSite) -> int:

@@ -1,7 +1,9 @@
 """A bad link around the box's ICE datagrams: rate with a short queue, loss, delay, outage. Needs no root."""
 
 import asyncio
+import contextlib
 import random
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +13,9 @@ from aioice.ice import StunProtocol
 # A router's queue that holds more only makes everything later.
 _QUEUE_S = 0.5
 _HEADER_BYTES = 28
+_SEGMENT_BYTES = 1400
+# What TCP waits at least before it sends a lost segment again (RFC 6298 on Linux).
+_RESENT_AFTER_S = 0.2
 
 
 @dataclass
@@ -43,6 +48,40 @@ class BadLink:
             return None
         self._free_s = start_s + (size_bytes + _HEADER_BYTES) * 8 / (self.rate_kbps * 1000)
         return self._free_s - now_s + self.delay_s
+
+    @contextlib.asynccontextmanager
+    async def tcp(self, port: int) -> AsyncIterator[int]:
+        """A port whose connections reach `port` over the same link: they queue with the datagrams."""
+
+        async def serve(near: asyncio.StreamReader, near_out: asyncio.StreamWriter) -> None:
+            far, far_out = await asyncio.open_connection("127.0.0.1", port)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._carry(near, far_out, shaped=True), name="up")
+                tasks.create_task(self._carry(far, near_out, shaped=False), name="down")
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
+
+    async def _carry(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, shaped: bool
+    ) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(_SEGMENT_BYTES):
+                await asyncio.sleep(self._tcp_lateness_s(len(data)) if shaped else self.delay_s)
+                sink.write(data)
+        sink.close()
+
+    def _tcp_lateness_s(self, size_bytes: int) -> float:
+        """How late a segment comes that is sent again until it gets through."""
+        waited_s = 0.0
+        while (late_s := self.lateness_s(size_bytes)) is None:
+            waited_s += _RESENT_AFTER_S
+            if self.dark:
+                raise ConnectionError("the link is dark")
+        return waited_s + late_s
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Put it under every ICE connection of this process."""

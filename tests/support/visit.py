@@ -114,6 +114,7 @@ class Rig:
     def __init__(self, folder: Path, store: Store, port: int, turn: TurnCredentials | None) -> None:
         self.folder = folder
         self.store = store
+        self.broker_port = port
         self.box: Box = store.box()
         self.patient = self._patient()
         self.board = Switchboard(

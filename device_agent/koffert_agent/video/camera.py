@@ -201,7 +201,7 @@ class Shutter:
         self._newest: VideoFrame | None = None
         self._count = 0
         self._began_s = time.monotonic()
-        self._changed = asyncio.Condition()
+        self._waiting: set[asyncio.Future[None]] = set()
         self.failure: CameraGone | None = None
 
     @property
@@ -229,13 +229,21 @@ class Shutter:
 
     async def after(self, seen: int) -> tuple[int, VideoFrame]:
         """The newest picture that came after number `seen`; raises MediaStreamError when there is no camera."""
-        async with self._changed:
-            await self._changed.wait_for(
-                lambda: self._count > seen or self._camera is None or self.failure is not None
-            )
-            if self._newest is None or self._count <= seen:
-                raise MediaStreamError
-            return self._count, self._newest
+        while self._count <= seen and self._camera is not None and self.failure is None:
+            waiting = asyncio.get_running_loop().create_future()
+            self._waiting.add(waiting)
+            try:
+                await waiting
+            finally:
+                self._waiting.discard(waiting)
+        if self._newest is None or self._count <= seen:
+            raise MediaStreamError
+        return self._count, self._newest
+
+    def _tell(self) -> None:
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
 
     async def _run(self, camera: Camera) -> None:
         try:
@@ -244,12 +252,10 @@ class Shutter:
                 # One clock for all who look, set before anybody does.
                 frame.pts = int((time.monotonic() - self._began_s) * _CLOCK_HZ)
                 frame.time_base = TIME_BASE
-                async with self._changed:
-                    self._newest, self._count = frame, self._count + 1
-                    self._changed.notify_all()
+                self._newest, self._count = frame, self._count + 1
+                self._tell()
         except CameraGone as error:
             self.failure = error
         finally:
             camera.stop()
-            async with self._changed:
-                self._changed.notify_all()
+            self._tell()

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 # A key frame may use what the average does not: libwebrtc's pacer takes 2.5 times the target, where packets
 # queue behind the pacer; here sound takes its share of the same link beside it.
 PACE_FACTOR = 2.0
+# A picture of average size leaves at once: waiting in small steps costs the processor more than it gives the sound.
+_BURST_S = 0.04
 # What a packet costs beside its payload: IP, UDP, SRTP's tag.
 _AROUND_BYTES = 38
 # Resent packets that would come later than this are of no use to a jitter buffer.
@@ -49,7 +51,7 @@ class Pacer:
             # The receiving side asks for these and must not be held up by them.
             if wait_s > _MOST_DEBT_S:
                 return
-        elif wait_s > 0:
+        elif wait_s > _BURST_S:
             await asyncio.sleep(wait_s)
         size_bits = (len(data) + _AROUND_BYTES) * 8
         self._free_s = max(self._free_s, self._now_s()) + size_bits / (

@@ -1,12 +1,14 @@
 import { text, type Texts } from "../format/text.ts";
 import { element, setText } from "../page/data.ts";
-import { ANEW_AFTER_MS, FrameWatch } from "./frozen.ts";
+import { FrameWatch } from "./frozen.ts";
 import type { Door } from "./line.ts";
 import type { CallStateMessage } from "./messages.ts";
 import { OwnDevices } from "./own.ts";
 import { CallSession } from "./session.ts";
 
 const LOOK_MS = 250;
+/** A box that is back may bring its picture with it. */
+const BACK_MS = 1000;
 
 export interface StageListener {
   readonly onState: (state: CallStateMessage) => void;
@@ -78,13 +80,20 @@ export class Stage {
     setText(element("watchers"), state.watchers.join(", "));
     const moving = state.phase === "talking" && state.picture;
     if (!moving) this.#frames.rest();
-    else if (before?.phase !== "talking" || !before.picture) this.#frames.expect(performance.now());
+    else this.#frames.expect(performance.now());
+    // The box was away and its picture with it: what had to be tried again before can be tried now.
+    const back = moving && before?.phase === "box-away";
+    if (back) window.setTimeout(() => this.#mendNow(), BACK_MS);
     this.#listener.onState(state);
+  }
+
+  #mendNow(): void {
+    if (this.#frames.frozenMs(performance.now()) > 0) this.#session?.connect();
   }
 
   #connecting(): void {
     this.#picture.srcObject = new MediaStream();
-    if (this.#state?.picture) this.#frames.expect(performance.now());
+    this.#frames.tried(performance.now());
   }
 
   #over(reason: string): void {
@@ -130,7 +139,7 @@ export class Stage {
     const bar = element("frozen");
     bar.hidden = frozenMs === 0;
     if (frozenMs > 0) setText(bar, text(this.#texts, "call.frozen", { seconds: String(Math.round(frozenMs / 1000)) }));
-    if (frozenMs > ANEW_AFTER_MS) this.#session?.connect();
+    if (this.#frames.isDue(performance.now())) this.#session?.connect();
   }
 
   #enter(state: string): void {
