@@ -212,5 +212,9 @@ class AlsaLoudspeaker:
 async def _end(process: Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.kill()
-    # Its pipes are read out and closed too, or the loop would warn of them.
-    await process.communicate()
+    await process.wait()
+    if process.stdin is not None:
+        # The loop would warn of a pipe that was only left.
+        process.stdin.close()
+        with contextlib.suppress(OSError):
+            await process.stdin.wait_closed()
