@@ -197,6 +197,7 @@ SCENES: dict[str, Scene] = {
     "blow_result_none": lambda p: at_the_blow(p).blow(Effort.COUGH).press("stop"),
     "call": lambda p: p.press("call"),
     "call_away": lambda p: away(p).press("call").wait(61),
+    "call_answered": lambda p: p.press("call").answer_call(),
     "starting": starting,
     "silent": nobodys(loan=None),
     "ended": nobodys(ends_ms=1),

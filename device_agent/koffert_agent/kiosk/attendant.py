@@ -173,11 +173,16 @@ class Attendant:
 
     def see_visit(self, visit: CallView) -> None:
         """The video call has changed, or the video process is gone."""
+        asked = visit.measure > self._visit.measure
         self._visit = visit
         if visit.state is not CallState.IDLE:
             self._asleep = False
         if visit.watchers:
             self._call = None  # somebody has come
+        if asked:
+            self._happen(
+                Event.START
+            )  # by the nurse's word; in the middle of something it means nothing
         self._look()
 
     def press(self, serial: int, button: str) -> None:

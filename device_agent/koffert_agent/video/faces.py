@@ -69,7 +69,8 @@ class Faces:
         small = frame.reformat(width=width, height=height, format="yuvj420p")
         if self._encoder is None or (self._encoder.width, self._encoder.height) != (width, height):
             self._encoder = _jpeg_encoder(width, height)
-        small.pts = None
+        # The frame's own time is of another clock; the encoder refuses what does not rise on its own.
+        small.pts, small.time_base = self.count, self._encoder.time_base
         return b"".join(bytes(packet) for packet in self._encoder.encode(small))
 
 

@@ -26,7 +26,7 @@ from koffert_agent.video.records import AnswerCall, CallState, CallView, EndCall
 from koffert_drivers.parsers.flow_lines import RATE_HZ
 from koffert_drivers.simulated.physiology import Effort, breath_l_s
 from koffert_wire.commands import BoxSettings, Hours
-from koffert_wire.messages import SensorLink, SpotContext
+from koffert_wire.messages import CallButton, SensorLink, SpotContext
 from tests.device_agent.support import ManualClock
 
 # 2026-11-23 is a Monday; 09:00 in Oslo.
@@ -170,6 +170,13 @@ class Patient:
                 break
             self.wait(0.1)
         return self
+
+    def answer_call(self) -> Self:
+        """Somebody at the centre has taken the call."""
+        [call] = [message.id for message in self.said if isinstance(message, CallButton)]
+        self.deliver(call)
+        self.box = msgspec.structs.replace(self.box, answered_call=call)
+        return self.wait(1)
 
     def ring(self, caller: str = "Sykepleier Test") -> Self:
         """The nurse calls."""

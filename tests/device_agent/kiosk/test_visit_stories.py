@@ -1,6 +1,8 @@
 """Stories of the nurse's call: it rings, a person answers, and the screen never hides who is there."""
 
-from koffert_agent.video.records import AnswerCall, CallState, EndCall
+import msgspec
+
+from koffert_agent.video.records import AnswerCall, CallState, CallView, EndCall
 from tests.device_agent.kiosk.patient import Patient
 
 NURSE = "Sykepleier Test"
@@ -74,6 +76,21 @@ def test_measuring_goes_on_during_the_call_with_the_nurse_beside_it() -> None:
     assert shown.voice == ()
     assert patient.press("hang-up").told_video == [EndCall()]
     assert patient.visit().screen.name == "result"
+
+
+def test_the_nurse_asks_for_a_measurement_and_it_begins_once() -> None:
+    patient = talking(Patient())
+    asked = CallView(state=CallState.TALKING, watchers=(NURSE,), measure=1)
+    patient.attendant.see_visit(asked)
+    assert patient.screen.title == "Er det du som måler?"
+    # The same word again, as each change of the call brings it.
+    patient.press("no", "next")
+    patient.attendant.see_visit(msgspec.structs.replace(asked, caption="Takk!"))
+    assert patient.screen.name == "talk"
+    patient.attendant.see_visit(msgspec.structs.replace(asked, measure=2))
+    patient.press("yes")
+    patient.attendant.see_visit(msgspec.structs.replace(asked, measure=3))
+    assert patient.screen.name == "oxygen"
 
 
 def test_a_call_in_the_middle_of_a_measurement_loses_nothing_of_it() -> None:

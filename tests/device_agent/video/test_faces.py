@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,16 @@ def test_the_first_who_came_is_shown_and_the_next_when_that_one_stops() -> None:
     faces.remove(shown.append)
     faces.take(2, picture(200))
     assert len(shown) == 2
+
+
+def test_pictures_with_the_times_of_a_connection_are_shown_one_after_another() -> None:
+    faces, shown = Faces(), list[bytes]()
+    faces.add(shown.append)
+    for number in range(4):
+        frame = picture(100)
+        frame.pts, frame.time_base = 72_000 + 3_000 * number, Fraction(1, 90_000)
+        faces.take(1, frame)
+    assert [look_at(jpeg)[:2] for jpeg in shown] == [(320, 240)] * 4
 
 
 def test_a_screen_that_asks_gets_pictures_and_no_views(tmp_path: Path) -> None:
