@@ -37,6 +37,7 @@ from koffert_hub.transmission_log import Epoch, current_epoch
 from koffert_hub.video.switchboard import Switchboard
 from koffert_hub.video.turn import TurnCredentials
 from koffert_hub.web.app import create_app
+from koffert_hub.web.oidc import Provider
 from koffert_hub.web.register import own_log
 from koffert_hub.web.services import LocalAccounts, WebServices
 from koffert_hub.web_server import PartServer
@@ -220,6 +221,7 @@ def _services(
         logs=(own_log(settings, engine),),
         alerts=alerts.desk if alerts else NoAlerts(),
         calls=calls,
+        provider=Provider(settings.oidc, wall_ms) if settings.oidc else None,
         rules_in_force=partial(rules_in_force, settings.alerts),
     )
 

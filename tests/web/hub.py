@@ -25,6 +25,7 @@ from koffert_hub.time_series import StoredReading, TimeQuality
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
 from koffert_hub.transmission_log import LogWriter, begin_log, draft, sign_due_head
 from koffert_hub.web.app import create_app
+from koffert_hub.web.oidc import Provider
 from koffert_hub.web.register import LogSource
 from koffert_hub.web.services import LocalAccounts, WebServices
 from koffert_hub.web.session import SessionStore
@@ -56,6 +57,7 @@ class Hub:
         self.board = Board()
         self.time_series = SqliteTimeSeries(folder / "series.sqlite")
         self.rules: SignedDigest | None = SIGNED
+        self.provider: Provider | None = None
         self.url = ""
         self.port = 0
         self.sequence = 0
@@ -80,6 +82,7 @@ class Hub:
             alerts=self.board,
             logs=(self.log_source(),),
             rules_in_force=lambda: self.rules,
+            provider=self.provider,
         )
 
     def log_source(self) -> LogSource:

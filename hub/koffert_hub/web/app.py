@@ -17,6 +17,7 @@ from koffert_hub.web import (
     live_api,
     loan_pages,
     login,
+    oidc_pages,
     pages,
     people_pages,
     plan_pages,
@@ -25,6 +26,7 @@ from koffert_hub.web import (
     shift_pages,
     spirometry_pages,
     station_pages,
+    totp_pages,
     trend_api,
     wave_api,
 )
@@ -36,6 +38,8 @@ from koffert_hub.web.services import WebServices
 # A route that is not here does not exist; one without a permission says so with None.
 ROUTES = (
     *login.ROUTES,
+    *totp_pages.ROUTES,
+    *oidc_pages.ROUTES,
     *pages.ROUTES,
     *live_api.ROUTES,
     *trend_api.ROUTES,
@@ -55,7 +59,13 @@ ROUTES = (
     *stills.ROUTES,
 )
 # What the emergency centre's own machine serves: it holds no patient's page.
-REGISTER_ROUTES = (*login.ROUTES, *pages.COMMON_ROUTES, *register_pages.ROUTES, *admin_pages.ROUTES)
+REGISTER_ROUTES = (
+    *login.ROUTES,
+    *totp_pages.ROUTES,
+    *pages.COMMON_ROUTES,
+    *register_pages.ROUTES,
+    *admin_pages.ROUTES,
+)
 
 _API = "/api/"
 

@@ -7,10 +7,10 @@ from starlette.responses import RedirectResponse, Response
 
 from koffert_hub.database import reading
 from koffert_hub.registry import Role, User
-from koffert_hub.web import credentials
+from koffert_hub.web import credentials, second_factor
 from koffert_hub.web.access_log import Action
 from koffert_hub.web.catalogue import LANGUAGES
-from koffert_hub.web.context import LANGUAGE_COOKIE, Context, CurrentSession
+from koffert_hub.web.context import LANGUAGE_COOKIE, Context, CurrentSession, WebContext
 from koffert_hub.web.guard import Route
 from koffert_hub.web.permissions import Permission
 
@@ -29,32 +29,47 @@ _MAX_FIELD = 200
 Field = Annotated[str, Form(max_length=_MAX_FIELD)]
 
 
-def login_page(request: Request, context: Context, to: str = "") -> Response:
-    """Show the form."""
-    return context.page(request, "login.html", problem="", wait_s=0, to=own_path(to))
+def login_page(request: Request, context: Context, to: str = "", problem: str = "") -> Response:
+    """Show the form, and the way to the organisation's own log-in where there is one."""
+    shown = problem if problem in ("refused", "unreachable") else ""
+    return _form(request, context, shown, to)
 
 
 def log_in(
-    request: Request, context: Context, username: Field, password: Field, to: Field = ""
+    *,
+    request: Request,
+    context: Context,
+    username: Field,
+    password: Field,
+    code: Field = "",
+    to: Field = "",
 ) -> Response:
     """Check the password and start a new session; the cookie that came with the request ends."""
     address = request.client.host if request.client else ""
     wait_s = context.throttle.attempt(username, address)
     if wait_s is not None:
-        response = _form_again(request, context, "throttled", to, wait_s=wait_s)
+        response = _form(request, context, "throttled", to, status=429, wait_s=wait_s)
         response.headers["Retry-After"] = str(wait_s)
         return response
     now_ms = context.services.clock_ms()
     user = context.services.accounts.verify(username, password)
-    if user is None:
+    if user is None or not _second_factor(context, user, code):
+        # Which of them was wrong is not said.
         # Without the name that was typed: people type their password into the wrong field.
         context.access_log.record("", Action.LOGIN_REFUSED, at_ms=now_ms)
-        return _form_again(request, context, "wrong", to)
+        return _form(request, context, "wrong", to, status=401)
     context.throttle.succeeded(username, address)
-    return _enter(request, context, user, to)
+    return enter(request, context, user, to)
 
 
-def _enter(request: Request, context: Context, user: User, to: str) -> Response:
+def _second_factor(context: WebContext, user: User, code: str) -> bool:
+    now_ms = context.services.clock_ms()
+    with context.services.engine.begin() as connection:
+        return second_factor.fits(connection, user.username, code, now_ms)
+
+
+def enter(request: Request, context: WebContext, user: User, to: str) -> Response:
+    """Begin a session of its own for somebody who has shown who it is."""
     now_ms = context.services.clock_ms()
     old = request.cookies.get(context.session_cookie)
     if old is not None:
@@ -110,7 +125,7 @@ def account_page(
     """Who is logged in, and what they are known by."""
     with reading(context.services.engine) as connection:
         known = credentials.known(connection, session.username)
-    shown = problem if problem in ("pin", "badge") else ""
+    shown = problem if problem in ("pin", "badge", "code") else ""
     return context.page(
         request, "account.html", known=known, problem=shown, changed=changed == "true"
     )
@@ -121,10 +136,15 @@ def session_state(session: CurrentSession) -> dict[str, str]:
     return {"username": session.username, "role": session.role}
 
 
-def _form_again(
-    request: Request, context: Context, problem: str, to: str, *, wait_s: int = 0
+def _form(
+    request: Request,
+    context: WebContext,
+    problem: str,
+    to: str,
+    *,
+    status: int = 200,
+    wait_s: int = 0,
 ) -> Response:
-    status = 429 if wait_s else 401
     return context.page(
         request,
         "login.html",
@@ -132,6 +152,7 @@ def _form_again(
         problem=problem,
         wait_s=wait_s,
         to=own_path(to),
+        provider=context.services.provider is not None,
     )
 
 

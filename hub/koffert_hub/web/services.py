@@ -13,6 +13,7 @@ from koffert_hub.live import LiveFeed
 from koffert_hub.registry import User, verify_user
 from koffert_hub.time_series.records import Trend
 from koffert_hub.video.call import Calls
+from koffert_hub.web.oidc import Provider
 from koffert_hub.web.register import LogSource
 
 
@@ -51,7 +52,7 @@ class WebServices:
     `engine` holds sessions and the access log. `clock_ms` is the hub's wall clock in ms since 1970.
     `https` says that browsers reach the app over TLS (through the proxy in front): cookies are then
     bound to it. Without it the app is for loopback alone. `logs` are the registers that can be looked into.
-    `rules_in_force` is what a loan may begin on, read anew; raises RulesError.
+    `provider` is the organisation's own log-in. `rules_in_force` is what a loan may begin on, read anew; raises RulesError.
     """
 
     engine: sa.Engine
@@ -64,4 +65,5 @@ class WebServices:
     alerts: Alerts = field(default_factory=NoAlerts)
     calls: Calls | None = None
     logs: tuple[LogSource, ...] = ()
+    provider: Provider | None = None
     rules_in_force: Callable[[], SignedDigest | None] = lambda: None

@@ -94,3 +94,14 @@ access_log = sa.Table(
     sa.Column("patient", sa.Text, index=True),
     sa.Column("detail", sa.Text),
 )
+
+# Who is at the organisation's own log-in now. The state stands here as a hash; each is used once.
+login_attempt = sa.Table(
+    "login_attempt",
+    metadata,
+    sa.Column("state_hash", sa.LargeBinary, primary_key=True),
+    sa.Column("nonce", sa.Text, nullable=False),
+    sa.Column("verifier", sa.Text, nullable=False),
+    sa.Column("to", sa.Text, nullable=False),
+    sa.Column("started_ms", sa.BigInteger, nullable=False),
+)
