@@ -52,6 +52,14 @@ def test_breathing_is_found(breaths_bpm: float) -> None:
     assert found.confidence > 0.8
 
 
+@pytest.mark.parametrize("fs_hz", [25.0, 75.0, 200.0])
+def test_a_moving_baseline_carries_no_beat_away(fs_hz: float) -> None:
+    record = ppg(fs_hz=fs_hz)
+    t = np.arange(record.x.size) / fs_hz
+    found = beats.detect(record.x + 3 * np.sin(2 * np.pi * 0.25 * t), fs_hz)
+    assert score(record.beats, found, fs_hz).f1 > 0.98
+
+
 def test_breathing_is_not_guessed() -> None:
     record = ppg(duration_s=20)
     assert respiration(record.x, beats.detect(record.x, 75), 75) == NOT_KNOWN

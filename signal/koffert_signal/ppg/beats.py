@@ -39,7 +39,8 @@ RHYTHM_BACK, RHYTHM_AHEAD = 3, 1
 # steep one; a weak beat reaches 0.5. Slope has a little more say: it survives a moving baseline.
 THRESHOLD, STEEPNESS = 0.4, 3.0
 SLOPE_SHARE = 0.6
-MEAN_S, LEAST_ELEVATION = 2.0, 0.2
+# A baseline that moves by more than the pulse is high must not carry the peak away with it.
+MEAN_S, LEAST_ELEVATION = 1.0, 0.2
 LEAST_LOG_ODDS, MOST_LOG_ODDS = -3.0, 2.2
 LEAST_HEIGHT = 0.12
 STEADY_SPREAD = 0.12  # variation of the cells' tops at which rhythm has half its say
@@ -68,12 +69,17 @@ def _grid(fs_hz: float) -> Grid:
 def _candidates(x: Floats, from_cell: int, cut: Grid) -> list[Candidate]:
     """Return every steep rise that may be a beat, in time order."""
     nothing = ROUNDING * float(np.abs(x).max())
-    slope = np.maximum(centred(x, _slope_kernel(cut.fs_hz), cut.step), 0.0)
+    half = round(MEAN_S * cut.feature_hz / 2)
+    mean = np.full(2 * half + 1, 1 / (2 * half + 1))
+    rise = centred(x, _slope_kernel(cut.fs_hz), cut.step)
+    slope = np.maximum(rise - centred(rise, mean), 0.0)
     level, spread = _levels(slope, cut.cell, nothing)
     steepness = slope / np.repeat(level, cut.cell)[: slope.size]
     at = _maxima(steepness, cut)
-    peaks = _peaks(x, at * cut.step, cut.fs_hz)
-    elevation = _highest_within(_elevation(x, cut, nothing), at, cut)
+    thinned = centred(x, _blur(cut.fs_hz), cut.step)
+    baseline = centred(thinned, mean)
+    peaks = _peaks(x - np.repeat(baseline, cut.step)[: x.size], at * cut.step, cut.fs_hz)
+    elevation = _highest_within(_elevation(thinned - baseline, cut, nothing), at, cut)
     height = steepness[at] ** SLOPE_SHARE * elevation ** (1 - SLOPE_SHARE)
     odds = STEEPNESS * np.log(height / THRESHOLD)
     log_odds = np.clip(odds, LEAST_LOG_ODDS, MOST_LOG_ODDS)
@@ -108,15 +114,12 @@ def _slope_kernel(fs_hz: float) -> Floats:
     return np.asarray(kernel[::-1] / np.abs(kernel).sum()) * -1.0
 
 
-def _elevation(x: Floats, cut: Grid, nothing: float) -> Floats:
-    """Return how far each sample stands above the mean of 2 s, against what beats reach there.
+def _elevation(above: Floats, cut: Grid, nothing: float) -> Floats:
+    """Return how far each sample stands above the baseline, against what beats reach there.
 
     A dicrotic wave may rise as steeply as the beat before it, but it starts from further down.
     """
-    half = round(MEAN_S * cut.feature_hz / 2)
-    thinned = centred(x, _blur(cut.fs_hz), cut.step)
-    above = np.maximum(thinned - centred(thinned, np.full(2 * half + 1, 1 / (2 * half + 1))), 0.0)
-    level, _ = _levels(above, cut.cell, nothing)
+    level, _ = _levels(np.maximum(above, 0.0), cut.cell, nothing)
     share = above / np.repeat(level, cut.cell)[: above.size]
     return np.asarray(np.clip(share, LEAST_ELEVATION, 1.0))
 
