@@ -22,9 +22,9 @@ _NOBODY = bytes(UUID_BYTES)
 LocalMessage = DocumentPart | Reading
 
 
-def instant(at_ms: int) -> Instant:
-    """A moment by the hub's own clock."""
-    return Instant(0, at_ms * _NS_PER_MS, wall_trusted=True)
+def instant(at_ms: int, now_ms: int) -> Instant:
+    """A moment by the hub's own clock, of a message that is filed now."""
+    return Instant((at_ms - now_ms) * _NS_PER_MS, at_ms * _NS_PER_MS, wall_trusted=True)
 
 
 def file_message(

@@ -184,3 +184,16 @@ def _pulse(at_s: float) -> int:
     return round(
         100 * math.exp(-((share - 0.2) ** 2) / 0.01) + 40 * math.exp(-((share - 0.5) ** 2) / 0.02)
     )
+
+
+def test_a_number_read_aloud_is_entered(hub: Hub, visit: Visit, keep: Callable[..., None]) -> None:
+    with lent(hub) as patient:
+        page = visit(f"/patients/{patient.patient}")
+        page.click("#by-hand summary")
+        page.fill("[name=spo2_pct]", "86")
+        page.fill("[name=temperature_c]", "38.4")
+        keep(page)
+        page.click("text=Lagre målingen")
+        expect(page.locator("#by-hand")).not_to_have_attribute("open", "")
+        page.click("text=Alle målinger og rettelser")
+        expect(page.locator("tbody tr")).to_contain_text("lest opp av pasienten")

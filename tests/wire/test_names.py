@@ -100,7 +100,7 @@ def test_each_code_passes_its_check_digit() -> None:
 def test_names_are_unique_and_end_in_their_unit() -> None:
     units = {
         "%": "_pct", "/min": "_bpm", "L": "_l", "L/s": "_l_s",
-        "Cel": "_c", "mm[Hg]": "_mmhg", "kg": "_kg",
+        "Cel": "_c", "mm[Hg]": "_mmhg", "kg": "_kg", "mg/L": "_mg_l",
     }  # fmt: skip
     assert len({entry.code for entry in QUANTITIES}) == len(QUANTITIES)
     for entry in QUANTITIES:

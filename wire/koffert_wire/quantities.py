@@ -11,8 +11,8 @@ class Quantity(Struct, frozen=True):
     """One quantity: `code` is its name on the wire and ends in its unit."""
 
     code: str
-    mdc: int
-    mdc_name: str
+    mdc: int | None
+    mdc_name: str | None
     loinc: tuple[str, ...]
     snomed: str | None
     ucum: str
@@ -45,6 +45,8 @@ QUANTITIES: tuple[Quantity, ...] = (
         "diastolic_mmhg", 150022, "MDC_PRESS_BLD_NONINV_DIA", ("8462-4",), "271650006", "mm[Hg]"
     ),
     Quantity("map_mmhg", 150023, "MDC_PRESS_BLD_NONINV_MEAN", ("8478-0",), None, "mm[Hg]"),
+    # Entered by hand, from a drop of blood at home or a laboratory; no MDC term was found at its source.
+    Quantity("crp_mg_l", None, None, ("1988-5",), "55235003", "mg/L"),
     Quantity("weight_kg", 188736, "MDC_MASS_BODY_ACTUAL", ("29463-7",), "27113001", "kg"),
 )
 

@@ -31,7 +31,7 @@ def import_document(
     """
     (part,) = split(
         content,
-        at=instant(now_ms),
+        at=instant(now_ms, now_ms),
         kind=kind,
         media_type=media_type,
         new_id=lambda: uuid7(now_ms * _NS_PER_MS, random(_UUID_RANDOM_BYTES)),

@@ -6,6 +6,7 @@ import msgspec
 from fastapi import HTTPException, Query, Request
 from starlette.responses import Response
 
+from koffert_hub.by_hand import PLAUSIBLE, Source
 from koffert_hub.database import reading
 from koffert_hub.web import credentials, record
 from koffert_hub.web.access_log import Action
@@ -47,6 +48,8 @@ def patient_page(
         notes=record.notes(engine, patient),
         guides=msgspec.to_builtins(record.guides(engine, patient)),
         held=record.held_documents(engine, patient),
+        sources=tuple(Source),
+        plausible=PLAUSIBLE,
         now_ms=services.clock_ms(),
     )
 

@@ -18,7 +18,7 @@ from koffert_hub.documents.store import list_documents
 from koffert_hub.loans import LoanState
 from koffert_hub.projection import StoredBody, open_stored
 from koffert_hub.provisioning.tables import desired_state
-from koffert_hub.web.tables import note
+from koffert_hub.web.tables import hand_entry, note
 
 # The newest bodies that the list of readings is made from; older ones are a link away.
 BODIES_PER_PAGE = 200
@@ -64,6 +64,7 @@ class Taken(Struct, frozen=True, kw_only=True):
     flags: tuple[str, ...]
     reason: str | None
     corrected_by: str | None
+    entered_by: str | None
 
 
 class Why(Struct, frozen=True):
@@ -180,6 +181,14 @@ def taken(engine: sa.Engine, patient: str, before: int) -> tuple[list[Taken], in
                 )
             )
         }
+        entered = {
+            row.reading: row.display_name
+            for row in connection.execute(
+                sa.select(hand_entry.c.reading, hand_entry.c.display_name).where(
+                    hand_entry.c.patient == patient
+                )
+            )
+        }
     found = [
         Taken(
             body_sequence=opened.log_sequence,
@@ -191,6 +200,7 @@ def taken(engine: sa.Engine, patient: str, before: int) -> tuple[list[Taken], in
             flags=one.flags,
             reason=corrected[one.id].reason if one.id in corrected else None,
             corrected_by=corrected[one.id].username if one.id in corrected else None,
+            entered_by=entered.get(one.id),
         )
         for opened in (open_stored(StoredBody(*row)) for row in rows)
         for one, at_ms, _ in opened.readings

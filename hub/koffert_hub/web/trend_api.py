@@ -29,6 +29,8 @@ class TrendQuantity(StrEnum):
     RESPIRATORY_RATE = "respiratory_rate_bpm"
     FEV1 = "fev1_l"
     TEMPERATURE = "temperature_c"
+    SYSTOLIC = "systolic_mmhg"
+    CRP = "crp_mg_l"
 
 
 def trend(

@@ -13,6 +13,8 @@ const CHARTED: readonly Charted[] = [
   { quantity: "respiratory_rate_bpm", unit: "/min", low: 8, high: 30, always: false },
   { quantity: "fev1_l", unit: "L", low: 0, high: 3, always: false },
   { quantity: "temperature_c", unit: "°C", low: 36, high: 39, always: false },
+  { quantity: "systolic_mmhg", unit: "mmHg", low: 90, high: 180, always: false },
+  { quantity: "crp_mg_l", unit: "mg/L", low: 0, high: 100, always: false },
 ];
 /** About two pixels for each on a desktop. */
 const BUCKETS = 360;

@@ -22,6 +22,7 @@ export interface RowView {
 
 /** Flags in the order in which they explain a missing value best, and the text that says it. */
 const REASONS: readonly (readonly [flag: string, key: string])[] = [
+  ["by-hand", "reason.by_hand"],
   ["no-finger", "reason.finger_out"],
   ["no-contact", "reason.finger_out"],
   ["sensor-disconnected", "reason.sensor_fault"],
