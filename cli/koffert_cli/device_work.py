@@ -106,10 +106,13 @@ def provisioning_of(settings: Settings) -> ProvisioningSettings:
 
 def signed_rules(settings: Settings) -> SignedDigest | None:
     """What a loan of this hub may begin on: None when no doctor has signed, or nothing is judged."""
+    engine = open_database(settings.database_url)
     try:
-        return rules_in_force(settings.alerts)
+        return rules_in_force(settings.alerts, engine)
     except RulesError as error:
         raise UserError(str(error), next_step="koffert alert rules check") from error
+    finally:
+        engine.dispose()
 
 
 def change(settings: Settings, work: Callable[[sa.Connection], _T]) -> _T:

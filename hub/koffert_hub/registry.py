@@ -190,6 +190,7 @@ def start_loan(
             state=next_state(LoanState.PLANNED, LoanAction.START),
             created_ms=now_ms,
             started_ms=now_ms,
+            rules=rules,
         )
     )
     return identifier

@@ -222,7 +222,7 @@ def _services(
         alerts=alerts.desk if alerts else NoAlerts(),
         calls=calls,
         provider=Provider(settings.oidc, wall_ms) if settings.oidc else None,
-        rules_in_force=partial(rules_in_force, settings.alerts),
+        rules_in_force=partial(rules_in_force, settings.alerts, engine),
     )
 
 

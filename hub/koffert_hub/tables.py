@@ -74,6 +74,8 @@ loan = sa.Table(
     sa.Column("started_ms", sa.BigInteger),
     sa.Column("ended_ms", sa.BigInteger),
     sa.Column("end_reason", sa.Text),
+    # The digest of the signed alert rules that it began on.
+    sa.Column("rules", sa.Text),
 )
 
 # Who saw that the person with the suitcase is the patient of the loan.

@@ -14,6 +14,8 @@ from koffert_hub.alerts.escalation import Watch
 from koffert_hub.alerts.notify import HttpNotifier, Notifier, SmtpNotifier
 from koffert_hub.alerts.rules import SignedDigest, load_rules
 from koffert_hub.alerts.service import AlertService
+from koffert_hub.alerts.signing import logged_digest
+from koffert_hub.database import reading
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,9 +50,16 @@ class AlertSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     webhook: PostSettings | None = None
 
 
-def rules_in_force(settings: AlertSettings | None) -> SignedDigest | None:
-    """What a loan may begin on, read now: None when no doctor has signed, or nothing is judged. Raises RulesError."""
-    return None if settings is None else load_rules(settings.rules).signed_digest
+def rules_in_force(settings: AlertSettings | None, engine: sa.Engine) -> SignedDigest | None:
+    """What a loan may begin on, read now: None when nothing is judged, or no doctor has signed as the log knows.
+
+    Raises RulesError.
+    """
+    if settings is None:
+        return None
+    rules = load_rules(settings.rules)
+    with reading(engine) as connection:
+        return logged_digest(connection, rules)
 
 
 def open_alerts(

@@ -9,8 +9,16 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from koffert_hub.alerts.rules import RuleProblem, RulesError, RuleSet, Signature, load_rules
-from koffert_hub.log_record import Event, Result
+from koffert_hub import tables
+from koffert_hub.alerts.rules import (
+    RuleProblem,
+    RulesError,
+    RuleSet,
+    Signature,
+    SignedDigest,
+    load_rules,
+)
+from koffert_hub.log_record import Event, Result, decode_record
 from koffert_hub.times import to_ms
 from koffert_hub.transmission_log import LogWriter, draft
 
@@ -27,12 +35,14 @@ def staff_id(name: str) -> str:
 def sign_rules(engine: sa.Engine, path: Path, doctor: str, *, now: datetime) -> RuleSet:
     """Sign the content of a rule file as `doctor`; returns the set as it stands then.
 
-    A doctor who has signed this content already changes nothing. The log is written first: a file that
+    A doctor whose signature of this content is in the log already changes nothing. The log is written first: a file that
     cannot be replaced then stays unsigned, and signing again is safe. Raises RulesError.
     """
     rules = load_rules(path)
-    if any(mark.doctor == doctor for mark in rules.signatures):
-        return rules
+    with engine.connect() as connection:
+        own = [mark for mark in rules.signatures if mark.doctor == doctor]
+        if any(_is_logged(connection, mark) for mark in own):
+            return rules
     mark = Signature(digest=rules.digest, doctor=doctor, signed_at=now.replace(microsecond=0))
     draft_path = path.with_name(f".{path.name}.signing")
     try:
@@ -45,6 +55,23 @@ def sign_rules(engine: sa.Engine, path: Path, doctor: str, *, now: datetime) -> 
     finally:
         draft_path.unlink(missing_ok=True)
     return signed
+
+
+def logged_digest(connection: sa.Connection, rules: RuleSet) -> SignedDigest | None:
+    """The digest of the set if the log knows one of its signatures: anybody can write one into the file."""
+    known = any(_is_logged(connection, mark) for mark in rules.signatures)
+    return rules.signed_digest if known else None
+
+
+def _is_logged(connection: sa.Connection, mark: Signature) -> bool:
+    table, from_ms = tables.transmission_log, to_ms(mark.signed_at)
+    # A signature's time stands in the file in whole seconds.
+    rows = connection.execute(
+        sa.select(table.c.record).where(table.c.at_ms >= from_ms, table.c.at_ms < from_ms + 1_000)
+    ).scalars()
+    return any(
+        (one.event, one.detail) == (Event.RULES, _detail(mark)) for one in map(decode_record, rows)
+    )
 
 
 def _draft(path: Path, draft_path: Path, mark: Signature) -> RuleSet:
@@ -73,6 +100,9 @@ signed_at = {mark.signed_at.isoformat()}
 
 def _note(connection: sa.Connection, mark: Signature, now: datetime) -> None:
     writer = LogWriter(connection)
-    detail = f"{mark.digest} {staff_id(mark.doctor)}"
-    writer.add(draft(Event.RULES, Result.DONE, at_ms=to_ms(now), detail=detail))
+    writer.add(draft(Event.RULES, Result.DONE, at_ms=to_ms(now), detail=_detail(mark)))
     writer.flush()
+
+
+def _detail(mark: Signature) -> str:
+    return f"{mark.digest} {staff_id(mark.doctor)}"

@@ -2,14 +2,16 @@
 
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
+import sqlalchemy as sa
 
-from koffert_hub import registry
+from koffert_hub import registry, tables
 from koffert_hub.alerts.rules import RulesError, load_rules
-from koffert_hub.alerts.signing import sign_rules, staff_id
+from koffert_hub.alerts.signing import logged_digest, sign_rules, staff_id
 from koffert_hub.log_record import Event
 from koffert_hub.registry import UnsignedRules
 from tests.hub.alerts.kit import RULES_FILE
@@ -90,3 +92,34 @@ def test_no_loan_begins_on_unsigned_rules(store: Store, rules_file: Path) -> Non
         assert registry.ward(connection) == []
         registry.start_loan(connection, patient, "box-1", rules=signed, now_ms=0)
         assert [place.patient for place in registry.ward(connection)] == [patient]
+        assert connection.execute(sa.select(tables.loan.c.rules)).scalar_one() == signed
+
+
+def test_a_signature_that_the_log_does_not_know_is_none(store: Store, rules_file: Path) -> None:
+    """Whoever can write the file can write a name into it."""
+    signed = sign_rules(store.engine, rules_file, "Testlege 1", now=NOW)
+    with store.engine.connect() as connection:
+        assert logged_digest(connection, signed) == signed.signed_digest
+        for forged in (
+            msgspec.structs.replace(signed.signature[0], doctor="Testlege 2"),
+            msgspec.structs.replace(
+                signed.signature[0], signed_at=signed.signature[0].signed_at + timedelta(days=1)
+            ),
+        ):
+            other = msgspec.structs.replace(signed, signature=(forged,))
+            assert other.signed_digest is not None
+            assert logged_digest(connection, other) is None
+
+
+def test_a_file_signed_at_another_hub_is_signed_again_here(
+    store: Store, rules_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = sqlite_store(tmp_path / "other")
+    brought = sign_rules(other.engine, rules_file, DOCTOR, now=NOW)
+    other.engine.dispose()
+    with store.engine.connect() as connection:
+        assert logged_digest(connection, brought) is None
+    here = sign_rules(store.engine, rules_file, DOCTOR, now=NOW + timedelta(minutes=1))
+    with store.engine.connect() as connection:
+        assert logged_digest(connection, here) == here.signed_digest
