@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from koffert_cli.demonstration.children import Child, koffert
-from koffert_cli.demonstration.patients import Patient
+from koffert_cli.demonstration.patients import Patient, effort_at
 from koffert_cli.demonstration.provision import Box, Site, write_agent_settings
 from koffert_drivers.simulated.oximeter import SimulatedOximeter
+from koffert_drivers.simulated.physiology import Physiology
 
 # Both serial oximeters of the table take turns, so that a demonstration shows more than one protocol.
 DRIVERS = ("contec-v7", "nonin-serial")
+FLOW_DRIVER = "flow-lines"
 # A finger's values change slowly; four times a second is far below what a meter shows.
 PHYSIOLOGY_INTERVAL_S = 0.25
 KIOSK_READY_WITHIN_S = 20.0
@@ -27,7 +29,8 @@ class Acknowledged(NamedTuple):
 class SimulatedBox:
     """One box: `start`, then `stop`; everything it acknowledged is in `acknowledged`.
 
-    `patient` may be exchanged while it runs. With a `kiosk_port` it also has the patient's screen.
+    `patient` may be exchanged while it runs. With a `kiosk_port` it also has the patient's screen, and a flow
+    sensor for the blow that is guided there.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class SimulatedBox:
             reads_output=True,
         )
         self.kiosk_port = kiosk_port
+        self._flow = None if kiosk_port is None else SimulatedOximeter(FLOW_DRIVER)
         self._kiosk = Child(
             f"kiosk {box.device}",
             koffert("agent", "kiosk", "--config", str(box.settings), "--port", str(kiosk_port)),
@@ -60,7 +64,11 @@ class SimulatedBox:
     async def start(self, site: Site) -> None:
         """Plug the oximeter in and start the agent."""
         await self._oximeter.__aenter__()
-        write_agent_settings(self.box, site, self._oximeter.path, self._driver)
+        sensors = {self._driver: self._oximeter.path}
+        if self._flow is not None:
+            await self._flow.__aenter__()
+            sensors[FLOW_DRIVER] = self._flow.path
+        write_agent_settings(self.box, site, sensors)
         await self.start_agent()
         await self.start_kiosk()
 
@@ -83,6 +91,8 @@ class SimulatedBox:
     def breathe(self, elapsed_s: float) -> None:
         """Move the finger on to this moment."""
         self._oximeter.physiology = self.patient.at(elapsed_s)
+        if self._flow is not None:
+            self._flow.physiology = Physiology(effort=effort_at(elapsed_s))
 
     async def kill(self) -> None:
         """Pull the box's plug."""
@@ -95,6 +105,8 @@ class SimulatedBox:
         await self._agent.stop()
         await self._finish_reading()
         await self._oximeter.unplug()
+        if self._flow is not None:
+            await self._flow.unplug()
 
     async def _read(self) -> None:
         stream = self._agent.process.stdout

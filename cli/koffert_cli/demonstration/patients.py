@@ -5,13 +5,18 @@ from random import Random
 
 from msgspec import Struct
 
-from koffert_drivers.simulated.physiology import Physiology
+from koffert_drivers.simulated.physiology import Effort, Physiology
 
 # COPD patients after a hospital stay: most live at 88-92 %, with a pulse above a healthy person's.
 RESTING_SPO2_PCT = (89.0, 95.0)
 RESTING_PULSE_BPM = (68.0, 92.0)
 # Slow enough to look like breathing and rest, fast enough that a visitor sees the numbers move.
 SWING_S = (40.0, 90.0)
+
+
+# Somebody at the patient's screen need not wait long for the next blow; one of three is too short, for the hint.
+_BLOWS = (Effort.GOOD, Effort.GOOD, Effort.SHORT)
+_BLOW_EVERY_S, _BLOW_S = 15.0, 8.0
 
 
 class Story(Struct, frozen=True):
@@ -59,6 +64,12 @@ class Patient(Struct, frozen=True):
             finger_on=not (story and story.finger_off),
             pai_pct=self.pai_pct,
         )
+
+
+def effort_at(elapsed_s: float) -> Effort:
+    """What somebody with a flow sensor in the mouth does at this moment."""
+    number, within_s = divmod(elapsed_s, _BLOW_EVERY_S)
+    return _BLOWS[int(number) % len(_BLOWS)] if within_s < _BLOW_S else Effort.REST
 
 
 def ward(count: int, seed: int) -> list[Patient]:

@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -115,8 +116,8 @@ def provision(folder: Path, patients: int, ports: Ports, now: datetime) -> Site:
     return Site(folder, ports, boxes, password)
 
 
-def write_agent_settings(box: Box, site: Site, sensor_port: str, driver: str) -> None:
-    """Write the settings of a box whose oximeter is at `sensor_port`, and what its hub would tell it."""
+def write_agent_settings(box: Box, site: Site, sensors: Mapping[str, str]) -> None:
+    """Write the settings of a box with these sensors (driver to port), and what its hub would tell it."""
     alerts = load_settings(site.hub_settings).alerts
     told = settings_for(standard_of(alerts), Patient()) if alerts else None
     data_dir = box.folder / "data"
@@ -137,11 +138,11 @@ sealing_key = "../../hub/{SEALING_PUBLIC_FILE}"
 
 [stills]
 folder = "stills"
-
-[[sensors]]
-driver = "{driver}"
-port = "{sensor_port}"
 """
+        + "".join(
+            f'\n[[sensors]]\ndriver = "{driver}"\nport = "{port}"\n'
+            for driver, port in sensors.items()
+        )
     )
 
 

@@ -179,6 +179,8 @@ class Attendant:
             self._asleep = False
         if visit.watchers:
             self._call = None  # somebody has come
+        if self._box is not None and is_silent(self._box):
+            self._refuse_visit()
         if asked:
             self._happen(
                 Event.START
@@ -314,6 +316,12 @@ class Attendant:
         self._flow, self._call, self._diary = Flow(can_blow=self._flow.can_blow), None, None
         self._blowing, self._blown = Blowing(), None
         self._post.forget()
+        self._refuse_visit()
+
+    def _refuse_visit(self) -> None:
+        """Nobody looks through a box that is nobody's: its screen could not even say so."""
+        if self._visit.state is not CallState.IDLE:
+            self._tell_video(EndCall())
 
     def _circumstances(self) -> SpotContext | None:
         """What goes with the readings that come now; None when nobody has said whose they are."""

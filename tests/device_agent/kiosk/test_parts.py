@@ -163,7 +163,7 @@ def test_without_a_word_of_the_hub_one_reading_too_many_is_asked_for() -> None:
 def test_settings_need_no_identity_and_faults_are_said_with_the_file(tmp_path: Path) -> None:
     file = tmp_path / "agent.toml"
     file.write_text('data_dir = "data"\n[kiosk]\nlanguage = "sv"\n')
-    with pytest.raises(KioskSettingsError, match=r"agent.toml: .*language"):
+    with pytest.raises(KioskSettingsError, match=r"agent.toml:3: .*language"):
         load_kiosk_settings(file)
     file.write_text('data_dir = "data"\n[hub]\nhost = "elsewhere"\n[kiosk]\nvoices = "v"\n')
     place = load_kiosk_settings(file)

@@ -122,7 +122,8 @@ def test_a_morning_with_a_break_of_everything_goes_all_the_way(
 async def measure_and_blow(page: Page, broker: TestBroker, morning: Morning) -> None:
     morning.oximeter.physiology = ON
     await page.at("hold")
-    # A measurement takes ten seconds: the link is away before they are over.
+    # The link goes before the ten seconds are over, and not so early that the box waits long to try again.
+    await page.see(lambda screen: (screen["progress"] or 0) >= 0.4, "four seconds")
     broker.mosquitto.kill()
     await page.at("result")
     assert (page.screen["number"], page.screen["title"]) == ("91", "Puls 82")

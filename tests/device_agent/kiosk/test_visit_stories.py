@@ -114,3 +114,14 @@ def test_a_call_reaches_the_patient_while_the_gateway_starts_again() -> None:
     assert patient.screen.name == "starting"
     assert patient.ring().screen.name == "ring"
     assert patient.visit().screen.name == "starting"
+
+
+def test_a_loan_that_ends_ends_the_call_and_a_box_that_is_nobodys_takes_none() -> None:
+    patient = talking(Patient())
+    patient.box = msgspec.structs.replace(patient.box, loan=None)
+    patient.wait(0.5)
+    assert patient.screen.name == "silent"
+    assert patient.told_video == [EndCall()]
+    patient.visit().ring()
+    assert patient.screen.name == "silent"
+    assert patient.told_video == [EndCall(), EndCall()]
