@@ -121,6 +121,35 @@ def test_without_hum_nothing_is_touched() -> None:
     assert abs(mains.remove(clean, 500) - clean).max() < 0.005
 
 
+@given(
+    cells=st.floats(0.2, 30),
+    fs_hz=st.sampled_from([250.0, 360.0, 500.0]),
+    sizes=st.lists(st.integers(0, 700), max_size=8),
+    seed=st.integers(0, 99),
+)
+def test_live_mains_removal_gives_the_samples_of_the_whole(
+    cells: float, fs_hz: float, sizes: list[int], seed: int
+) -> None:
+    count = max(1, round(cells * mains.CELL_S * fs_hz))
+    x = np.random.default_rng(seed).normal(size=(2, count)).cumsum(axis=1)
+    x += np.sin(2 * np.pi * 50.1 * np.arange(count) / fs_hz)
+    stream, pieces = mains.Stream(fs_hz), []
+    for start, stop in itertools.pairwise(np.clip(np.cumsum([0, *sizes, count]), 0, count)):
+        pieces.append(stream.push(x[:, start:stop]))
+        late = stop - sum(piece.shape[1] for piece in pieces)
+        assert late <= mains.DELAY_S * fs_hz
+    live = np.concatenate([*pieces, stream.finish()], axis=1)
+    np.testing.assert_allclose(live, mains.remove(x, fs_hz), rtol=0, atol=1e-9)
+
+
+def test_a_stream_of_mains_keeps_its_leads_and_ends_empty() -> None:
+    stream = mains.Stream(500)
+    assert stream.finish().size == 0
+    stream.push(np.zeros((2, 5)))
+    with pytest.raises(InvalidInput):
+        stream.push(np.zeros((3, 5)))
+
+
 def test_mains_needs_a_rate_that_shows_it() -> None:
     with pytest.raises(InvalidInput):
         mains.remove(np.zeros(100), 100)
