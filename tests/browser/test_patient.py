@@ -11,6 +11,7 @@ from koffert_hub.alerts.history import settle
 from koffert_hub.alerts.records import Patient, Priority, Symptoms
 from koffert_hub.waves import Wave
 from tests.browser.conftest import Visit
+from tests.hub.spirometry.blows import follow, send, session
 from tests.web.hub import Hub, wait_until
 from tests.web.lent import ALERT, lent
 
@@ -62,6 +63,17 @@ def test_numbers_alerts_and_trends_on_one_page(
     page.click("#theme")
     page.wait_for_timeout(300)
     keep(page, "_night")
+
+
+def test_the_wheel_zooms_around_the_pointer(hub: Hub, visit: Visit) -> None:
+    _week(hub)
+    page = visit("/patients/p-1?range=7d")
+    page.locator("figure .u-over").first.hover()
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -100)
+    page.keyboard.up("Control")
+    expect(page.locator("[data-range='7d']")).to_have_attribute("aria-pressed", "false")
+    assert "hours=112&end=" in page.url
 
 
 def test_a_value_grows_old_here_as_on_the_ward(hub: Hub, visit: Visit) -> None:
@@ -137,11 +149,19 @@ def test_why_notes_guides_and_corrections(
         hub.store_of(patient.patient, readings)
         hub.board.raise_alert(ALERT, patient.patient, Priority.RED, raised_ms=now_ms)
         patient.measure(90.0, 71.0)
+        for hours in (50, 26, 2):
+            send(patient.store, patient.box, session(patient.box, fev1_l=1.2 + hours / 200))
+            patient.box.wait(60)
+        follow(patient.store)
         page = visit(f"/patients/{patient.patient}")
         page.click(".why summary")
         expect(page.locator(".why dl")).to_contain_text("spo2_floor_pct 84")
         expect(page.locator("figcaption .guide").first).to_have_text("Mål 88–92")
         expect(page.locator("#diary")).to_be_visible()
+        expect(page.locator("figure:visible")).to_have_count(3)
+        page.click("#marks summary")
+        expect(page.locator("#marks li")).to_contain_text("▲▲▲ Rød: SpO₂ under 84 % to ganger")
+        page.click("#marks summary")
         page.fill("#note", "Ringt. Bruker klypen riktig nå.")
         page.click(".note button")
         expect(page.locator(".notes")).to_contain_text("Sykepleier Test, ")

@@ -72,6 +72,23 @@ def test_the_diaries_of_a_time(lent: Lent, nurse: httpx.Client) -> None:
     assert [dot["worse"] for dot in dots] == [["sputum_more"], []]
 
 
+def test_alerts_notes_and_calls_of_a_time_are_marks(
+    hub: Hub, lent: Lent, nurse: httpx.Client
+) -> None:
+    lent.raise_alert()
+    path = f"/patients/{lent.patient}"
+    _post(nurse, f"{path}/notes", {"text": "Ringt."})
+    log = AccessLog(hub.engine)
+    log.record("nurse", Action.CALLED, at_ms=NOON_MS + 60_000, patient=lent.patient)
+    log.record("nurse", Action.CALLED, at_ms=NOON_MS + 60_000, patient="p-other")
+    query = f"start_ms={NOON_MS}&end_ms={NOON_MS + 3_600_000}"
+    marks = nurse.get(f"/api/v1{path}/marks?{query}").json()
+    assert {mark["kind"] for mark in marks} == {"red", "note", "call"}
+    assert next(m for m in marks if m["kind"] == "red")["texts"]["en"] == "SpO₂ below 84 % twice"
+    assert next(m for m in marks if m["kind"] == "call")["texts"]["nb"] == "Sykepleier Test"
+    assert nurse.get(f"/api/v1{path}/marks?start_ms=0&end_ms={NOON_MS}").json() == []
+
+
 def test_a_reading_that_does_not_count_is_struck_and_stays(
     hub: Hub, lent: Lent, nurse: httpx.Client
 ) -> None:

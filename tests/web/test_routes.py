@@ -50,6 +50,7 @@ EXPECTED: dict[tuple[str, str], set[Role] | None] = {
     ("GET", "/suitcases"): {Role.NURSE, Role.DOCTOR},
     ("POST", "/suitcases/{device}"): {Role.NURSE, Role.DOCTOR},
     ("POST", "/patients/{patient}/entered"): {Role.NURSE, Role.DOCTOR},
+    ("GET", "/api/v1/patients/{patient}/marks"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/api/v1/patients/{patient}/waves"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/patients/{patient}/documents"): {Role.NURSE, Role.DOCTOR},
     ("POST", "/patients/{patient}/documents"): {Role.NURSE, Role.DOCTOR},

@@ -1,5 +1,6 @@
 """What the hub keeps of one patient beside the numbers: settings, notes, diary, readings one by one."""
 
+from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
@@ -8,7 +9,7 @@ from msgspec import Struct
 
 from koffert_hub import tables
 from koffert_hub.alerts import tables as alert_tables
-from koffert_hub.alerts.records import Kind, Number, Patient, Reading, Symptoms
+from koffert_hub.alerts.records import Alert, Kind, Number, Patient, Reading, Symptoms
 from koffert_hub.alerts.register import NoSuchAlert, find
 from koffert_hub.alerts.state import decode_state
 from koffert_hub.corrections import BODY_COLUMNS
@@ -18,12 +19,14 @@ from koffert_hub.documents.store import list_documents
 from koffert_hub.loans import LoanState
 from koffert_hub.projection import StoredBody, open_stored
 from koffert_hub.provisioning.tables import desired_state
-from koffert_hub.web.tables import hand_entry, note
+from koffert_hub.web.access_log import Action
+from koffert_hub.web.tables import access_log, hand_entry, note
 
 # The newest bodies that the list of readings is made from; older ones are a link away.
 BODIES_PER_PAGE = 200
 NOTES_SHOWN = 50
 _PATIENT = msgspec.msgpack.Decoder(Patient)
+_ALERT = msgspec.msgpack.Decoder(Alert)
 _READING = msgspec.msgpack.Decoder(Reading)
 
 
@@ -82,6 +85,24 @@ class Dot(Struct, frozen=True):
 
     at_ms: int
     worse: tuple[str, ...]
+
+
+class MarkKind(StrEnum):
+    """What stands as a mark on the time line; an alert by its priority."""
+
+    RED = "red"
+    YELLOW = "yellow"
+    BLUE = "blue"
+    NOTE = "note"
+    CALL = "call"
+
+
+class Mark(Struct, frozen=True):
+    """One thing that happened; `texts` by language, for a note the same in each."""
+
+    at_ms: int
+    kind: MarkKind
+    texts: dict[str, str]
 
 
 def who(engine: sa.Engine, patient: str) -> Who:
@@ -239,6 +260,41 @@ def diary(engine: sa.Engine, patient: str, start_ms: int, end_ms: int) -> list[D
         for one in readings
         if one.kind is Kind.DIARY and isinstance(one.value, Symptoms)
     ]
+
+
+def marks(engine: sa.Engine, patient: str, start_ms: int, end_ms: int) -> list[Mark]:
+    """What happened in a time, in order: alerts, notes, calls."""
+    alert = alert_tables.alert.c
+    with reading(engine) as connection:
+        alerts = connection.execute(
+            sa.select(alert.opened_ms, alert.content).where(
+                alert.patient == patient, alert.opened_ms >= start_ms, alert.opened_ms < end_ms
+            )
+        ).all()
+        written = connection.execute(
+            sa.select(note.c.at_ms, note.c.text).where(
+                note.c.patient == patient, note.c.at_ms >= start_ms, note.c.at_ms < end_ms
+            )
+        ).all()
+        calls = connection.execute(
+            sa.select(access_log.c.at_ms, tables.user.c.display_name)
+            .outerjoin(tables.user, tables.user.c.username == access_log.c.username)
+            .where(
+                access_log.c.patient == patient,
+                access_log.c.action == Action.CALLED,
+                access_log.c.at_ms >= start_ms,
+                access_log.c.at_ms < end_ms,
+            )
+        ).all()
+    found = [_alert_mark(opened_ms, _ALERT.decode(content)) for opened_ms, content in alerts]
+    found += [Mark(at_ms, MarkKind.NOTE, {"nb": text, "en": text}) for at_ms, text in written]
+    found += [Mark(at_ms, MarkKind.CALL, {"nb": by or "", "en": by or ""}) for at_ms, by in calls]
+    return sorted(found, key=lambda mark: mark.at_ms)
+
+
+def _alert_mark(opened_ms: int, alert: Alert) -> Mark:
+    texts = {"nb": alert.text_nb, "en": alert.text_en}
+    return Mark(opened_ms, MarkKind(alert.priority.value), texts)
 
 
 def _worse(symptoms: Symptoms) -> tuple[str, ...]:

@@ -37,6 +37,13 @@ def diary(context: Context, patient: str, start_ms: Moment, end_ms: Moment) -> R
     return Response(msgspec.json.encode(dots), media_type="application/json")
 
 
+def marks(context: Context, patient: str, start_ms: Moment, end_ms: Moment) -> Response:
+    """What happened in a time: alerts, notes, calls."""
+    on_ward(context, patient)
+    found = record.marks(context.services.engine, patient, start_ms, end_ms)
+    return Response(msgspec.json.encode(found), media_type="application/json")
+
+
 def write_note(
     context: Context,
     session: CurrentSession,
@@ -125,6 +132,7 @@ def _chosen(text: str) -> Chosen:
 ROUTES = (
     Route("GET", "/api/v1/alerts/{alert}/why", alert_why, Permission.SEE_PATIENT),
     Route("GET", "/api/v1/patients/{patient}/diary", diary, Permission.SEE_PATIENT),
+    Route("GET", "/api/v1/patients/{patient}/marks", marks, Permission.SEE_PATIENT),
     Route("POST", "/patients/{patient}/notes", write_note, Permission.WRITE_RECORD),
     Route("GET", "/patients/{patient}/readings", readings_page, Permission.SEE_PATIENT),
     Route("POST", "/patients/{patient}/readings", correct_readings, Permission.WRITE_RECORD),

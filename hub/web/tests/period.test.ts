@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { marked, moved, parsePeriod, periodQuery, rangeName } from "../src/model/period.ts";
+import { marked, moved, parsePeriod, periodQuery, rangeName, zoomed } from "../src/model/period.ts";
 
 const NOW_MS = 1_800_000_000_000;
 const HOUR_MS = 3_600_000;
@@ -36,4 +36,14 @@ test("what a person marks is wholly shown", () => {
   assert.ok(period.endMs !== null && period.endMs >= NOW_MS - 7.5 * HOUR_MS);
   assert.ok(period.endMs - 3 * HOUR_MS <= NOW_MS - 10 * HOUR_MS);
   assert.equal(rangeName(period), null);
+});
+
+test("what lies under the fingers stays there", () => {
+  const day = { hours: 24, endMs: NOW_MS - 240 * HOUR_MS };
+  const closer = zoomed(day, 2, 0.5, NOW_MS);
+  assert.deepEqual(closer, { hours: 12, endMs: day.endMs - 6 * HOUR_MS });
+  assert.deepEqual(zoomed(closer, 0.5, 0.5, NOW_MS), day);
+  assert.deepEqual(zoomed({ hours: 24, endMs: null }, 1.5, 1, NOW_MS), { hours: 16, endMs: null });
+  assert.equal(zoomed({ hours: 1, endMs: null }, 3, 0.5, NOW_MS).hours, 1);
+  assert.equal(zoomed({ hours: 24 * 365, endMs: null }, 0.1, 0.5, NOW_MS).hours, 24 * 365);
 });

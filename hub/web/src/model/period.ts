@@ -56,6 +56,15 @@ export function marked(startMs: number, endMs: number, nowMs: number): Period {
   return ending(hours, (startMs + endMs) / 2 + (hours * HOUR_MS) / 2, nowMs);
 }
 
+/** `factor` times as much detail, with the moment at `share` of the axis kept where it is. */
+export function zoomed(period: Period, factor: number, share: number, nowMs: number): Period {
+  const asked = period.hours / factor;
+  const whole = factor > 1 ? Math.floor(asked) : Math.ceil(asked);
+  const hours = Math.min(Math.max(whole, 1), RANGES["365d"]);
+  const keptMs = (period.endMs ?? nowMs) - (1 - share) * period.hours * HOUR_MS;
+  return ending(hours, keptMs + (1 - share) * hours * HOUR_MS, nowMs);
+}
+
 /** What ends about now follows now again: time has passed since the page was drawn. */
 function ending(hours: number, endMs: number, nowMs: number): Period {
   const nearMs = (hours * HOUR_MS) / 50;

@@ -2,7 +2,7 @@ import uPlot from "uplot";
 import { type Formats, TIME_ZONE } from "../format/moment.ts";
 import { type Texts, text } from "../format/text.ts";
 import type { Trend } from "../model/trend.ts";
-import { type Dot, type Guide, drawDots, drawGuide, guideText } from "./guide.ts";
+import { type Dot, type Graded, type Guide, type Mark, drawDots, drawGraded, drawGuide, drawMarks, guideText } from "./guide.ts";
 import { setText, within } from "../page/data.ts";
 
 const HEIGHT_PX = 190;
@@ -32,6 +32,8 @@ export class TrendChart {
   readonly #guide: Guide | undefined;
   #trend: Trend | null = null;
   #dots: readonly Dot[] = [];
+  #graded: readonly Graded[] = [];
+  #marks: readonly Mark[] = [];
 
   constructor(
     root: HTMLElement,
@@ -51,11 +53,7 @@ export class TrendChart {
 
   show(trend: Trend, startMs: number, endMs: number): void {
     this.#trend = trend;
-    const some = trend.count.some((count) => count > 0);
-    this.root.hidden = !some && !this.#charted.always;
-    within(this.root, ".plot").hidden = !some;
-    within(this.root, ".empty").hidden = some;
-    within(this.root, "details").hidden = !some;
+    this.#reveal();
     const times = trend.t_ms.map((ms) => ms / 1000);
     this.#plot.setData([times, [...trend.maximum], [...trend.minimum], [...trend.mean]], false);
     this.#plot.setScale("x", { min: startMs / 1000, max: endMs / 1000 });
@@ -70,6 +68,18 @@ export class TrendChart {
     this.redraw();
   }
 
+  showGraded(sessions: readonly Graded[]): void {
+    this.#graded = sessions;
+    this.#reveal();
+    this.fit();
+    this.redraw();
+  }
+
+  showMarks(marks: readonly Mark[]): void {
+    this.#marks = marks;
+    this.redraw();
+  }
+
   fit(): void {
     const width = within(this.root, ".plot").clientWidth;
     if (width > 0 && width !== this.#plot.width) this.#plot.setSize({ width, height: HEIGHT_PX });
@@ -77,6 +87,21 @@ export class TrendChart {
 
   redraw(): void {
     this.#plot.redraw(false, true);
+  }
+
+  #reveal(): void {
+    const counted = this.#trend?.count.some((count) => count > 0) ?? false;
+    const some = counted || this.#graded.length > 0;
+    this.root.hidden = !some && !this.#charted.always;
+    within(this.root, ".plot").hidden = !some;
+    within(this.root, ".empty").hidden = some;
+    within(this.root, "details").hidden = !counted;
+  }
+
+  #range(min: number | null, max: number | null): [number, number] {
+    const { low, high } = this.#charted;
+    const graded = this.#graded.map((session) => session.fev1_l ?? low);
+    return [Math.min(low, min ?? low), Math.max(high, max ?? high, ...graded)];
   }
 
   #summary(trend: Trend): string {
@@ -135,14 +160,13 @@ export class TrendChart {
     const axis = { stroke: colour("--ink"), font: "14px sans-serif", ticks: { show: false } };
     const grid = { stroke: colour("--line"), width: 1 };
     const edge = { stroke: "transparent", points: { show: false } };
-    const { low, high } = this.#charted;
     return {
       width: place.clientWidth || 600,
       height: HEIGHT_PX,
       legend: { show: false },
       cursor: { sync: { key: "patient" }, drag: { x: true, y: false, setScale: false } },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), TIME_ZONE),
-      scales: { x: { time: true }, y: { range: (_plot, min, max) => [Math.min(low, min ?? low), Math.max(high, max ?? high)] } },
+      scales: { x: { time: true }, y: { range: (_plot, min, max) => this.#range(min, max) } },
       axes: [
         { ...axis, grid, values: (_plot, splits, _axis, _space, incr) => splits.map((at) => this.#tick(at, incr)) },
         { ...axis, grid, size: AXIS_PX, values: (_plot, splits) => splits.map((value) => this.#number(value)) },
@@ -151,7 +175,13 @@ export class TrendChart {
       series: [{}, edge, edge, { stroke: colour("--trend-first"), width: 2, points: { size: 7, show: true, filter: () => this.#alone() } }],
       hooks: {
         drawAxes: [(plot) => this.#guide && drawGuide(plot, this.#guide, (name) => colour(name)())],
-        draw: [(plot) => drawDots(plot, this.#dots, (name) => colour(name)())],
+        draw: [
+          (plot) => {
+            drawMarks(plot, this.#marks, (name) => colour(name)());
+            drawDots(plot, this.#dots, (name) => colour(name)());
+            drawGraded(plot, this.#graded, (name) => colour(name)());
+          },
+        ],
         setCursor: [(plot) => this.#read(plot.cursor.idx)],
         setSelect: [
           (plot) => {

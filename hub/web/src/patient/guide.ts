@@ -15,6 +15,24 @@ export interface Dot {
   readonly worse: readonly string[];
 }
 
+/** One spirometry session: FEV1 and the grade that the box gave it. */
+export interface Graded {
+  readonly at_ms: number;
+  readonly fev1_l: number | null;
+  readonly grade: string | null;
+}
+
+/** Something that happened: an alert by its priority, a note, a call. */
+export interface Mark {
+  readonly at_ms: number;
+  readonly kind: "red" | "yellow" | "blue" | "note" | "call";
+  readonly texts: Readonly<Record<string, string>>;
+}
+
+/** As on the ward for alerts; a note and a call have shapes of their own. */
+export const MARK_SHAPES: Readonly<Record<Mark["kind"], string>> = { red: "▲▲▲", yellow: "▲▲", blue: "▲", note: "✎", call: "☎" };
+
+const MARK_FONT_PX = 14;
 const DASH_PX = [6, 4];
 const DOT_PX = 5;
 
@@ -67,6 +85,48 @@ export function drawDots(plot: uPlot, dots: readonly Dot[], colour: (name: strin
     ctx.arc(x, bbox.top + bbox.height - 2 * DOT_PX * scale, DOT_PX * scale, 0, 2 * Math.PI);
     if (dot.worse.length > 0) ctx.fill();
     else ctx.stroke();
+  }
+  ctx.restore();
+}
+
+/** Each session as a dot with its grade beside it. */
+export function drawGraded(plot: uPlot, sessions: readonly Graded[], colour: (name: string) => string): void {
+  const { ctx, bbox } = plot;
+  const scale = window.devicePixelRatio;
+  ctx.save();
+  ctx.fillStyle = colour("--ink");
+  ctx.font = `bold ${MARK_FONT_PX * scale}px sans-serif`;
+  for (const { at_ms, fev1_l, grade } of sessions) {
+    if (fev1_l === null) continue;
+    const x = plot.valToPos(at_ms / 1000, "x", true);
+    const y = plot.valToPos(fev1_l, "y", true);
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.beginPath();
+    ctx.arc(x, y, DOT_PX * scale, 0, 2 * Math.PI);
+    ctx.fill();
+    ctx.fillText(grade ?? "", x + 2 * DOT_PX * scale, y + DOT_PX * scale);
+  }
+  ctx.restore();
+}
+
+/** What happened, as a shape at the upper edge and a thin line down. */
+export function drawMarks(plot: uPlot, marks: readonly Mark[], colour: (name: string) => string): void {
+  const { ctx, bbox } = plot;
+  const scale = window.devicePixelRatio;
+  ctx.save();
+  ctx.strokeStyle = colour("--line");
+  ctx.font = `${MARK_FONT_PX * scale}px sans-serif`;
+  ctx.textAlign = "center";
+  ctx.textBaseline = "top";
+  for (const { at_ms, kind } of marks) {
+    const x = plot.valToPos(at_ms / 1000, "x", true);
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top + MARK_FONT_PX * scale);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.fillStyle = kind === "red" ? colour("--red") : colour("--ink");
+    ctx.fillText(MARK_SHAPES[kind], x, bbox.top);
   }
   ctx.restore();
 }

@@ -1,7 +1,8 @@
 import type { Formats } from "../format/moment.ts";
 import { type Texts, text } from "../format/text.ts";
-import { type Period, RANGES, type RangeName, marked, moved, parsePeriod, periodQuery, rangeName } from "../model/period.ts";
-import type { Dot, Guide } from "./guide.ts";
+import { type Period, RANGES, type RangeName, marked, moved, parsePeriod, periodQuery, rangeName, zoomed } from "../model/period.ts";
+import { type Dot, type Graded, type Guide, MARK_SHAPES, type Mark } from "./guide.ts";
+import { bindPinch } from "./pinch.ts";
 import type { Trend } from "../model/trend.ts";
 import { element, setText, within } from "../page/data.ts";
 import { type Charted, TrendChart } from "./chart.ts";
@@ -58,6 +59,7 @@ export class PatientTrends {
     }
     element("earlier").addEventListener("click", () => this.#move(-1));
     element("later").addEventListener("click", () => this.#move(1));
+    bindPinch(element("charts"), (factor, share) => this.#zoom(factor, share));
     window.addEventListener("popstate", () => {
       this.#period = parsePeriod(window.location.search);
       void this.#load();
@@ -82,6 +84,10 @@ export class PatientTrends {
 
   #move(by: -1 | 1): void {
     this.#choose(moved(this.#period, by, this.#now()));
+  }
+
+  #zoom(factor: number, share: number): void {
+    this.#choose(zoomed(this.#period, factor, share, this.#now()));
   }
 
   #now(): number {
@@ -122,22 +128,52 @@ export class PatientTrends {
     const moment = (ms: number): string => `${this.#formats.day(ms)} ${this.#formats.time(ms)}`;
     const words = { start: moment(start_ms), end: moment(end_ms) };
     setText(element("period"), text(this.#texts, "period.between", words));
-    void this.#showDiary(start_ms, end_ms, this.#asked);
+    const between = `start_ms=${start_ms}&end_ms=${end_ms}`;
+    void this.#showDiary(between, this.#asked);
+    void this.#showSessions(between, this.#asked);
+    void this.#showMarks(between, this.#asked);
   }
 
-  async #showDiary(startMs: number, endMs: number, asked: number): Promise<void> {
-    const address = `/api/v1/patients/${encodeURIComponent(this.#patient)}/diary?start_ms=${startMs}&end_ms=${endMs}`;
-    const answer = await fetch(address).catch(() => null);
-    if (!answer?.ok || asked !== this.#asked) return;
-    const dots = (await answer.json()) as readonly Dot[];
+  async #showDiary(between: string, asked: number): Promise<void> {
+    const dots = await this.#fetched<Dot>(`diary?${between}`, asked);
+    if (dots === null) return;
     this.#charts[0]?.showDots(dots);
-    const lines = dots.map((dot) => {
+    this.#list("diary", dots.map((dot) => [dot.at_ms, this.#worse(dot)]));
+  }
+
+  async #showSessions(between: string, asked: number): Promise<void> {
+    const sessions = await this.#fetched<Graded>(`spirometry?${between}`, asked);
+    const place = CHARTED.findIndex(({ quantity }) => quantity === "fev1_l");
+    if (sessions !== null) this.#charts[place]?.showGraded(sessions);
+  }
+
+  async #showMarks(between: string, asked: number): Promise<void> {
+    const marks = await this.#fetched<Mark>(`marks?${between}`, asked);
+    if (marks === null) return;
+    for (const chart of this.#charts) chart.showMarks(marks);
+    this.#list("marks", marks.map((mark) => [mark.at_ms, this.#said(mark)]));
+  }
+
+  /** What belongs to the period that is shown; null when the hub does not answer, or another period was chosen since. */
+  async #fetched<Item>(address: string, asked: number): Promise<readonly Item[] | null> {
+    const answer = await fetch(`/api/v1/patients/${encodeURIComponent(this.#patient)}/${address}`).catch(() => null);
+    if (!answer?.ok || asked !== this.#asked) return null;
+    return (await answer.json()) as readonly Item[];
+  }
+
+  #list(id: string, items: readonly (readonly [number, string])[]): void {
+    const lines = items.map(([atMs, words]) => {
       const line = document.createElement("li");
-      line.textContent = `${this.#formats.day(dot.at_ms)} ${this.#formats.time(dot.at_ms)}: ${this.#worse(dot)}`;
+      line.textContent = `${this.#formats.day(atMs)} ${this.#formats.time(atMs)}: ${words}`;
       return line;
     });
-    element("diary").hidden = dots.length === 0;
-    within(element("diary"), "ul").replaceChildren(...lines);
+    element(id).hidden = items.length === 0;
+    within(element(id), "ul").replaceChildren(...lines);
+  }
+
+  #said(mark: Mark): string {
+    const words = mark.texts[this.#formats.language] ?? mark.texts["nb"] ?? "";
+    return `${MARK_SHAPES[mark.kind]} ${text(this.#texts, `event.${mark.kind}`)}: ${words}`;
   }
 
   #worse(dot: Dot): string {
