@@ -26,7 +26,7 @@ from koffert_agent.video.sound import TEST_SOUND
 from koffert_hub.log_record import Event, LogRecord
 from koffert_hub.registry import loans
 from koffert_hub.video.call import Seat, Visitor
-from koffert_hub.video.records import ToPage
+from koffert_hub.video.records import PageAlive, ToPage
 from koffert_hub.video.switchboard import Switchboard
 from koffert_hub.video.turn import TurnCredentials
 from koffert_wire import topics
@@ -102,10 +102,18 @@ class Page:
         """Press «Ring», or join the call that goes on."""
         visitor = Visitor(username=username, name=f"{username} Test", send=self.heard.append)
         self.seat = await board.join(patient, visitor)
+        # As the page does: on a busy machine a test takes longer than a page may be silent.
+        self._alive = asyncio.create_task(_say_alive(self.seat), name="test page")
 
     def last(self, kind: type[ToPage]) -> ToPage | None:
         """The newest message of a kind."""
         return next((item for item in reversed(self.heard) if isinstance(item, kind)), None)
+
+
+async def _say_alive(seat: Seat) -> None:
+    while True:
+        await asyncio.sleep(1)
+        seat.take(PageAlive())
 
 
 class Rig:
