@@ -583,6 +583,7 @@ def test_where_only_tcp_gets_out_the_visit_goes_through_tls(
             site.until(lambda: len(ear.tones_hz) > 3, "sound through the relay")
             tls_port = int(settings.urls[0].split(":")[2].partition("?")[0])
             box = psutil.Process().net_connections("tcp")
-            assert tls_port in {one.raddr.port for one in box if one.raddr}
+            # A listening socket has no far end: its address is empty.
+            assert (tls_port,) in {tuple(one.raddr)[1:] for one in box}
             page.click("#hang-up")
             site.until(lambda: site.screen.view.state is CallState.IDLE, "the end")
