@@ -57,6 +57,8 @@ EXPECTED: dict[tuple[str, str], set[Role] | None] = {
     ("GET", "/patients/{patient}/documents/{document}"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/patients/{patient}/documents/{document}/file"): {Role.NURSE, Role.DOCTOR},
     ("POST", "/patients/{patient}/documents/{document}/decision"): {Role.NURSE, Role.DOCTOR},
+    ("GET", "/staff"): {Role.NURSE, Role.DOCTOR, Role.ENGINEER},
+    ("POST", "/staff/me"): {Role.NURSE, Role.DOCTOR, Role.ENGINEER},
     ("GET", "/hand-over"): {Role.NURSE, Role.DOCTOR},
     ("POST", "/hand-over"): {Role.NURSE, Role.DOCTOR},
     ("POST", "/station"): {Role.NURSE, Role.DOCTOR},

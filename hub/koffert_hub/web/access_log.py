@@ -57,6 +57,7 @@ class Action(StrEnum):
     ENDED_STATION = "ended-station"
     IDENTIFIED = "identified"
     NOT_IDENTIFIED = "not-identified"
+    CHANGED_ROSTER = "changed-roster"
     CHANGED_CREDENTIAL = "changed-credential"
     SAW_WAVE = "saw-wave"
     ENTERED_BY_HAND = "entered-by-hand"

@@ -20,6 +20,7 @@ class Permission(StrEnum):
     LEND = "lend"
     START_STATION = "start-station"
     IDENTIFY = "identify"
+    SEE_STAFF = "see-staff"
     SEE_ACCESS_LOG = "see-access-log"
     MANAGE_USERS = "manage-users"
     SEE_LOG = "see-log"
@@ -36,6 +37,7 @@ _CARE = frozenset(
         Permission.CALL,
         Permission.LEND,
         Permission.START_STATION,
+        Permission.SEE_STAFF,
     }
 )
 
@@ -45,7 +47,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         Role.DOCTOR: _CARE | {Permission.PRESCRIBE},
         # The AMK keeps the register of transmissions and needs no clinical value.
         Role.AMK: frozenset({Permission.OWN_SESSION, Permission.SEE_LOG, Permission.SEARCH_NAME}),
-        Role.ENGINEER: frozenset({Permission.OWN_SESSION}),
+        Role.ENGINEER: frozenset({Permission.OWN_SESSION, Permission.SEE_STAFF}),
         Role.ADMIN: frozenset(
             {Permission.OWN_SESSION, Permission.SEE_ACCESS_LOG, Permission.MANAGE_USERS}
         ),
