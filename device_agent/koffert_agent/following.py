@@ -61,6 +61,7 @@ class Following:
             wanted.locked,
             wanted.settings,
             wanted.answered_call,
+            wanted.plan,
         )
         await asyncio.to_thread(write_loan, self._data_dir, current)
         self._current = current

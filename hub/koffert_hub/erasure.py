@@ -17,7 +17,7 @@ from koffert_hub.log_record import Event, Result
 from koffert_hub.registry import RegistryError
 from koffert_hub.spirometry.tables import forget_spirometry
 from koffert_hub.transmission_log import LogWriter, draft
-from koffert_hub.web.tables import hand_entry, note
+from koffert_hub.web.tables import hand_entry, note, self_plan
 from koffert_wire.envelope import parse_payload
 from koffert_wire.errors import UnreadablePayload
 
@@ -47,7 +47,7 @@ def erase_patient(engine: sa.Engine, time_series: Forgets, patient: str, *, now_
         ).rowcount
         quarantined = _erase_quarantine(connection, loans)
         forget_alerts(connection, patient)
-        for table in (tables.correction, note, hand_entry):
+        for table in (tables.correction, note, hand_entry, self_plan):
             connection.execute(table.delete().where(table.c.patient == patient))
         connection.execute(tables.person.delete().where(tables.person.c.patient == patient))
         connection.execute(

@@ -103,6 +103,14 @@ def line_of(connection: sa.Connection, patient: str) -> PatientLine | None:
     return None if row is None else _line(row)
 
 
+def ended_ms(connection: sa.Connection, loan: str) -> int | None:
+    """When a loan ended; None while it goes on."""
+    ended: int | None = connection.execute(
+        sa.select(tables.loan.c.ended_ms).where(tables.loan.c.id == loan)
+    ).scalar_one()
+    return ended
+
+
 def alike_names(connection: sa.Connection, patient: str, name: str) -> list[str]:
     """Other patients whose names are easily taken for this one."""
     table, key = tables.person, name_key(name)

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from koffert_hub import registry
+from koffert_hub.alerts.roster import RosterEntry, keep_entry
 from koffert_hub.database import reading
 from koffert_hub.registry import Role
 from tests.browser.axe import violations
@@ -113,3 +114,41 @@ def test_the_lists_by_day_and_night(
     expect(page.locator(".status", has_text="likt navn")).to_have_count(2)
     keep(page, "-ward-night")
     _look_through(page)
+
+
+def test_the_papers_by_day_and_night(
+    hub: Hub, office: Office, visit: Visit, bare: BrowserContext, keep: Callable[..., None]
+) -> None:
+    patient = office.register("Testpasient 1", birth_number=NUMBER)
+    assert office.lend(patient) == ""
+    hub.store_of(patient, [(hub.now_ms() - 1000, {"spo2_pct": 91.0, "pulse_bpm": 82.0})])
+    with hub.engine.begin() as connection:
+        entry = RosterEntry(
+            username=Role.DOCTOR,
+            name="Lege Test",
+            skills=("lunge", "spirometri"),
+            place="Stavanger",
+            place_in_line=1,
+            channels=("sms:+4700000001",),
+        )
+        keep_entry(connection, office.centre, entry, by=Role.DOCTOR, now_ms=0)
+    page = visit(f"/patients/{patient}/zones")
+    page.get_by_label("Grønn: som vanlig").fill("Går tur hver dag.")
+    page.get_by_label("Gul: varsel").fill("Mer slim: inhaler ekstra, hvil, mål igjen om en time.")
+    page.get_by_label("Rød: få hjelp").fill("Ring sykepleieren med den grønne knappen.")
+    page.get_by_role("button", name="Lagre og send til kofferten").click()
+    expect(page.get_by_text("Skrevet av Sykepleier Test")).to_be_visible()
+    for theme in ("day", "night"):
+        if theme == "night":
+            _by_night(bare, hub)
+        for name in ("zones", "summary"):
+            page.goto(f"{hub.url}/patients/{patient}/{name}")
+            keep(page, f"-{name}-{theme}")
+            _look_through(page)
+        page.goto(f"{hub.url}/staff")
+        keep(page, f"-staff-{theme}")
+        _look_through(page)
+    page.goto(f"{hub.url}/patients/{patient}/summary")
+    page.emulate_media(media="print")
+    expect(page.locator(".bar")).to_be_hidden()
+    keep(page, "-printed")

@@ -11,6 +11,9 @@ from msgspec import Meta, Struct
 
 from koffert_wire.errors import DECODE_ERRORS, Reason, UnreadablePayload
 
+# What fits one screen in large type.
+MOST_PLAN_CHARACTERS = 600
+PlanText = Annotated[str, Meta(max_length=MOST_PLAN_CHARACTERS)]
 Minute = Annotated[int, Meta(ge=0, le=1440)]
 Staffing = Annotated[tuple["Hours | None", ...], Meta(min_length=8, max_length=8)]
 
@@ -36,12 +39,20 @@ class BoxSettings(Struct, frozen=True, array_like=True):
     telephone: str | None = None
 
 
+class SelfPlan(Struct, frozen=True, array_like=True):
+    """What the patient does by themselves: when all is as usual, at a warning, and when it is time to call."""
+
+    green: PlanText
+    yellow: PlanText
+    red: PlanText
+
+
 class DesiredState(Struct, frozen=True, array_like=True, tag="desired-state"):
     """What the box should be. `revision` only grows: an older word than the last one changes nothing.
 
     `loan` is None while the box is not lent, `ends_ms` is when it falls silent by itself, `locked` means
     that it was reported lost. Without `settings` the box takes the cautious floors, and nobody watches.
-    `answered_call` is the last press of the call button that somebody has taken.
+    `answered_call` is the last press of the call button that somebody has taken, `plan` is the patient's own.
     """
 
     revision: int
@@ -50,6 +61,7 @@ class DesiredState(Struct, frozen=True, array_like=True, tag="desired-state"):
     locked: bool = False
     settings: BoxSettings | None = None
     answered_call: bytes | None = None
+    plan: SelfPlan | None = None
 
 
 class NewCertificate(Struct, frozen=True, array_like=True, tag="certificate"):

@@ -20,6 +20,7 @@ class Desired(Struct, frozen=True):
     applied_revision: int
     settings: bytes | None = None
     answered_call: bytes | None = None
+    plan: bytes | None = None
 
     @property
     def followed(self) -> bool:
@@ -45,7 +46,7 @@ def desire(
     """
     table = desired_state
     values = {"loan": loan, "ends_ms": ends_ms, "locked": locked, "changed_ms": to_ms(now)}
-    values |= {"settings": None, "setting": None, "answered_call": None}
+    values |= {"settings": None, "setting": None, "answered_call": None, "plan": None}
     known: int | None = connection.execute(
         table.update()
         .where(table.c.device == device)

@@ -15,6 +15,7 @@ from koffert_hub.provisioning import fleet
 from koffert_hub.provisioning.fleet import BoxInfo
 from koffert_hub.registry import RegistryError
 from koffert_hub.times import to_ms
+from koffert_hub.zones import send_plan
 
 # How long a centre follows a patient after discharge, unless it says otherwise.
 LOAN_DAYS = 14
@@ -38,6 +39,7 @@ def hand_out(
     """
     fleet.lend(connection, device, patient, rules=rules, now=now, days=days)
     begin(connection, patient, wanted, doctor, now_ms=to_ms(now))
+    send_plan(connection, patient, now=now)
     return fleet.describe(connection, device)
 
 

@@ -65,4 +65,6 @@ desired_state = sa.Table(
     sa.Column("settings", sa.LargeBinary),
     sa.Column("setting", sa.BigInteger),
     sa.Column("answered_call", sa.LargeBinary),
+    # The patient's own plan, as msgpack.
+    sa.Column("plan", sa.LargeBinary),
 )

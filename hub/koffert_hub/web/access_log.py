@@ -51,6 +51,8 @@ class Action(StrEnum):
     SAW_DOCUMENT = "saw-document"
     BROUGHT_DOCUMENT = "brought-document"
     DECIDED_DOCUMENT = "decided-document"
+    CHANGED_ZONES = "changed-zones"
+    PRINTED_SUMMARY = "printed-summary"
     SAW_HAND_OVER = "saw-hand-over"
     TOOK_SHIFT = "took-shift"
     STARTED_STATION = "started-station"

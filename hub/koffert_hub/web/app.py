@@ -31,6 +31,7 @@ from koffert_hub.web import (
     totp_pages,
     trend_api,
     wave_api,
+    zone_pages,
 )
 from koffert_hub.web.context import WebContext, build_context
 from koffert_hub.web.guard import NotLoggedIn, Refused, Route, WhoActs, guard
@@ -56,6 +57,7 @@ ROUTES = (
     *admin_pages.ROUTES,
     *people_pages.ROUTES,
     *loan_pages.ROUTES,
+    *zone_pages.ROUTES,
     *shift_pages.ROUTES,
     *staff_pages.ROUTES,
     *station_pages.ROUTES,

@@ -105,3 +105,22 @@ login_attempt = sa.Table(
     sa.Column("to", sa.Text, nullable=False),
     sa.Column("started_ms", sa.BigInteger, nullable=False),
 )
+
+# What a patient does by themselves, by zone. Rows are added, never changed; the newest holds.
+self_plan = sa.Table(
+    "self_plan",
+    metadata,
+    sa.Column(
+        "id",
+        sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    sa.Column("patient", sa.Text, nullable=False, index=True),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+    sa.Column("username", sa.Text, nullable=False),
+    sa.Column("display_name", sa.Text, nullable=False),
+    sa.Column("green", sa.Text, nullable=False),
+    sa.Column("yellow", sa.Text, nullable=False),
+    sa.Column("red", sa.Text, nullable=False),
+)
