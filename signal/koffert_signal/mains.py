@@ -60,9 +60,9 @@ class Stream:
             self._held = np.concatenate([self._held, x], axis=-1)
         phasors = self._measure(self._held, self._phasors)
         settled = self._first + phasors.shape[-1] - REACH_CELLS
-        # Before the middle of the last settled cell, all that a sample needs is there.
+        # Before the middle of the last settled cell, a sample has one on both sides.
         until = int(np.ceil((settled - 1) * self._cell + (self._cell - 1) / 2))
-        return self._give(self._held, phasors, until, None)
+        return self._give(self._held, phasors, until if settled > 1 else 0, None)
 
     def finish(self) -> Floats:
         """The samples that were held back; the stream is over."""
