@@ -1,5 +1,7 @@
 """The fault schedule by hand: `python -m tests.faults --faults 5000 --seed 7`; prints one JSON object.
 
+What each look on the way there came to is printed on stderr.
+
 Faults come in whole rounds, each fault once at every box and at the centre.
 """
 
@@ -9,10 +11,11 @@ import sys
 import tempfile
 from math import ceil, inf
 from pathlib import Path
+from typing import TextIO
 
 import msgspec
 
-from tests.faults.harness import suffer_all
+from tests.faults.harness import Outcome, suffer_all
 from tests.faults.schedule import schedule
 
 _LOOKS = 10
@@ -31,10 +34,25 @@ def main() -> int:
     rounds = schedule(options.seed, ceil(options.faults / one.faults), options.boxes, _DECKS)
     with tempfile.TemporaryDirectory() as folder:
         look_every = ceil(len(rounds) / _LOOKS)
-        outcome = asyncio.run(suffer_all(Path(folder), rounds, look_every, options.within_s))
-    answer = {"seed": options.seed, "good": outcome.good, **msgspec.structs.asdict(outcome)}
-    sys.stdout.write(msgspec.json.encode(answer).decode() + "\n")
+        outcome = asyncio.run(
+            suffer_all(
+                *(Path(folder), rounds, look_every, options.within_s),
+                tell=lambda so_far: _print(sys.stderr, options.seed, so_far),
+            )
+        )
+    _print(sys.stdout, options.seed, outcome)
     return 0 if outcome.good else 1
+
+
+def _print(stream: TextIO, seed: int, outcome: Outcome) -> None:
+    answer = {
+        "seed": seed,
+        "good": outcome.good,
+        "faults_in_all": sum(outcome.faults.values()),
+        **msgspec.structs.asdict(outcome),
+    }
+    stream.write(msgspec.json.encode(answer).decode() + "\n")
+    stream.flush()
 
 
 if __name__ == "__main__":

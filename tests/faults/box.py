@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, suppress
@@ -21,6 +22,7 @@ from koffert_agent.kiosk.records import (
     read_from_gateway,
 )
 from koffert_agent.local_socket import socket_address
+from koffert_agent.outbox.folder import outbox_name
 from koffert_drivers.simulated.oximeter import SimulatedOximeter
 from koffert_drivers.simulated.physiology import Physiology
 from koffert_wire.identifiers import uuid7
@@ -50,6 +52,7 @@ class BoxUnderFaults:
         self.device = device
         self.lent = lent
         self.data_dir = folder / "data"
+        self.outbox = self.data_dir / "outbox" / outbox_name(lent.loan)
         self.exits = 0
         self.peak_memory_mb = 0.0
         self.pressed: set[bytes] = set()
@@ -132,6 +135,13 @@ class BoxUnderFaults:
         """Start it again."""
         await self.agent.start()
         await self.measures()
+
+    def queued(self) -> dict[int, str]:
+        """What waits for a receipt now: each row's number, and what to call it in a finding."""
+        query = "SELECT number, lane, sequence FROM transmission WHERE state = 'queued'"
+        with contextlib.closing(sqlite3.connect(f"file:{self.outbox}?mode=ro", uri=True)) as outbox:
+            rows = outbox.execute(query).fetchall()
+        return {number: f"{self.device} {lane} {sequence}" for number, lane, sequence in rows}
 
     def log(self) -> str:
         """What the agent has written."""

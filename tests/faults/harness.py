@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 from math import inf
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from tests.faults.box import BoxUnderFaults
 from tests.faults.centre import HEALS_WITHIN_S, LOOK_EVERY_S, Centre
 from tests.faults.invariants import Findings, examine, missing
 from tests.faults.schedule import Fault, Round, Step
+
+_LOG = logging.getLogger(__name__)
 
 
 class Outcome(Struct, frozen=True):
@@ -40,13 +44,17 @@ class Outcome(Struct, frozen=True):
 
 
 async def suffer_all(
-    folder: Path, rounds: list[Round], look_every: int = 1, within_s: float = inf
+    folder: Path,
+    rounds: list[Round],
+    look_every: int = 1,
+    within_s: float = inf,
+    tell: Callable[[Outcome], None] = lambda _: None,
 ) -> Outcome:
     """As many boxes as the rounds have, and a look at both ends after every so many rounds and at the end.
 
-    No new round begins after `within_s`.
+    No new round begins after `within_s`. `tell` hears of each look.
     """
-    return await _Run(folder, len(rounds[0].boxes)).suffer_all(rounds, look_every, within_s)
+    return await _Run(folder, len(rounds[0].boxes)).suffer_all(rounds, look_every, within_s, tell)
 
 
 class _Run:
@@ -59,11 +67,18 @@ class _Run:
             for name, one in zip(names, lent, strict=True)
         ]
         self._counts: Counter[Fault] = Counter()
+        self._began_s = time.monotonic()
+        self._oldest_backup_s = 0.0
         self._longest_healing_s = 0.0
         self._looks = 0
 
-    async def suffer_all(self, rounds: list[Round], look_every: int, within_s: float) -> Outcome:
-        began_s, oldest_backup_s = time.monotonic(), 0.0
+    async def suffer_all(
+        self,
+        rounds: list[Round],
+        look_every: int,
+        within_s: float,
+        tell: Callable[[Outcome], None],
+    ) -> Outcome:
         async with contextlib.AsyncExitStack() as stack:
             self._centre.start()
             stack.callback(self._centre.stop)
@@ -71,31 +86,39 @@ class _Run:
                 await stack.enter_async_context(box)
             for number, one in enumerate(rounds, start=1):
                 await self._suffer(one)
-                last = number == len(rounds) or time.monotonic() - began_s > within_s
+                last = number == len(rounds) or self._took_s > within_s
                 if last:
-                    oldest_backup_s = time.monotonic() - began_s
+                    self._oldest_backup_s = self._took_s
                     await self._centre.lose_everything_since_the_start()
                     self._counts[Fault.RESTORE_HUB] += 1
                 if last or number % look_every == 0:
-                    findings = await self._look()
-                    if last or not findings.good:
+                    outcome = self._outcome(await self._look())
+                    tell(outcome)
+                    if last or not outcome.findings.good:
                         break
                     await asyncio.gather(*(box.start() for box in self._boxes))
-            return Outcome(
-                boxes=len(self._boxes),
-                faults={fault.value: self._counts[fault] for fault in Fault},
-                findings=findings,
-                looks=self._looks,
-                exits=sum(box.exits for box in self._boxes),
-                acknowledged=sum(len(box.agent.acknowledged) for box in self._boxes),
-                alarms=sum(len(box.pressed) for box in self._boxes),
-                log_records=self._centre.position(),
-                restores=self._centre.restores,
-                oldest_backup_s=oldest_backup_s,
-                longest_healing_s=self._longest_healing_s,
-                peak_memory_mb=max(box.peak_memory_mb for box in self._boxes),
-                took_s=time.monotonic() - began_s,
-            )
+            return outcome
+
+    @property
+    def _took_s(self) -> float:
+        return time.monotonic() - self._began_s
+
+    def _outcome(self, findings: Findings) -> Outcome:
+        return Outcome(
+            boxes=len(self._boxes),
+            faults={fault.value: self._counts[fault] for fault in Fault},
+            findings=findings,
+            looks=self._looks,
+            exits=sum(box.exits for box in self._boxes),
+            acknowledged=sum(len(box.agent.acknowledged) for box in self._boxes),
+            alarms=sum(len(box.pressed) for box in self._boxes),
+            log_records=self._centre.position(),
+            restores=self._centre.restores,
+            oldest_backup_s=self._oldest_backup_s,
+            longest_healing_s=self._longest_healing_s,
+            peak_memory_mb=max(box.peak_memory_mb for box in self._boxes),
+            took_s=self._took_s,
+        )
 
     async def _suffer(self, one: Round) -> None:
         async with asyncio.TaskGroup() as everywhere:
@@ -119,6 +142,7 @@ class _Run:
             HEALS_WITHIN_S,
             LOOK_EVERY_S,
         )
+        stuck = await self._drained()
         self._longest_healing_s = max(self._longest_healing_s, time.monotonic() - began_s)
         for box in self._boxes:
             await box.stop()
@@ -126,4 +150,18 @@ class _Run:
             self._centre.caught_up, "the register's copy", HEALS_WITHIN_S, LOOK_EVERY_S
         )
         self._looks += 1
-        return examine(self._centre, self._boxes)
+        return examine(self._centre, self._boxes, stuck)
+
+    async def _drained(self) -> int:
+        """Wait until all that is queued now has been receipted; how many rows never were."""
+        queued = {box: set(box.queued()) for box in self._boxes}
+
+        def waiting() -> list[str]:
+            rows = ((number, box, name) for box in queued for number, name in box.queued().items())
+            return [name for number, box, name in rows if number in queued[box]]
+
+        with contextlib.suppress(AssertionError):
+            await eventually(lambda: not waiting(), "receipts", HEALS_WITHIN_S, LOOK_EVERY_S)
+        for name in (stuck := waiting()):
+            _LOG.error("no receipt came: %s", name)
+        return len(stuck)

@@ -9,7 +9,6 @@ import apsw
 import sqlalchemy as sa
 from msgspec import Struct
 
-from koffert_agent.outbox.folder import outbox_name
 from koffert_agent.outbox.records import Draft
 from koffert_agent.outbox.store import OutboxStore
 from koffert_hub import tables
@@ -33,6 +32,7 @@ class Findings(Struct, frozen=True):
     lost: int  # 1: acknowledged and not at the hub
     duplicates: int  # 1
     released_unstored: int  # 2: released by the box, unknown to the hub
+    stuck: int  # 2: queued when all was well again, and no receipt came
     unexplained: int  # 3: places that the hub calls lost or on their way
     unnamed_drops: int  # 3: given up by a box and not told to the hub
     alarms_lost: int  # 4: they may overtake, and must come
@@ -59,12 +59,12 @@ class Stored(Struct, frozen=True):
     owners: set[tuple[str, str]]
 
 
-def examine(centre: Centre, boxes: Iterable[BoxUnderFaults]) -> Findings:
-    """Look at everything; boxes are stopped, the hub may run."""
+def examine(centre: Centre, boxes: Iterable[BoxUnderFaults], stuck: int) -> Findings:
+    """Look at everything; boxes are stopped, the hub may run. `stuck` was counted before they were."""
     engine = centre.hub.engine()
     try:
         with open_reading(engine) as connection:
-            return _examine(connection, centre, list(boxes))
+            return _examine(connection, centre, list(boxes), stuck)
     finally:
         engine.dispose()
 
@@ -82,7 +82,9 @@ def missing(centre: Centre, boxes: Iterable[BoxUnderFaults]) -> int:
         engine.dispose()
 
 
-def _examine(connection: sa.Connection, centre: Centre, boxes: list[BoxUnderFaults]) -> Findings:
+def _examine(
+    connection: sa.Connection, centre: Centre, boxes: list[BoxUnderFaults], stuck: int
+) -> Findings:
     stored = [_stored(connection, box) for box in boxes]
     known = set(connection.execute(sa.select(tables.transmission.c.id)).scalars())
     status = status_of(connection)
@@ -92,6 +94,7 @@ def _examine(connection: sa.Connection, centre: Centre, boxes: list[BoxUnderFaul
         lost=sum(len(set(box.agent.acknowledged) - _ids(found)) for box, found in both),
         duplicates=sum(_repeated(found) for found in stored),
         released_unstored=sum(len(outbox.released - known) for outbox in outboxes),
+        stuck=stuck,
         unexplained=status.lost + status.on_their_way,
         unnamed_drops=abs(sum(outbox.dropped for outbox in outboxes) - status.dropped),
         alarms_lost=sum(len(box.pressed - _ids(found)) for box, found in both),
@@ -109,13 +112,12 @@ class _Outbox:
     """A stopped box's outbox."""
 
     def __init__(self, box: BoxUnderFaults) -> None:
-        path = box.data_dir / "outbox" / outbox_name(box.lent.loan)
-        store = OutboxStore(path, QUOTA, _no_report)
+        store = OutboxStore(box.outbox, QUOTA, _no_report)
         try:
             self.dropped = sum(count.dropped for count in store.count().values())
         finally:
             store.close()
-        database = apsw.Connection(str(path))
+        database = apsw.Connection(str(box.outbox))
         rows = database.execute("SELECT id FROM transmission WHERE state = 'released'").fetchall()
         database.close()
         self.released = {bytes(one) for (one,) in rows if isinstance(one, bytes)}
