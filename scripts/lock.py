@@ -24,6 +24,7 @@ LOCKS = {
     "hub": ("--extra=hub",),
     "bench": ("--group=bench",),
     "fuzz": ("--group=fuzz",),
+    "suitcase": ("--group=suitcase",),
 }
 # Extra places that one machine's pip may look in would put its own builds' hashes in the file.
 MACHINE_SETTINGS = ("PIP_FIND_LINKS", "UV_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "UV_EXTRA_INDEX_URL")

@@ -7,13 +7,16 @@ Exit codes of `enrol`: 10 used token, 11 expired token, 12 unknown token, 13 wro
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from koffert_agent.enrolment.failures import EnrolmentError, Failure
 from koffert_cli.agent_options import CONFIG, data_dir_of, settings_of
 from koffert_cli.output import EXIT_FAILED, UserError, json_option, print_json
+
+if TYPE_CHECKING:
+    from typing import TextIO
 
 
 class Advice(NamedTuple):
@@ -24,6 +27,9 @@ class Advice(NamedTuple):
     cause: str
     next_step: str
 
+
+# A host name of 253 signs and the rest; a file that is longer is something else.
+_LONGEST_CODE = 1024
 
 _NEW_CODE = "koffert device add DEVICE --again   (at the hub)"
 
@@ -74,8 +80,13 @@ ADVICE: dict[Failure, Advice] = {
 @click.command()
 @CONFIG
 @click.argument("code", required=False)
+@click.option(
+    "--code-file",
+    type=click.File(encoding="ascii", errors="replace"),
+    help="A file with the code, as `koffert device add --code-file` writes it.",
+)
 @json_option
-def enrol(config: Path, code: str | None, *, as_json: bool) -> None:
+def enrol(config: Path, code: str | None, code_file: TextIO | None, *, as_json: bool) -> None:
     """Give this box its identity with the CODE that `koffert device add` shows; asks when left out."""
     from koffert_agent.clock import SystemClock  # noqa: PLC0415 - the group's help does without
     from koffert_agent.enrolment.enrol import enrol as enrol_box  # noqa: PLC0415
@@ -84,7 +95,10 @@ def enrol(config: Path, code: str | None, *, as_json: bool) -> None:
 
     files = identity_files(data_dir_of(config))
     clock = SystemClock()
-    text: str = code or click.prompt("Enrolment code")
+    if code is not None and code_file is not None:
+        raise click.UsageError("give the code or its file")
+    written = code_file.read(_LONGEST_CODE).strip() if code_file else code
+    text: str = written or click.prompt("Enrolment code")
     try:
         identity = enrol_box(files, parse_code(text), lambda: clock.wall_ns() // 1_000_000)
     except CodeError as error:

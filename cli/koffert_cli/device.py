@@ -105,6 +105,11 @@ def device() -> None:
 @click.option(
     "--png", type=click.Path(dir_okay=False, path_type=Path), help="Write the QR there too."
 )
+@click.option(
+    "--code-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the code there too: koffert-code.txt on a stick with the label KOFFERT.",
+)
 @json_option
 def add(
     config: Path,
@@ -112,6 +117,7 @@ def add(
     label: str,
     valid_hours: int,
     png: Path | None,
+    code_file: Path | None,
     *,
     again: bool,
     as_json: bool,
@@ -135,6 +141,8 @@ def add(
     code = EnrolmentCode(provisioning.address, provisioning.port, token, fingerprint)
     if png is not None:
         write_png(png, code)
+    if code_file is not None:
+        code_file.write_text(f"{code.text()}\n", encoding="ascii")
     if as_json:
         print_json(code_record(device, code, now + lifetime))
     else:

@@ -79,8 +79,10 @@ async def run_worker(settings: Settings) -> None:
         )
         async with asyncio.TaskGroup() as tasks:
             ingest = tasks.create_task(worker.run(), name="ingest")
+            well = tasks.create_task(tell_well(Notifier()), name="service manager")
             with stop_signals() as stop:
                 await first_of(stop.wait(), ingest)
+            well.cancel()
             worker.stop()
     finally:
         engine.dispose()

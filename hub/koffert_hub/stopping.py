@@ -13,10 +13,15 @@ _WITHOUT_WATCHDOG_S = 3600.0
 
 
 async def until_signal(work: "Coroutine[Any, Any, None]") -> None:
-    """Run `work` until it fails or SIGTERM or SIGINT comes; it is then cancelled and waited for."""
+    """Run `work` until it fails or SIGTERM or SIGINT comes; it is then cancelled and waited for.
+
+    The service manager is told meanwhile that all is well.
+    """
     task = asyncio.create_task(work, name="main")
+    well = asyncio.create_task(tell_well(Notifier()), name="service manager")
     with stop_signals() as stop:
         await first_of(stop.wait(), task)
+    well.cancel()
     if not task.done():
         task.cancel()
     with contextlib.suppress(asyncio.CancelledError):

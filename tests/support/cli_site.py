@@ -36,9 +36,12 @@ def run_koffert(*arguments: str, stdin: str = "") -> Outcome:
 
 
 class CliSite:
-    """One centre. `init`, then `running`; boxes are folders with an agent.toml."""
+    """One centre. `init`, then `running`; boxes are folders with an agent.toml.
 
-    def __init__(self, folder: Path) -> None:
+    `address` is what boxes call it; it listens on loopback whatever that is.
+    """
+
+    def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self.config = folder / "hub.toml"
@@ -55,7 +58,7 @@ certificate = "hub/pki/hub.crt"
 key = "hub/pki/hub.key"
 
 [provisioning]
-address = "127.0.0.1"
+address = "{address}"
 port = {self.enrolment_port}
 device_port = {self.device_port}
 

@@ -1,0 +1,53 @@
+"""What the virtual suitcase has beside the shipped image: a radio with a meter, hands, and an ear for readings."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+GUEST = Path(__file__).with_name("guest")
+ROOT = Path(__file__).resolve().parents[2]
+_NAME = re.compile(r"^([a-z0-9.-]+)==", re.MULTILINE)
+_UDEV = 'SUBSYSTEM=="virtio-ports", ATTR{name}=="koffert.readings", OWNER="koffert", MODE="0600"\n'
+
+
+def make_additions(folder: Path) -> Path:
+    """Lay the files out as they will lie in the suitcase; returns the folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    programs, units = folder / "usr/lib/koffert-test", folder / "etc/systemd/system"
+    agent = units / "koffert-agent.service.d"
+    for made in (programs, agent, folder / "etc/modules-load.d", folder / "etc/udev/rules.d"):
+        made.mkdir(parents=True)
+    for program in ("radio.py", "hands.py"):
+        shutil.copyfile(GUEST / program, programs / program)
+    for unit in GUEST.glob("*.service"):
+        shutil.copyfile(unit, units / unit.name)
+    shutil.copyfile(GUEST / "acknowledgements.conf", agent / "acknowledgements.conf")
+    (folder / "etc/modules-load.d/koffert-test.conf").write_text("hci_vhci\n")
+    (folder / "etc/udev/rules.d/80-koffert-test.rules").write_text(_UDEV)
+    _install_radio(folder, programs / "site")
+    return folder
+
+
+def _install_radio(folder: Path, site: Path) -> None:
+    """bumble and what it needs beyond the box's own environment."""
+    texts = {
+        name: (ROOT / "requirements" / f"{name}.txt").read_text() for name in ("agent", "suitcase")
+    }
+    present = set(_NAME.findall(texts["agent"]))
+    blocks = re.split(r"\n(?=[a-z0-9])", texts["suitcase"])
+    wanted = [block for block in blocks if _NAME.match(block) and _NAME.match(block)[1] not in present]  # type: ignore[index]
+    requirements = folder / "radio.txt"
+    requirements.write_text("\n".join(wanted) + "\n")
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+            *("--no-deps", "--only-binary=:all:", "--require-hashes", f"--target={site}"),
+            *("-r", str(requirements)),
+        ],
+        check=True,
+        env={**os.environ, "PYTHONUTF8": "1"},
+    )
+    requirements.unlink()

@@ -1,0 +1,208 @@
+"""The virtual suitcase: its image in QEMU's emulation, with hands inside, a monitor outside, and a power switch."""
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from suitcase_image import Image
+
+# Emulated, on a machine that may have other work: a boot takes a minute or two.
+BOOTS_WITHIN_S = 300.0
+_LOOK_INTERVAL_S = 0.25
+
+
+class Done(NamedTuple):
+    """How a command inside ended."""
+
+    code: int
+    output: str
+
+
+class MachineError(AssertionError):
+    """The virtual suitcase does not do what it must; the message holds the end of its console."""
+
+
+class Machine:
+    """One suitcase with its own copy of the disk. `stick` is a disk image that is plugged in as a USB stick."""
+
+    def __init__(self, folder: Path, image: Image, stick: Path | None = None) -> None:
+        self.folder = folder
+        self.readings = folder / "readings.txt"
+        self._image = image
+        self._stick = stick
+        self._disk = folder / "disk.img"
+        shutil.copyfile(image.disk, self._disk)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._hands: socket.socket | None = None
+        self._number = 0
+        self.boots = 0
+
+    # -- power --------------------------------------------------------------------------------------
+
+    def power_on(self) -> None:
+        """Start it; returns at once."""
+        self.boots += 1
+        with (self.folder / "qemu.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    def cut_power(self) -> None:
+        """End it as a pulled plug would; no error when it is off."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        if self._hands is not None:
+            self._hands.close()
+            self._hands = None
+
+    def _command(self) -> list[str]:
+        console = self.folder / f"console-{self.boots}.log"
+        stick = (
+            *("-drive", f"file={self._stick},format=raw,if=none,id=stick,readonly=on"),
+            *("-device", "qemu-xhci", "-device", "usb-storage,drive=stick,removable=on"),
+        )
+        return [
+            *("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "Nehalem"),
+            *("-m", "1024", "-smp", "2", "-display", "none", "-no-reboot"),
+            *("-kernel", str(self._image.kernel), "-initrd", str(self._image.initrd)),
+            *("-append", self._image.command_line, "-serial", f"file:{console}"),
+            # What the guest has flushed is in this machine's memory, which a killed QEMU does not lose.
+            *("-drive", f"file={self._disk},format=raw,if=none,id=disk,cache=unsafe"),
+            *("-device", "virtio-blk-pci,drive=disk", "-device", "virtio-rng-pci"),
+            *("-netdev", "user,id=net,ipv6=off", "-device", "virtio-net-pci,netdev=net,id=cable"),
+            *("-device", "virtio-serial-pci"),
+            *("-chardev", f"socket,id=hands,path={self._hands_path},server=on,wait=off"),
+            *("-device", "virtserialport,chardev=hands,name=koffert.hands"),
+            *("-chardev", f"file,id=readings,path={self.readings},append=on"),
+            *("-device", "virtserialport,chardev=readings,name=koffert.readings"),
+            *("-qmp", f"unix:{self._monitor_path},server=on,wait=off"),
+            *(stick if self._stick else ()),
+        ]
+
+    @property
+    def _hands_path(self) -> Path:
+        return self.folder / "hands"
+
+    @property
+    def _monitor_path(self) -> Path:
+        return self.folder / "monitor"
+
+    # -- hands --------------------------------------------------------------------------------------
+
+    def wait_until_up(self) -> float:
+        """Wait until systemd has started everything; returns after how many seconds."""
+        began_s = time.monotonic()
+        self._connect(began_s + BOOTS_WITHIN_S)
+        self.wait_for(
+            lambda: self.run("systemctl is-system-running").output.strip() in {"running", "degraded"},
+            "systemd has started everything",
+            BOOTS_WITHIN_S,
+        )
+        return time.monotonic() - began_s
+
+    def _connect(self, deadline_s: float) -> None:
+        """The socket is there before the suitcase is: asked until something answers."""
+        while True:
+            self._must_be_on()
+            try:
+                hands = socket.socket(socket.AF_UNIX)
+                hands.connect(str(self._hands_path))
+                self._hands = hands
+                if self.run("true", within_s=20).code == 0:
+                    return
+            except (OSError, TimeoutError):
+                hands.close()
+            if time.monotonic() > deadline_s:
+                raise MachineError(f"no hands inside\n{self.console()}")
+            time.sleep(_LOOK_INTERVAL_S)
+
+    def run(self, command: str, within_s: float = 60.0) -> Done:
+        """Run a shell command inside, as root; raises TimeoutError."""
+        assert self._hands is not None
+        self._must_be_on()
+        self._number += 1
+        request = {"id": self._number, "command": command, "within_s": within_s}
+        self._hands.sendall(json.dumps(request).encode() + b"\n")
+        self._hands.settimeout(within_s + 20)
+        said = b""
+        while True:
+            piece = self._hands.recv(65_536)
+            if not piece:
+                raise MachineError(f"the hands are gone\n{self.console()}")
+            said += piece
+            *lines, said = said.split(b"\n")
+            for line in lines:
+                answer = json.loads(line)
+                if answer["id"] == self._number:
+                    return Done(answer["code"], answer["output"])
+
+    def must(self, command: str, within_s: float = 60.0) -> str:
+        """Run a command that has to succeed; returns what it printed."""
+        done = self.run(command, within_s)
+        if done.code != 0:
+            raise MachineError(f"{command}: {done.code}\n{done.output}")
+        return done.output
+
+    def wait_for(
+        self, condition: Callable[[], object], what: str, within_s: float = 120.0
+    ) -> float:
+        """Wait until the condition holds; returns after how many seconds."""
+        began_s = time.monotonic()
+        while not condition():
+            self._must_be_on()
+            if time.monotonic() > began_s + within_s:
+                raise MachineError(f"not within {within_s:g} s: {what}\n{self.journal()}")
+            time.sleep(_LOOK_INTERVAL_S)
+        return time.monotonic() - began_s
+
+    def main_pid(self, unit: str) -> int:
+        """The unit's main process; 0 while there is none."""
+        return int(self.must(f"systemctl show -P MainPID {unit}"))
+
+    def journal(self, lines: int = 60) -> str:
+        """The end of what the suitcase has logged."""
+        try:
+            return self.run(f"journalctl --no-pager -o short-monotonic -n {lines}").output
+        except (OSError, TimeoutError, MachineError):
+            return self.console()
+
+    def console(self) -> str:
+        """The end of what the kernel wrote."""
+        path = self.folder / f"console-{self.boots}.log"
+        return path.read_text(errors="replace")[-3000:] if path.exists() else ""
+
+    def _must_be_on(self) -> None:
+        if self._process is None or self._process.poll() is not None:
+            log = (self.folder / "qemu.log").read_text(errors="replace")
+            raise MachineError(f"the suitcase is off\n{log[-1000:]}\n{self.console()}")
+
+    # -- monitor ------------------------------------------------------------------------------------
+
+    def plug_cable(self, *, plugged: bool) -> None:
+        """Pull the network cable, or put it back."""
+        self._monitor("set_link", name="cable", up=plugged)
+
+    def _monitor(self, command: str, **arguments: Any) -> None:
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.settimeout(20)
+            monitor.connect(str(self._monitor_path))
+            with monitor.makefile("rwb") as lines:
+                lines.readline()
+                for each in (
+                    {"execute": "qmp_capabilities"},
+                    {"execute": command, "arguments": arguments},
+                ):
+                    lines.write(json.dumps(each).encode() + b"\n")
+                    lines.flush()
+                    answer = json.loads(lines.readline())
+                    while "event" in answer:
+                        answer = json.loads(lines.readline())
+                    if "error" in answer:
+                        raise MachineError(str(answer["error"]))

@@ -1,0 +1,221 @@
+"""What happens to the suitcase, step by step; each step measures something for the report."""
+
+import contextlib
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.suitcase.centre import BOX, Centre
+from tests.suitcase.machine import Machine
+from tests.suitcase.report import Report
+
+METER = "C0:1C:05:00:00:01"
+AGENT = "koffert-agent.service"
+# systemd's patience with the agent, and what a start takes under emulation.
+WATCHDOG_S = 30.0
+STARTS_WITHIN_S = 240.0
+READINGS_EACH = 5
+
+
+class Scenario:
+    """The steps, in the order of the test; `site` runs all the while."""
+
+    def __init__(self, machine: Machine, centre: Centre, report: Report) -> None:
+        self.machine = machine
+        self.centre = centre
+        self.report = report
+
+    # -- the first hour -----------------------------------------------------------------------------
+
+    def first_boot(self) -> None:
+        """Power on with a stick in: the box enrols with nobody touching anything."""
+        began_s = time.monotonic()
+        self.machine.power_on()
+        self.report.add("boot to hands", self.machine.wait_until_up(), "s")
+        self.centre.wait_for(
+            lambda: self.centre.hub("device", "show", BOX).printed["state"] == "ready",
+            f"enrolled\n{self.machine.journal()}",
+            STARTS_WITHIN_S,
+        )
+        self._agent_runs()
+        self.report.add("power on to enrolled and running", time.monotonic() - began_s, "s")
+
+    def pair_and_lend(self) -> None:
+        """What the engineer does once: the meter into the box's book, the box to a patient."""
+        self.machine.wait_for(
+            lambda: "Powered: yes" in self.machine.run("bluetoothctl show").output,
+            "bluetoothd has the radio",
+        )
+        took_s = time.monotonic()
+        said = self.machine.must(f"koffert agent pair {METER}", within_s=150)
+        self.report.add("pairing, with a bond", time.monotonic() - took_s, "s")
+        assert "nonin-ble" in said, said
+        self.centre.lend(BOX, "Testpasient 1")
+        self.report.add("first readings at the centre", self.readings_arrive(), "s")
+
+    # -- faults -------------------------------------------------------------------------------------
+
+    def power_cut(self) -> None:
+        """In the middle of measuring; then nothing but the power comes back."""
+        before = len(self.centre.acknowledged())
+        self.machine.cut_power()
+        began_s = time.monotonic()
+        self.machine.power_on()
+        self.machine.wait_until_up()
+        self.report.add("power back to systemd up", time.monotonic() - began_s, "s")
+        self.readings_arrive(STARTS_WITHIN_S)
+        self.report.add("power back to readings", time.monotonic() - began_s, "s")
+        assert len(self.centre.acknowledged()) > before
+
+    def agent_killed(self) -> None:
+        """kill -9."""
+        killed = self.machine.main_pid(AGENT)
+        began_s = time.monotonic()
+        self.machine.must(f"kill -9 {killed}")
+        self._agent_runs(instead_of=killed)
+        self.report.add("agent killed to running again", time.monotonic() - began_s, "s")
+        self.readings_arrive()
+
+    def agent_frozen(self) -> None:
+        """SIGSTOP: systemd's watchdog ends it and starts another."""
+        frozen = self.machine.main_pid(AGENT)
+        began_s = time.monotonic()
+        self.machine.must(f"kill -STOP {frozen}")
+        self._agent_runs(instead_of=frozen)
+        self.report.add("agent frozen to running again", time.monotonic() - began_s, "s")
+        self.readings_arrive()
+
+    def bluetoothd_restarted(self) -> None:
+        """Its links are gone, and the agent notices."""
+        began_s = time.monotonic()
+        agent = self.machine.main_pid(AGENT)
+        self.machine.must("systemctl restart bluetooth")
+        self.readings_arrive()
+        self.report.add("bluetoothd restarted to readings", time.monotonic() - began_s, "s")
+        assert self.machine.main_pid(AGENT) == agent
+
+    def meter_put_away(self) -> None:
+        """Switched off and on again, as after each measurement."""
+        self.machine.must("touch /run/koffert-test-put-away")
+        self.machine.wait_for(
+            lambda: "Connected: no" in self.machine.run(f"bluetoothctl info {METER}").output,
+            "the meter is away",
+        )
+        began_s = time.monotonic()
+        known = len(self.centre.acknowledged())
+        self.machine.must("rm /run/koffert-test-put-away")
+        self.machine.wait_for(
+            lambda: len(self.centre.acknowledged()) > known, "a value after it came back"
+        )
+        self.report.add("meter on to a value on the disk", time.monotonic() - began_s, "s")
+
+    def network_cut(self, for_s: float) -> None:
+        """The cable is out while the meter goes on; then all of it arrives."""
+        self.machine.plug_cable(plugged=False)
+        known = len(self.centre.acknowledged())
+        time.sleep(for_s)
+        while_away = len(self.centre.acknowledged()) - known
+        assert while_away > for_s / 4, "it measures on without a network"
+        began_s = time.monotonic()
+        self.machine.plug_cable(plugged=True)
+        self.everything_arrived()
+        self.report.add("readings taken without network", while_away, "")
+        self.report.add("network back to everything at the centre", time.monotonic() - began_s, "s")
+
+    # -- what it costs ------------------------------------------------------------------------------
+
+    def boot_time(self) -> None:
+        """As systemd tells it."""
+        said = self.machine.must("systemd-analyze time")
+        self.report.note("systemd-analyze time", said)
+        blamed = self.machine.must("systemd-analyze blame --no-pager | head -12")
+        self.report.note("systemd-analyze blame", blamed)
+        chain = self.machine.must("systemd-analyze critical-chain --no-pager koffert-agent.service")
+        self.report.note("systemd-analyze critical-chain koffert-agent.service", chain)
+
+    def idle(self, for_s: float) -> None:
+        """Memory, and what is written to the disk, with the meter put away."""
+        self.machine.must("touch /run/koffert-test-put-away")
+        self.everything_arrived()
+        before = self._written_bytes()
+        time.sleep(for_s)
+        written = self._written_bytes() - before
+        self.report.add("written to the disk, idle, per day", written / for_s * 86_400 / 1e6, "MB")
+        total = 0.0
+        for unit in (AGENT, "koffert-kiosk.service", "koffert-video.service"):
+            resident_mb = self._resident_mb(unit)
+            total += resident_mb
+            self.report.add(f"resident, {unit}", resident_mb, "MB")
+        self.report.add("resident, all of ours", total, "MB")
+        self.machine.must("rm /run/koffert-test-put-away")
+        self.readings_arrive()
+
+    def _written_bytes(self) -> int:
+        """Sectors written, of the whole disk; see the kernel's Documentation/block/stat."""
+        return int(self.machine.must("sync; cat /sys/block/vda/stat").split()[6]) * 512
+
+    def _resident_mb(self, unit: str) -> float:
+        status = self.machine.must(f"cat /proc/{self.machine.main_pid(unit)}/status")
+        found = re.search(r"VmRSS:\s+(\d+) kB", status)
+        assert found is not None
+        return int(found[1]) / 1000
+
+    # -- the package --------------------------------------------------------------------------------
+
+    def package_comes_and_goes(self, newer: str) -> None:
+        """Upgraded while it runs, removed, purged: `newer` is the package's path inside."""
+        self.machine.must("mount -o remount,rw /")
+        old = self.machine.main_pid(AGENT)
+        began_s = time.monotonic()
+        self.machine.must(f"dpkg --install {newer}", within_s=400)
+        self.report.add("upgrade", time.monotonic() - began_s, "s")
+        self._agent_runs(instead_of=old)
+        self.readings_arrive()
+        self.everything_arrived()
+        self.machine.must("dpkg --remove koffert-agent", within_s=200)
+        for unit in (AGENT, "koffert-kiosk.service", "koffert-video.service"):
+            assert self.machine.run(f"systemctl is-active {unit}").output.strip() != "active"
+        assert self.machine.run("test -e /usr/lib/koffert-agent").code != 0
+        assert self.machine.run("test -e /var/lib/koffert/identity/identity.json").code == 0
+        self.machine.must("dpkg --purge koffert-agent", within_s=100)
+        left = self.machine.must(
+            "find / -xdev -path /proc -prune -o -iname '*koffert*' -print"
+            " | grep -v -e koffert-test -e '^/var/lib/koffert$' -e /etc/systemd/system/koffert-agent.service.d"
+            " || true"
+        )
+        self.report.note("left after purge", left or "nothing")
+        assert self.machine.must("ls -A /var/lib/koffert") == ""
+        failed = self.machine.must("systemctl --failed --no-legend --plain")
+        assert "koffert-agent" not in failed, failed
+
+    # -- what must hold -----------------------------------------------------------------------------
+
+    def readings_arrive(self, within_s: float = 180.0) -> float:
+        """Wait until the box has some new readings and the centre has all there were; how long it took."""
+        known = len(self.centre.acknowledged())
+        began_s = time.monotonic()
+        self.machine.wait_for(
+            lambda: len(self.centre.acknowledged()) >= known + READINGS_EACH,
+            "the box measures",
+            within_s,
+        )
+        self.everything_arrived()
+        return time.monotonic() - began_s
+
+    def everything_arrived(self) -> None:
+        """Wait until the centre has each reading that the box has called safe."""
+        self.machine.wait_for(
+            lambda: self.centre.totals().lost == 0, "everything is at the centre", 180
+        )
+
+    def _agent_runs(self, instead_of: int = 0) -> None:
+        self.machine.wait_for(
+            lambda: (
+                self.machine.run(f"systemctl is-active {AGENT}").output.strip() == "active"
+                and self.machine.main_pid(AGENT) not in {0, instead_of}
+            ),
+            "the agent runs",
+            STARTS_WITHIN_S,
+        )
