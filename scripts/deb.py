@@ -123,7 +123,9 @@ def native_architecture() -> str:
 
 
 def build(package: Package, architecture: str, revision: int) -> Path:
-    """Build one package; return the file."""
+    """Build one package; return the file. Raises DebError and AptError."""
+    if sys.version_info[:2] != (3, 11):
+        raise DebError(f"packages are compiled by Python {PYTHON_SERIES}, Debian 12's")
     staging = DIST / "staging" / package.name
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
@@ -228,7 +230,9 @@ def write_control(package: Package, staging: Path, architecture: str, full_versi
         "Description": package.summary,
     }
     (control / "control").write_text("".join(f"{key}: {text}\n" for key, text in fields.items()))
-    settings = [f"/{path.relative_to(staging)}\n" for path in files if path.is_relative_to(staging / "etc")]
+    settings = [
+        f"/{path.relative_to(staging)}\n" for path in files if path.is_relative_to(staging / "etc")
+    ]
     if settings:
         (control / "conffiles").write_text("".join(settings))
     sums = (
@@ -281,8 +285,6 @@ def main() -> int:
     parser.add_argument("--revision", type=int, default=1, help="Debian revision of this version")
     options = parser.parse_args()
     try:
-        if sys.version_info[:2] != (3, 11):
-            raise DebError(f"packages are compiled by Python {PYTHON_SERIES}, Debian 12's")
         DIST.mkdir(exist_ok=True)
         for package in PACKAGES:
             if options.only in (None, package.name):

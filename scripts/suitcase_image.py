@@ -88,7 +88,9 @@ def bring_tools() -> None:
     if os.geteuid() != 0:
         raise ImageError("debootstrap and chroot need root: sudo make suitcase-image")
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    missing = [package for program, package in TOOLS.items() if not shutil.which(program, path=path)]
+    missing = [
+        package for program, package in TOOLS.items() if not shutil.which(program, path=path)
+    ]
     if missing:
         say(f"installing {', '.join(missing)}")
         install_on_system(tuple(missing), ())
@@ -162,7 +164,12 @@ def lay_over(source: Path, root: Path) -> None:
 
 def in_root(root: Path, *command: str) -> None:
     """Run a command in the new system; nothing is started there."""
-    environment = ("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive")
+    environment = (
+        "env",
+        "-i",
+        "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+        "DEBIAN_FRONTEND=noninteractive",
+    )
     run_quietly(("chroot", str(root), *environment, *command))
 
 
@@ -237,7 +244,9 @@ def agent_package() -> Path:
 def main() -> int:
     """Build the image and tell how to boot it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--package", type=Path, help="a koffert-agent for amd64; built when left out")
+    parser.add_argument(
+        "--package", type=Path, help="a koffert-agent for amd64; built when left out"
+    )
     options = parser.parse_args()
     image = Image(TARGET)
     try:

@@ -117,8 +117,8 @@ def add(
     label: str,
     valid_hours: int,
     png: Path | None,
-    code_file: Path | None,
     *,
+    code_file: Path | None,
     again: bool,
     as_json: bool,
 ) -> None:

@@ -32,13 +32,14 @@ def make_additions(folder: Path) -> Path:
 
 
 def _install_radio(folder: Path, site: Path) -> None:
-    """bumble and what it needs beyond the box's own environment."""
+    """Bumble and what it needs beyond the box's own environment."""
     texts = {
         name: (ROOT / "requirements" / f"{name}.txt").read_text() for name in ("agent", "suitcase")
     }
     present = set(_NAME.findall(texts["agent"]))
     blocks = re.split(r"\n(?=[a-z0-9])", texts["suitcase"])
-    wanted = [block for block in blocks if _NAME.match(block) and _NAME.match(block)[1] not in present]  # type: ignore[index]
+    named = [(match[1], block) for block in blocks if (match := _NAME.match(block))]
+    wanted = [block for name, block in named if name not in present]
     requirements = folder / "radio.txt"
     requirements.write_text("\n".join(wanted) + "\n")
     subprocess.run(

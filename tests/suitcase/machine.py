@@ -101,7 +101,9 @@ class Machine:
         began_s = time.monotonic()
         self._connect(began_s + BOOTS_WITHIN_S)
         self.wait_for(
-            lambda: self.run("systemctl is-system-running").output.strip() in {"running", "degraded"},
+            lambda: (
+                self.run("systemctl is-system-running").output.strip() in {"running", "degraded"}
+            ),
             "systemd has started everything",
             BOOTS_WITHIN_S,
         )

@@ -1,11 +1,7 @@
 """What happens to the suitcase, step by step; each step measures something for the report."""
 
-import contextlib
 import re
-import subprocess
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 from tests.suitcase.centre import BOX, Centre
 from tests.suitcase.machine import Machine
@@ -70,7 +66,7 @@ class Scenario:
         assert len(self.centre.acknowledged()) > before
 
     def agent_killed(self) -> None:
-        """kill -9."""
+        """Kill -9."""
         killed = self.machine.main_pid(AGENT)
         began_s = time.monotonic()
         self.machine.must(f"kill -9 {killed}")

@@ -32,7 +32,9 @@ NEWER = "/usr/lib/koffert-test/newer.deb"
 def image(tmp_path_factory: pytest.TempPathFactory) -> suitcase_image.Image:
     """The shipped image with the test's additions."""
     if os.geteuid() != 0:
-        pytest.skip("NOT ROOT: THE VIRTUAL SUITCASE WAS NOT TESTED (debootstrap and chroot need root)")
+        pytest.skip(
+            "NOT ROOT: THE VIRTUAL SUITCASE WAS NOT TESTED (debootstrap and chroot need root)"
+        )
     try:
         suitcase_image.bring_tools()
     except AptError as error:
@@ -53,7 +55,9 @@ def make_newer(package: Path, folder: Path, target: Path) -> None:
     run_quietly(("dpkg-deb", "--raw-extract", str(package), str(unpacked)))
     control = unpacked / "DEBIAN" / "control"
     version = deb.version()
-    control.write_text(control.read_text().replace(f"Version: {version}-1\n", f"Version: {version}-2\n"))
+    control.write_text(
+        control.read_text().replace(f"Version: {version}-1\n", f"Version: {version}-2\n")
+    )
     run_quietly(("dpkg-deb", "-Znone", "--build", str(unpacked), str(target)))
     shutil.rmtree(unpacked)
 

@@ -26,7 +26,8 @@ MOST_EXPOSED = {
 WATCHED = [
     name
     for name in MOST_EXPOSED
-    if name not in {"koffert-broker.service", "koffert-enrol.service", "koffert-kiosk-browser.service"}
+    if name
+    not in {"koffert-broker.service", "koffert-enrol.service", "koffert-kiosk-browser.service"}
 ]
 
 
@@ -46,9 +47,7 @@ def test_every_unit_has_a_limit() -> None:
     assert {path.name for path in UNITS.glob("*.service")} == set(MOST_EXPOSED)
 
 
-@pytest.mark.parametrize(
-    "name", [*MOST_EXPOSED, "koffert-agent.path", "run-enrolment.mount"]
-)
+@pytest.mark.parametrize("name", [*MOST_EXPOSED, "koffert-agent.path", "run-enrolment.mount"])
 def test_systemd_finds_no_fault(name: str, tmp_path: Path) -> None:
     """With a program that exists here: the package is not installed where tests run."""
     for path in UNITS.iterdir():
