@@ -50,6 +50,7 @@ from koffert_hub.provisioning.lending import (
 )
 from koffert_hub.provisioning.revocation import BrokerGate, Enforcement, revoke_device
 from koffert_wire.enrolment import EnrolmentCode
+from koffert_wire.private_files import replace_private
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -142,7 +143,7 @@ def add(
     if png is not None:
         write_png(png, code)
     if code_file is not None:
-        code_file.write_text(f"{code.text()}\n", encoding="ascii")
+        replace_private(code_file, f"{code.text()}\n".encode())
     if as_json:
         print_json(code_record(device, code, now + lifetime))
     else:

@@ -86,12 +86,14 @@ async def _run_under_one_loan(
         _start(gateway, notifier)
         notifier.tell("READY=1")
         await _until_first(stop, gateway.pipeline.damaged, gateway.following.changed)
-        notifier.tell("STOPPING=1")
+        goes_on = gateway.following.changed.is_set() and not stop.is_set()
+        if not goes_on:  # systemd kills a process that has said so and goes on
+            notifier.tell("STOPPING=1")
         await _wind_down(gateway)
     if gateway.pipeline.damaged.is_set():
         replace_damaged(settings.data_dir / "outbox" / outbox_name(settings.loan))
         raise OutboxError(OutboxReason.DAMAGED, "the outbox is damaged and set aside; start again")
-    return gateway.following.changed.is_set() and not stop.is_set()
+    return goes_on and not stop.is_set()
 
 
 async def _until_first(*events: asyncio.Event) -> None:

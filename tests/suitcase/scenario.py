@@ -39,7 +39,13 @@ class Scenario:
         self.report.add("power on to enrolled and running", time.monotonic() - began_s, "s")
 
     def pair_and_lend(self) -> None:
-        """What the engineer does once: the meter into the box's book, the box to a patient."""
+        """What the engineer does once: the box to a patient, the meter into the box's book."""
+        self.centre.lend(BOX, "Testpasient 1")
+        self.centre.wait_for(
+            lambda: self.centre.hub("device", "show", BOX).printed["state_followed"],
+            "the box follows its loan",
+            STARTS_WITHIN_S,
+        )
         self.machine.wait_for(
             lambda: "Powered: yes" in self.machine.run("bluetoothctl show").output,
             "bluetoothd has the radio",
@@ -48,7 +54,6 @@ class Scenario:
         said = self.machine.must(f"koffert agent pair {METER}", within_s=150)
         self.report.add("pairing, with a bond", time.monotonic() - took_s, "s")
         assert "nonin-ble" in said, said
-        self.centre.lend(BOX, "Testpasient 1")
         self.report.add("first readings at the centre", self.readings_arrive(), "s")
 
     # -- faults -------------------------------------------------------------------------------------

@@ -309,6 +309,8 @@ class Bluez:
         return answer
 
     def _listen(self, meter: Meter, uuid: str, message: Message) -> Message:
+        if not {"notify", "indicate"} & set(meter.characteristics[uuid].flags):
+            raise DBusFailureError("org.bluez.Error.NotSupported", "Operation is not supported")
         meter.characteristics[uuid].listening = message.member == "StartNotify"
         return Message.new_method_return(message)
 

@@ -1,8 +1,10 @@
 """From nothing to a first stored reading and on to the next patient, through the command line alone."""
 
 import asyncio
+import contextlib
 import json
 import resource
+import socket
 import sqlite3
 import time
 from pathlib import Path
@@ -36,30 +38,40 @@ def processor_time_s() -> float:
 
 
 def enrolled_box(site: CliSite, sensor_port: str | None = None) -> CliBox:
-    box = site.box("first", sensor_port)
-    outcome = box.run("enrol", site.code(BOX))
+    box, code_file = site.box("first", sensor_port), site.folder / "koffert-code.txt"
+    site.code(BOX, "--code-file", str(code_file))
+    outcome = box.run("enrol", "--code-file", str(code_file))
     assert outcome.exit_code == 0, outcome.error
     return box
 
 
 @pytest.mark.timeout(120)
-def test_from_hub_init_to_a_first_stored_reading(tmp_path: Path) -> None:
-    """The loan reaches the box by itself, while it runs."""
+def test_from_hub_init_to_a_first_stored_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loan reaches the box by itself, while it runs; systemd would kill a box that said it stops for that."""
     began_s = processor_time_s()
     site = CliSite(tmp_path)
     assert site.init().exit_code == 0
 
     async def scenario() -> None:
         async with site.running(), oximeter() as meter:
-            box = enrolled_box(site, meter.path)
+            with monkeypatch.context() as unit:
+                unit.setenv("NOTIFY_SOCKET", manager.getsockname())
+                box = enrolled_box(site, meter.path)
             async with box.running():
                 site.lend(BOX, FIRST_NAME)
                 await site.followed(BOX)
                 await site.stored(6)
+                assert set(told(manager)) == {b"READY=1"}
+            assert told(manager) == [b"STOPPING=1"]
             status = site.hub("hub", "status").printed
             assert status["lost"] == 0
 
-    asyncio.run(scenario())
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.setblocking(False)
+        manager.bind(str(tmp_path / "notify"))
+        asyncio.run(scenario())
     assert processor_time_s() - began_s < WHOLE_WAY_S
     assert filed_under(site).keys() == {patient_of(site, FIRST_NAME)}
 
@@ -179,6 +191,15 @@ def test_a_box_is_revoked_in_the_middle_of_its_stream(tmp_path: Path) -> None:
             assert site.hub("device", "lend", BOX, "--new-patient", stdin="x\n").exit_code == 2
 
     asyncio.run(scenario())
+
+
+def told(manager: socket.socket) -> list[bytes]:
+    """What systemd would have heard since."""
+    heard = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            heard.append(manager.recv(100))
+    return heard
 
 
 def in_process(*arguments: str) -> int:

@@ -22,6 +22,8 @@ _WAITING_LIMIT = 1024
 _WRITE_BYTES = 20
 _SIG_BASE = "-0000-1000-8000-00805f9b34fb"
 _SERIAL_NUMBER = "2a25"
+# What a characteristic must be able to do for a subscription.
+_TELLING = {"notify", "indicate"}
 # The battery level tells nothing of what kind of device it is.
 _EVERYBODYS = {"2a19"}
 
@@ -77,9 +79,12 @@ class BleLink:
             return bytes(await self._client.read_gatt_char(characteristic))
 
     async def subscribe(self, stream: Stream) -> bool:
-        """Take what comes on `stream` from now on; False when the meter has no such. Raises BleError."""
+        """Take what comes on `stream` from now on; False when the meter has no such. Raises BleError.
+
+        A characteristic that can only be read (a battery level need not be told of) is none to BlueZ.
+        """
         characteristic = self._find(stream.characteristic or stream.name)
-        if characteristic is None:
+        if characteristic is None or not _TELLING & set(characteristic.properties):
             return False
 
         def take(_: BleakGATTCharacteristic, data: bytearray) -> None:

@@ -141,6 +141,21 @@ def test_a_record_that_needs_a_bond_makes_one(run: Run) -> None:
     run(meter, scenario)
 
 
+def test_a_battery_level_that_can_only_be_read_is_no_fault(run: Run) -> None:
+    """As BlueZ has it: a subscription to such a characteristic is an error."""
+    meter = meter_of("nonin-ble")
+    meter.characteristics["2a19"].flags = ["read"]
+
+    async def scenario(_: Bluez) -> None:
+        found = await heard()
+        assert found.record is not None
+        async with open_ble(found.record, found.handle) as link:
+            assert (await measured(link)).spo2_pct is not None
+            assert await link.read_value("2a19") == b"\x50"
+
+    run(meter, scenario)
+
+
 def test_another_kind_of_device_is_told_apart(run: Run) -> None:
     async def scenario(_: Bluez) -> None:
         found = await heard()
