@@ -17,7 +17,7 @@ PYTEST := $(PYTHON) -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-re
 FAULTS ?= 5000
 SEED ?= 1
 
-.PHONY: help setup demo test test-all test-faults fuzz lint format bench sbom lock clean
+.PHONY: help setup demo test test-all test-faults fuzz lint format bench sbom lock clean deb suitcase-image test-suitcase
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' Makefile
@@ -59,6 +59,15 @@ bench: setup  ## every benchmark, or one: make bench NAME=codec
 
 sbom: setup  ## what a box and a hub are made of, as CycloneDX in dist/; and the page of licences
 	$(PYTHON) scripts/bill_of_materials.py
+
+deb: setup  ## Debian packages of box and hub into dist/: make deb [ARCH=arm64]
+	@$(PYTHON) scripts/deb.py $(if $(ARCH),--arch $(ARCH))
+
+suitcase-image: setup  ## the box's disk image for QEMU into dist/suitcase/; as root
+	@$(PYTHON) scripts/suitcase_image.py
+
+test-suitcase: setup  ## boot the box's image under QEMU, and try it; as root, half an hour
+	$(PYTHON) -m pytest -m slow -s -rs tests/suitcase
 
 lock:  ## renew requirements/*.txt and package-lock.json from the public indexes
 	$(PYTHON) scripts/lock.py

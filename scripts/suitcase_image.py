@@ -99,12 +99,17 @@ def bring_tools() -> None:
 def mirror() -> str:
     """The first Debian mirror of this machine's own apt sources; raises ImageError."""
     places = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*")]
-    texts = "\n".join(path.read_text() for path in sorted(places) if path.is_file())
-    wanted = rf"^(?:URIs:\s*|deb\s+(?:\[[^\]]*\]\s*)?)(\S+/debian/?)(?:\s+{SUITE}\b.*)?$"
-    found = re.search(wanted, texts, re.MULTILINE)
+    found = mirror_in("\n".join(path.read_text() for path in sorted(places) if path.is_file()))
     if found is None:
         raise ImageError("no Debian mirror stands in this machine's apt sources")
-    return found[1]
+    return found
+
+
+def mirror_in(sources: str) -> str | None:
+    """The first address that ends in /debian, in either format of sources.list(5)."""
+    wanted = rf"^(?:URIs:\s*|deb\s+(?:\[[^\]]*\]\s*)?)(\S+/debian/?)(?:\s+{SUITE}\b.*)?$"
+    found = re.search(wanted, sources, re.MULTILINE)
+    return found[1] if found else None
 
 
 def base_root() -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-LOCKS = ("dev", "agent", "hub", "bench", "fuzz")
+LOCKS = ("dev", "agent", "hub", "bench", "fuzz", "suitcase")
 PINNED = re.compile(r"^(?P<name>[a-z0-9][a-z0-9.\-]*)==\S+")
 
 

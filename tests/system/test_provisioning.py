@@ -69,7 +69,7 @@ def test_from_hub_init_to_a_first_stored_reading(
             assert status["lost"] == 0
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.setblocking(False)
+        manager.settimeout(0)
         manager.bind(str(tmp_path / "notify"))
         asyncio.run(scenario())
     assert processor_time_s() - began_s < WHOLE_WAY_S
