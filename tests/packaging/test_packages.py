@@ -67,7 +67,7 @@ def test_only_what_may_go_goes_with_a_purge(built: dict[str, Path]) -> None:
 
 
 def test_settings_are_the_machines_own(built: dict[str, Path]) -> None:
-    """dpkg asks before it replaces a file that somebody changed."""
+    """They are replaced only after asking, once somebody has changed them."""
     conffiles = (built["koffert-agent"] / "DEBIAN/conffiles").read_text()
     assert conffiles == "/etc/koffert/agent.toml\n"
     assert not (built["koffert-hub"] / "etc").exists()

@@ -12,6 +12,9 @@ ROOT = Path(__file__).resolve().parents[2]
 _NAME = re.compile(r"^([a-z0-9.-]+)==", re.MULTILINE)
 _UDEV = 'SUBSYSTEM=="virtio-ports", ATTR{name}=="koffert.readings", OWNER="koffert", MODE="0600"\n'
 
+# Emulated on a busy machine, Python alone takes a minute to start.
+_PATIENT = "[Service]\nTimeoutStartSec=300\n"
+
 
 def make_additions(folder: Path) -> Path:
     """Lay the files out as they will lie in the suitcase; returns the folder."""
@@ -20,6 +23,10 @@ def make_additions(folder: Path) -> Path:
     agent = units / "koffert-agent.service.d"
     for made in (programs, agent, folder / "etc/modules-load.d", folder / "etc/udev/rules.d"):
         made.mkdir(parents=True)
+    for process in ("agent", "kiosk", "video"):
+        patient = units / f"koffert-{process}.service.d/patient.conf"
+        patient.parent.mkdir(exist_ok=True)
+        patient.write_text(_PATIENT)
     for program in ("radio.py", "hands.py"):
         shutil.copyfile(GUEST / program, programs / program)
     for unit in GUEST.glob("*.service"):

@@ -122,7 +122,7 @@ class Machine:
         except TimeoutError as error:
             raise MachineError(f"no hands inside\n{self.console()}") from error
 
-    def run(self, command: str, within_s: float = 60.0) -> Done:
+    def run(self, command: str, within_s: float = 180.0) -> Done:
         """Run a shell command inside, as root; raises TimeoutError."""
         assert self._hands is not None
         self._must_be_on()
@@ -142,7 +142,7 @@ class Machine:
                 if answer["id"] == self._number:
                     return Done(answer["code"], answer["output"])
 
-    def must(self, command: str, within_s: float = 60.0) -> str:
+    def must(self, command: str, within_s: float = 180.0) -> str:
         """Run a command that has to succeed; returns what it printed."""
         done = self.run(command, within_s)
         if done.code != 0:
@@ -150,7 +150,7 @@ class Machine:
         return done.output
 
     def wait_for(
-        self, condition: Callable[[], object], what: str, within_s: float = 120.0
+        self, condition: Callable[[], object], what: str, within_s: float = 240.0
     ) -> float:
         """Wait until the condition holds; returns after how many seconds."""
         began_s = time.monotonic()

@@ -183,7 +183,7 @@ class Scenario:
         self.machine.must("dpkg --purge koffert-agent", within_s=100)
         left = self.machine.must(
             "find / -xdev -path /proc -prune -o -iname '*koffert*' -print"
-            " | grep -v -e koffert-test -e '^/var/lib/koffert$' -e /etc/systemd/system/koffert-agent.service.d"
+            " | grep -v -e koffert-test -e '^/var/lib/koffert$' -e '^/etc/systemd/system/koffert-.*[.]service[.]d'"
             " || true"
         )
         self.report.note("left after purge", left or "nothing")
@@ -193,7 +193,7 @@ class Scenario:
 
     # -- what must hold -----------------------------------------------------------------------------
 
-    def readings_arrive(self, within_s: float = 180.0) -> float:
+    def readings_arrive(self, within_s: float = 300.0) -> float:
         """Wait until the box has some new readings and the centre has all there were; how long it took."""
         known = len(self.centre.acknowledged())
         began_s = time.monotonic()
