@@ -51,6 +51,8 @@ class Package:
     # file below systemd/ -> folder on the machine
     files: tuple[tuple[str, str], ...]
     examples: tuple[str, ...]
+    # user and folder of what is kept between runs
+    state: tuple[tuple[str, str], ...]
     purged: tuple[str, ...]
     kept: str
 
@@ -87,7 +89,8 @@ PACKAGES = (
             ("system.conf.d/koffert-watchdog.conf", "usr/lib/systemd/system.conf.d"),
         ),
         examples=("agent.example.toml",),
-        purged=("/var/lib/koffert",),
+        state=(("koffert", "/var/lib/koffert"),),
+        purged=("/etc/koffert", "/var/lib/koffert"),
         kept="",
     ),
     Package(
@@ -104,7 +107,11 @@ PACKAGES = (
             ("tmpfiles.d/koffert-hub.conf", "usr/lib/tmpfiles.d"),
         ),
         examples=("hub.example.toml", "amk.example.toml"),
-        purged=(),
+        state=(
+            ("koffert-hub", "/var/lib/koffert-hub"),
+            ("koffert-amk", "/var/lib/koffert-amk"),
+        ),
+        purged=("/etc/koffert",),
         kept="/var/lib/koffert-hub",
     ),
 )
@@ -187,7 +194,8 @@ def lay_files(package: Package, staging: Path) -> None:
     documents = staging / "usr/share/doc" / package.name
     place(ROOT / "LICENSE", documents, "copyright")
     for example in package.examples:
-        place(ROOT / "config" / example, documents / "examples")
+        # Not in the documents: small systems leave those out.
+        place(ROOT / "config" / example, staging / "usr/share" / package.name)
     for readme in own.glob("README.Debian"):
         place(readme, documents)
     for settings in own.glob("*.toml"):
@@ -253,6 +261,7 @@ def maintainer_script(package: Package, name: str) -> str:
         "PACKAGE": package.name,
         "UNITS": " ".join(package.units),
         "STOPPED": " ".join(stopped),
+        "STATE": " ".join(f"{user}:{folder}" for user, folder in package.state),
         "PURGED": " ".join(package.purged),
         "KEPT": package.kept,
     }

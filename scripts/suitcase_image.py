@@ -210,7 +210,7 @@ def make_disk(root: Path, data: Path, image: Image) -> None:
         offset = f"offset={start_mib * MIB}"
         run_quietly(
             (
-                *("mkfs.ext4", "-q", "-F", "-L", name, "-E", f"{offset},lazy_itable_init=1"),
+                *("mkfs.ext4", "-q", "-F", "-L", name, "-E", f"{offset},lazy_itable_init=0"),
                 *("-d", str(folder), str(image.disk), f"{size_mib}m"),
             )
         )

@@ -41,7 +41,10 @@ _LOG = logging.getLogger(__name__)
 
 # After SIGTERM: how long what is queued may still go out.
 DRAIN_S = 3.0
-_TIDY_INTERVAL_S = 60.0
+# Each time writes some pages and the file system's journal: an SD card bears few of those.
+_TIDY_INTERVAL_S = 600.0
+# How often the disk is looked at where no watchdog asks.
+_LOOK_INTERVAL_S = 60.0
 # By then the uplink has noticed that its link was ended, and a wake cuts its wait short.
 _NOTICED_S = 1.0
 # A disk that takes longer for one commit does not come back by itself: systemd starts a new process.
@@ -250,6 +253,7 @@ async def _keep_house(gateway: Gateway, pulse: Pulse) -> None:
         pulse.beat()
         for outbox in gateway.outboxes:
             await outbox.tidy()
+        pulse.rest()
         await asyncio.sleep(_TIDY_INTERVAL_S)
 
 
@@ -296,7 +300,7 @@ async def _collect(gateway: Gateway) -> status.Status:
 
 async def _feed_watchdog(gateway: Gateway, notifier: Notifier, pulse: Pulse) -> None:
     """Tell systemd that all is well, as long as it is."""
-    period_s = watchdog_period_s() or _TIDY_INTERVAL_S
+    period_s = watchdog_period_s() or _LOOK_INTERVAL_S
     while True:
         pulse.rest()
         await asyncio.sleep(period_s)

@@ -61,8 +61,8 @@ def test_maintainer_scripts_are_sound(name: str, script: str, built: dict[str, P
 def test_only_what_may_go_goes_with_a_purge(built: dict[str, Path]) -> None:
     agent = (built["koffert-agent"] / "DEBIAN/postrm").read_text()
     hub = (built["koffert-hub"] / "DEBIAN/postrm").read_text()
-    assert "PURGED='/var/lib/koffert'" in agent
-    assert "PURGED=''" in hub
+    assert "PURGED='/etc/koffert /var/lib/koffert'" in agent
+    assert "PURGED='/etc/koffert'" in hub
     assert "KEPT='/var/lib/koffert-hub'" in hub
 
 
