@@ -207,6 +207,9 @@ SCENES: dict[str, Scene] = {
     "talk": talk,
     "talk_caption": lambda p: talk(p, caption=WORDS),
     "talk_long_caption": lambda p: talk(p, caption=WORDS * 5),
+    "talk_three_long_caption": lambda p: p.visit(
+        state=CallState.TALKING, watchers=THREE, picture=True, caption=WORDS * 5
+    ),
     "talk_no_picture_of_her": lambda p: p.visit(state=CallState.TALKING, watchers=(NURSE,)),
     "talk_three": lambda p: p.visit(state=CallState.TALKING, watchers=THREE, picture=True),
     "talk_three_result": lambda p: (
