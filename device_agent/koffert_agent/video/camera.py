@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import threading
 import time
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from koffert_agent.video.ladder import RUNGS, Rung
+from koffert_agent.video.settings import VideoSettings
 
 WIDTH, HEIGHT, RATE_HZ = 640, 480, 15
 TEST_CAMERA = "test:"
@@ -47,22 +49,35 @@ class Camera(Protocol):
         """Let go of the device; safe to call twice."""
 
 
-def open_camera(source: str) -> Camera:
+def open_camera(settings: VideoSettings) -> Camera:
     """The camera named in the settings: `test:` or a V4L2 device, best by its `/dev/v4l/by-id` name."""
-    return TestCamera() if source == TEST_CAMERA else V4l2Camera(source)
+    if settings.camera == TEST_CAMERA:
+        return TestCamera()
+    options = {"video_size": f"{WIDTH}x{HEIGHT}", "framerate": str(RATE_HZ)}
+    if settings.camera_format:
+        options["input_format"] = settings.camera_format
+    return CaptureCamera("v4l2", settings.camera, options)
 
 
-class V4l2Camera:
-    """A camera read in a thread of its own, because FFmpeg blocks; the newest frame wins."""
+class CaptureCamera:
+    """A source of FFmpeg read in a thread of its own, because FFmpeg blocks; the newest frame wins."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, device_format: str, path: str, options: Mapping[str, str]) -> None:
         self._loop = asyncio.get_running_loop()
+        self._device_format = device_format
         self._path = path
+        self._options = dict(options)
         self._newest: VideoFrame | None = None
         self._fresh = asyncio.Event()
         self._failure: CameraGone | None = None
         self._stop = threading.Event()
-        threading.Thread(target=self._run, name="camera", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
+        self._thread.start()
+
+    @property
+    def holds_device(self) -> bool:
+        """Whether the thread that has the device still runs."""
+        return self._thread.is_alive()
 
     async def read(self) -> VideoFrame:
         """See `Camera`."""
@@ -82,9 +97,10 @@ class V4l2Camera:
 
     def _run(self) -> None:
         failure = CameraGone(f"{self._path}: it ended")
-        options = {"video_size": f"{WIDTH}x{HEIGHT}", "framerate": str(RATE_HZ)}
         try:
-            with av.open(self._path, format="v4l2", options=options) as container:
+            with av.open(
+                self._path, format=self._device_format, options=self._options
+            ) as container:
                 for frame in container.decode(video=0):
                     if self._stop.is_set():
                         return
@@ -199,8 +215,8 @@ class CameraTrack(MediaStreamTrack):
 class Shutter:
     """Opens the camera while anybody looks, and hands each of them the newest picture."""
 
-    def __init__(self, source: str) -> None:
-        self._source = source
+    def __init__(self, settings: VideoSettings) -> None:
+        self._settings = settings
         self._camera: Camera | None = None
         self._task: asyncio.Task[None] | None = None
         self._newest: VideoFrame | None = None
@@ -218,7 +234,7 @@ class Shutter:
         """Take the camera; nothing when it is open."""
         if self._camera is None:
             self.failure = None
-            self._camera = open_camera(self._source)
+            self._camera = open_camera(self._settings)
             self._task = asyncio.create_task(self._run(self._camera), name="camera")
 
     async def close(self) -> None:

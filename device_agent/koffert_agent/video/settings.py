@@ -6,9 +6,11 @@ from msgspec import Struct
 class VideoSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`test:` is a built-in source, an empty sound device is none.
 
-    `camera` is a V4L2 device, best by its name in /dev/v4l/by-id; sound devices are ALSA names.
+    `camera` is a V4L2 device, best by its name in /dev/v4l/by-id; sound devices are ALSA names. `camera_format` is
+    what to ask the camera for (`mjpeg`, `yuyv422`, `h264`), empty for whatever its driver gives first.
     """
 
     camera: str = "/dev/video0"
+    camera_format: str = ""
     microphone: str = "default"
     loudspeaker: str = "default"

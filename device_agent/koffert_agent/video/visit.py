@@ -56,7 +56,7 @@ class Visit:
         self._say = say
         self._show = show
         self._now_s = monotonic_s
-        self._shutter = Shutter(settings.camera)
+        self._shutter = Shutter(settings)
         self._mixer: Mixer | None = None
         self._loudspeaker: Loudspeaker | None = None
         self._connections: dict[int, Connection] = {}
