@@ -12,15 +12,13 @@ import click
 
 from koffert_cli.device_work import change
 from koffert_cli.hub_options import CONFIG, hub_settings, load_hub_settings
+from koffert_cli.hub_patient import patient
 from koffert_cli.output import CommandGroup, UserError, json_option, print_json
-from koffert_cli.patient_settings import settings_command
 from koffert_hub.backup import BackupError, back_up, restore
 from koffert_hub.database import open_database
-from koffert_hub.erasure import erase_patient
 from koffert_hub.projector import rebuild as rebuild_time_series
 from koffert_hub.quarantine import held
 from koffert_hub.quarantine import requeue as requeue_items
-from koffert_hub.registry import RegistryError
 from koffert_hub.settings import Settings
 from koffert_hub.setup import initialise, new_epoch, wall_ms
 from koffert_hub.status import read_status
@@ -254,37 +252,4 @@ def _rebuild(settings: Settings, projection: str, progress: Callable[[int], None
         engine.dispose()
 
 
-@hub.group()
-def patient() -> None:
-    """Act on one patient's record."""
-
-
-patient.add_command(settings_command)
-
-
-@patient.command()
-@CONFIG
-@click.argument("key")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@json_option
-def erase(config: Path, key: str, *, yes: bool, as_json: bool) -> None:
-    """Erase the patient with the pseudonymous KEY from every store. Cannot be undone.
-
-    Records must normally be retained: this is for what was registered by mistake or by order.
-    """
-    settings = hub_settings(config)
-    if not yes:
-        click.confirm(f"Erase everything of {key}?", abort=True)
-    engine = open_database(settings.database_url)
-    time_series = open_time_series(settings, engine)
-    try:
-        erased = erase_patient(engine, time_series, key, now_ms=wall_ms())
-    except RegistryError as error:
-        raise UserError(str(error)) from error
-    finally:
-        time_series.close()
-        engine.dispose()
-    if as_json:
-        print_json(erased)
-    else:
-        click.echo(f"{erased.bodies} transmissions erased, recorded as {erased.log_sequence}")
+hub.add_command(patient)

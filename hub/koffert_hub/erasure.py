@@ -15,6 +15,7 @@ from koffert_hub.documents.tables import document, forget_documents
 from koffert_hub.loans import LoanState
 from koffert_hub.log_record import Event, Result
 from koffert_hub.registry import RegistryError
+from koffert_hub.rights.tables import forget_rights
 from koffert_hub.spirometry.tables import forget_spirometry
 from koffert_hub.transmission_log import LogWriter, draft
 from koffert_hub.web.tables import hand_entry, note, self_plan
@@ -56,6 +57,7 @@ def erase_patient(engine: sa.Engine, time_series: Forgets, patient: str, *, now_
         # After the mark, for which the projection waits: what it files later would stay.
         forget_documents(connection, patient)
         forget_spirometry(connection, patient)
+        forget_rights(connection, patient)
         writer = LogWriter(connection)
         sequence = writer.add(draft(Event.ERASURE, Result.DONE, at_ms=now_ms, patient=patient))
         writer.flush()

@@ -33,7 +33,7 @@ from koffert_hub.time_series.records import TimeQuality
 from koffert_hub.transmission_log import LogWriter
 from koffert_wire.envelope import Header
 from koffert_wire.errors import Reason
-from koffert_wire.messages import Dropped, Reading
+from koffert_wire.messages import Dropped, OfPatient, Reading
 from koffert_wire.sealing import SealingKeys
 
 # A box gone wrong must not fill the disk; an engineer sees these long before.
@@ -213,12 +213,12 @@ class _Filing:
         if self._is_duplicate(header.device, header.id):
             self._note_what_is_lost(decision)
             return
-        if decision.loan is not None and decision.loan.erased:
+        basis = self._time_basis(decision)
+        if _is_unwanted(decision, basis):
             record = discarded_record(decision, at_ms=self._now_ms)
             self._take_id(header, self._log.add(record))
             self._lanes.arrived(header)
             return
-        basis = self._time_basis(decision)
         self._take_id(header, self._file_body(decision, basis, Event.TRANSMISSION))
         if not self._lanes.arrived(header):
             detail = f"{header.lane} {header.sequence} came twice with different ids"
@@ -369,6 +369,15 @@ def _header(decision: Store | Quarantine | Refuse | Ignore) -> Header | None:
     if isinstance(decision, Store):
         return decision.payload.header
     return decision.header if isinstance(decision, Quarantine) else None
+
+
+def _is_unwanted(decision: Store, basis: TimeBasis) -> bool:
+    """Of a patient who was erased, or measured after the patient had withdrawn: none of it is kept."""
+    loan = decision.loan
+    if loan is None or loan.erased or loan.withdrawn_ms is None:
+        return loan is not None and loan.erased
+    of_patient = any(isinstance(message, OfPatient) for message in decision.messages)
+    return of_patient and measured_at(decision.payload.header.created, basis).ms > loan.withdrawn_ms
 
 
 def _outboxes(decisions: Iterable[Store | Quarantine | Refuse | Ignore]) -> set[bytes]:

@@ -21,7 +21,7 @@ def stored_record(decision: Store, event: Event, *, at_ms: int, hashed: str) -> 
 
 
 def discarded_record(decision: Store, *, at_ms: int) -> LogRecord:
-    """A transmission of a patient who was erased: that it came, and nothing of what it held."""
+    """A transmission of a patient who was erased or has withdrawn: that it came, nothing of what it held."""
     header = decision.payload.header
     return _transmission(
         header,

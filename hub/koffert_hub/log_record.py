@@ -46,6 +46,8 @@ class Event(StrEnum):
     RULES = "rules"
     SETTINGS = "settings"
     NOTICE = "notice"
+    RECORD = "record"
+    CONSENT = "consent"
 
 
 class Result(StrEnum):

@@ -10,8 +10,11 @@ from koffert_hub import registry, tables
 from koffert_hub.alike_names import Key, alike, name_key
 from koffert_hub.birth_number import compact, is_birth_number
 from koffert_hub.loans import LoanState
+from koffert_hub.log_record import Event
 from koffert_hub.provisioning.tables import desired_state
 from koffert_hub.registry import RegistryError
+from koffert_hub.rights.journal import note
+from koffert_hub.rights.tables import person_change
 
 # What the page shows at once; a search finds the others.
 MOST_LISTED = 500
@@ -69,15 +72,43 @@ def register(connection: sa.Connection, centre: str, person: Person, *, now_ms: 
     return key
 
 
-def change_person(connection: sa.Connection, patient: str, person: Person) -> None:
-    """Correct what is known of a person; raises as `register`, and RegistryError when there is none."""
+def change_person(
+    connection: sa.Connection, patient: str, person: Person, by: str, *, now_ms: int
+) -> list[str]:
+    """Correct what is known of a person; returns which fields. What stood before is kept, the log names the fields.
+
+    Raises as `register`, and RegistryError when there is none.
+    """
     table = tables.patient
     centre = connection.execute(
         sa.select(table.c.centre).where(table.c.key == patient, table.c.erased_ms.is_(None))
     ).scalar_one_or_none()
     if centre is None:
         raise RegistryError(f"no patient {patient}")
-    _write(connection, patient, _checked(connection, centre, person, but=patient))
+    before = person_of(connection, patient)
+    after = _checked(connection, centre, person, but=patient)
+    fields = [
+        name for name in Person.__struct_fields__ if getattr(before, name) != getattr(after, name)
+    ]
+    if not fields:
+        return fields
+    connection.execute(
+        person_change.insert(),
+        [
+            {
+                "patient": patient,
+                "at_ms": now_ms,
+                "by": by,
+                "field": name,
+                "before": getattr(before, name) or "",
+                "after": getattr(after, name) or "",
+            }
+            for name in fields
+        ],
+    )
+    _write(connection, patient, after)
+    note(connection, Event.CORRECTION, patient, " ".join(fields), content="person", now_ms=now_ms)
+    return fields
 
 
 def person_of(connection: sa.Connection, patient: str) -> Person | None:

@@ -37,6 +37,8 @@ _LOANS = sa.select(
     tables.loan.c.centre,
     tables.loan.c.state,
     tables.loan.c.started_ms,
+    tables.loan.c.ended_ms,
+    tables.loan.c.end_reason,
     tables.patient.c.erased_ms,
 ).where(
     tables.loan.c.id.in_(sa.bindparam("identifiers", expanding=True)),
@@ -78,7 +80,10 @@ class Device(Struct, frozen=True):
 
 
 class Loan(Struct, frozen=True):
-    """A box lent to a patient; readings are filed by `id`, unless the patient was erased."""
+    """A box lent to a patient; readings are filed by `id`, unless the patient was erased.
+
+    What was measured after `withdrawn_ms` the patient had not agreed to: the box had not heard of it yet.
+    """
 
     id: str
     patient: str
@@ -87,6 +92,7 @@ class Loan(Struct, frozen=True):
     state: LoanState
     started_ms: int | None
     erased: bool = False
+    withdrawn_ms: int | None = None
 
 
 class WardPlace(Struct, frozen=True):
@@ -270,6 +276,7 @@ def loans(connection: sa.Connection, identifiers: Iterable[str]) -> dict[str, Lo
             state=LoanState(row.state),
             started_ms=row.started_ms,
             erased=row.erased_ms is not None,
+            withdrawn_ms=row.ended_ms if row.end_reason == EndReason.WITHDRAWN else None,
         )
         for row in rows
     }

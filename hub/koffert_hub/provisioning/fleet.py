@@ -13,6 +13,7 @@ from koffert_hub.loans import EndReason, LoanState
 from koffert_hub.provisioning.desired_state import desire
 from koffert_hub.provisioning.tables import box, checklist, desired_state, device_certificate
 from koffert_hub.registry import DeviceState, RegistryError
+from koffert_hub.rights.states import may_collect, must_be_known
 from koffert_hub.times import to_ms
 
 
@@ -118,16 +119,13 @@ def lend(
 ) -> str:
     """Lend a box that is enrolled and ready, on signed alert rules; returns the loan's id.
 
-    Raises RegistryError; UnsignedRules without a `signed_digest` of the rules in force.
+    Raises RegistryError, also where the patient wants no more; UnsignedRules without a `signed_digest` of the rules in force.
     """
     info = describe(connection, device)
     if info.state is not BoxState.READY:
         raise RegistryError(_why_not_ready(info))
-    known = sa.select(tables.patient.c.key).where(
-        tables.patient.c.key == patient, tables.patient.c.erased_ms.is_(None)
-    )
-    if connection.execute(known).first() is None:
-        raise RegistryError(f"no patient {patient}")
+    must_be_known(connection, patient)
+    may_collect(connection, patient)
     loan = registry.start_loan(connection, patient, device, rules=rules, now_ms=to_ms(now))
     ends_ms = to_ms(now + timedelta(days=days))
     desire(connection, device, loan=loan, ends_ms=ends_ms, now=now)

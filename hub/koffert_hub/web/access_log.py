@@ -62,6 +62,7 @@ class Action(StrEnum):
     CHANGED_ROSTER = "changed-roster"
     CHANGED_CREDENTIAL = "changed-credential"
     SAW_WAVE = "saw-wave"
+    EXPORTED_RECORD = "exported-record"
     ENTERED_BY_HAND = "entered-by-hand"
 
 

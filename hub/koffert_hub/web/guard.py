@@ -8,13 +8,19 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
-from koffert_hub.web.context import Context
+from koffert_hub.database import reading
+from koffert_hub.rights.states import RecordState, state_of
+from koffert_hub.web.context import Context, WebContext
 from koffert_hub.web.permissions import Permission
 from koffert_hub.web.session import Session, csrf_matches
 
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-Koffert-CSRF"
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
+# What lending needs of a patient (name, suitcase, loans) is not the record.
+_READS_RECORD = frozenset(
+    {Permission.SEE_PATIENT, Permission.WRITE_RECORD, Permission.PRESCRIBE, Permission.CALL}
+)
 
 
 class Route(NamedTuple):
@@ -42,6 +48,10 @@ class WhoActs(NotAllowed):
     """A shared screen: whoever asks for this must say first who it is."""
 
 
+class RecordPutAway(NotAllowed):
+    """The patient's record is restricted or closed: a copy of it needs a reason (`hub patient export`)."""
+
+
 class ForeignRequest(Refused):
     """The request was not made by a page of ours."""
 
@@ -63,6 +73,8 @@ def guard(permission: Permission | None) -> Callable[..., Awaitable[None]]:
             raise WhoActs if session.station else NotAllowed
         if changes and not csrf_matches(session, await _sent_csrf(request)):
             raise ForeignRequest
+        if permission in _READS_RECORD and "patient" in request.path_params:
+            await run_in_threadpool(_refuse_put_away, request.path_params["patient"], context)
 
     return check
 
@@ -73,6 +85,12 @@ def find_session(request: HTTPConnection, context: Context) -> Session | None:
     if token is None:
         return None
     return context.sessions.find(token, context.services.clock_ms())
+
+
+def _refuse_put_away(patient: str, context: WebContext) -> None:
+    with reading(context.services.engine) as connection:
+        if state_of(connection, patient) is not RecordState.OPEN:
+            raise RecordPutAway
 
 
 def _refuse_foreign(request: Request) -> None:

@@ -81,17 +81,17 @@ def change_person(
     """Correct name, number, telephone, next of kin; which of them is on record, not what."""
     person = _stated(display_name, birth_number, phone, next_of_kin, ward)
     page = f"/patients/{patient}/loan"
+    now_ms = context.services.clock_ms()
     try:
         with context.services.engine.begin() as connection:
-            before = known_person(connection, patient)
-            patients.change_person(connection, patient, person)
+            known_person(connection, patient)
+            changed = patients.change_person(
+                connection, patient, person, session.username, now_ms=now_ms
+            )
     except NotABirthNumber:
         return _to(f"{page}?problem=birth-number")
     except AlreadyRegistered:
         return _to(f"{page}?problem=known")
-    changed = [
-        name for name in Person.__struct_fields__ if getattr(before, name) != getattr(person, name)
-    ]
     _note(context, session.username, Action.CHANGED_PERSON, patient, ", ".join(changed))
     return _to(page)
 
