@@ -66,7 +66,7 @@ class Measured:
             import_document(
                 connection, self.patient, STILL, kind="scp-ecg", media_type="x", now_ms=NOON_MS
             )
-            wanted = Person(display_name="Testpasient 1", birth_number="13097248022")
+            wanted = Person(display_name="Testpasient 1", birth_number="01815012433")
             change_person(connection, self.patient, wanted, "lege", now_ms=NOON_MS)
         write_note(engine, self.patient, "Ringte; alt vel.", "lege", "Testlege 1", now_ms=NOON_MS)
         projection = DocumentProjection(engine)
@@ -120,7 +120,7 @@ def test_the_copy_holds_the_whole_record(measured: Measured) -> None:
     assert kinds == ["reading", "reading", "diary", "document-part"]
     assert [path.read_bytes() for path in (folder / "documents").iterdir()] == [STILL]
     assert sheet((folder / "notes.csv").read_text())[0]["text"] == "Ringte; alt vel."
-    assert sheet((folder / "person-changes.csv").read_text())[0]["after"] == "13097248022"
+    assert sheet((folder / "person-changes.csv").read_text())[0]["after"] == "01815012433"
     looked = sheet((folder / "who-looked.csv").read_text())
     assert [(one["username"], one["action"]) for one in looked] == [
         ("sykepleier", "exported-record")

@@ -17,7 +17,7 @@ from koffert_hub.provisioning.desired_state import desired
 from koffert_hub.provisioning.tables import box as box_table
 from koffert_hub.registry import RegistryError
 from koffert_hub.rights import consents, deciding
-from koffert_hub.rights.states import NeedsReason, RecordState, may_read, state_of
+from koffert_hub.rights.states import NeedsReason, RecordState, may_collect, may_read, state_of
 from koffert_hub.rights.tables import person_change
 from koffert_hub.times import from_ms, to_ms
 from tests.hub.box import Box
@@ -92,9 +92,9 @@ def test_no_suitcase_for_who_wants_none(lent: Lent) -> None:
         with pytest.raises(RegistryError, match="restricted already"):
             deciding.restrict(connection, lent.patient, "lege", "again", now=NOW)
         with pytest.raises(RegistryError, match="is restricted"):
-            fleet.may_collect(connection, lent.patient)
+            may_collect(connection, lent.patient)
         deciding.reopen(connection, lent.patient, "lege", "wants to go on", now=NOW)
-        fleet.may_collect(connection, lent.patient)
+        may_collect(connection, lent.patient)
 
 
 def test_a_record_is_closed_when_the_suitcase_is_back(lent: Lent) -> None:
@@ -127,7 +127,7 @@ def test_a_consent_has_words_and_its_end_stops_the_collection(lent: Lent) -> Non
         ]
         assert said == [(to_ms(later), False, "lege"), (NOON_MS, True, "sykepleier")]
         with pytest.raises(RegistryError, match="withdrawn the consent"):
-            fleet.may_collect(connection, lent.patient)
+            may_collect(connection, lent.patient)
     logged = [one.detail for one in lent.store.records() if one.event is Event.CONSENT]
     assert logged == ["given 2026-1", "withdrawn 2026-1"]
 
