@@ -22,6 +22,7 @@ _HOLDS = {
     "settings.csv": "Grensene legen har satt",
     "cards.csv": "Avdeling og kontakt i planen din",
     "notes.csv": "Notater",
+    "plans.csv": "Egenbehandlingsplanen din, med det som sto før",
     "entered-by-hand.csv": "Hvem som skrev inn målinger for hånd",
     "struck-readings.csv": "Målinger som ikke teller, og hvem som strøk dem",
     "build.csv": "Kjønn, fødselsdato og høyde brukt til referanseverdier",

@@ -74,6 +74,7 @@ SHEETS = (
     Sheet("settings", _all_of(alert_tables.alert_setting)),
     Sheet("cards", _all_of(alert_tables.patient_card)),
     Sheet("notes", _all_of(web_tables.note)),
+    Sheet("plans", _all_of(web_tables.self_plan)),
     Sheet("entered-by-hand", _all_of(web_tables.hand_entry)),
     Sheet("struck-readings", _all_of(tables.correction)),
     Sheet("build", _all_of(physique)),
