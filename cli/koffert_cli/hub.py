@@ -14,7 +14,7 @@ from koffert_cli.device_work import change
 from koffert_cli.hub_options import CONFIG, hub_settings, load_hub_settings
 from koffert_cli.hub_patient import patient
 from koffert_cli.output import CommandGroup, UserError, json_option, print_json
-from koffert_hub.backup import BackupError, back_up, restore
+from koffert_hub.backup import BackupError, back_up, restore, restore_log
 from koffert_hub.database import open_database
 from koffert_hub.projector import rebuild as rebuild_time_series
 from koffert_hub.quarantine import held
@@ -206,6 +206,27 @@ def restore_command(config: Path, folder: Path, replica: Path | None, *, as_json
         click.echo(
             f"Bodies up to record {restored.complete_to}; the boxes send the later ones again"
         )
+
+
+@hub.command(name="restore-log")
+@CONFIG
+@click.option(
+    "--replica",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="The emergency centre's copy of this hub's log.",
+)
+@json_option
+def restore_log_command(config: Path, replica: Path, *, as_json: bool) -> None:
+    """Bring back the log's records that are gone, all or those at its end; stop the hub first."""
+    try:
+        restored = restore_log(hub_settings(config), new_epoch(), replica, now_ms=wall_ms())
+    except BackupError as error:
+        raise UserError(str(error)) from error
+    if as_json:
+        print_json(restored)
+    else:
+        click.echo(f"{restored.complete_to} records are here again, under a new epoch")
 
 
 @hub.command()

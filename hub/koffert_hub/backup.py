@@ -14,10 +14,11 @@ from pathlib import Path
 import sqlalchemy as sa
 from msgspec import Struct
 
+from koffert_hub import tables
 from koffert_hub.database import open_database
 from koffert_hub.database import reading as open_reading
 from koffert_hub.log_record import SignedHead
-from koffert_hub.log_verify import LogPosition, LogRow, check_row
+from koffert_hub.log_verify import GENESIS, LogPosition, LogRow, check_row
 from koffert_hub.migrations import migrate
 from koffert_hub.settings import Settings
 from koffert_hub.transmission_log import (
@@ -85,6 +86,41 @@ def restore(
         raise
     finally:
         engine.dispose()
+
+
+def restore_log(settings: Settings, epoch: bytes, replica: Path, *, now_ms: int) -> Restored:
+    """Bring back log records that are gone while the rest of the database is here; raises BackupError.
+
+    What is left of the log must be its beginning, whole: a record that was changed is for a person to look at.
+    """
+    engine = open_database(settings.database_url)
+    try:
+        with engine.begin() as connection:
+            left = _what_is_left(connection)
+            connection.execute(tables.log_state.update().values(left._asdict()))
+        _fetch_records(engine, replica)
+        with engine.begin() as connection:
+            here = position(connection)
+            if here.sequence == left.sequence:
+                raise BackupError("the replica holds no record that is missing here")
+            newest = signed_heads(connection)[-1:]
+            cites = f"{newest[0].sequence}:{newest[0].head.hex()}" if newest else None
+            open_epoch(connection, epoch, now_ms=now_ms, cites=cites)
+            return Restored(here.sequence, position(connection).sequence, cites)
+    finally:
+        engine.dispose()
+
+
+def _what_is_left(connection: sa.Connection) -> LogPosition:
+    here = GENESIS
+    for row in rows_after(connection, 0):
+        fault = check_row(here, row)
+        if fault is not None:
+            raise BackupError(
+                f"record {row.sequence} here: {fault}; move the log's rest away first"
+            )
+        here = LogPosition(row.sequence, row.head)
+    return here
 
 
 def _go_on(engine: sa.Engine, epoch: bytes, replica: Path | None, now_ms: int) -> Restored:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from koffert_hub import registry
-from koffert_hub.backup import BackupError, back_up, restore
+from koffert_hub import registry, tables
+from koffert_hub.backup import BackupError, back_up, restore, restore_log
 from koffert_hub.database import open_database, reading
 from koffert_hub.ingest import Received
 from koffert_hub.intake import Intake
@@ -120,6 +120,45 @@ def test_a_box_that_missed_a_restore_still_sends_what_was_lost_in_it(tmp_path: P
         if backup.name == "backup":
             back_up(drill.settings, tmp_path / "later")
     assert complete_to == [11, 11]
+    drill.close()
+
+
+@pytest.mark.parametrize("left", [0, 7])
+def test_a_deleted_log_comes_back_from_the_replica(tmp_path: Path, left: int) -> None:
+    drill = Drill(tmp_path)
+    log = tables.transmission_log
+    with drill.engine.begin() as connection:
+        before = list(rows_after(connection, 0))
+        connection.execute(log.delete().where(log.c.sequence > left))
+        connection.execute(tables.signed_head.delete())
+        if left == 0:
+            connection.execute(tables.log_state.update().values(sequence=0, head=bytes(32)))
+    restored = restore_log(drill.settings, os.urandom(16), drill.replica_file, now_ms=NOON_MS)
+    assert (restored.complete_to, restored.log_records) == (16, 17)
+    with reading(drill.engine) as connection:
+        rows = list(rows_after(connection, 0))
+        assert rows[:16] == before
+        epoch = decode_record(rows[16].record)
+        assert (epoch.event, epoch.detail) == (Event.EPOCH, restored.cites)
+        public = [drill.keys.log.public_key(), AMK_KEY.public_key()]
+        verified = verify_connection(connection, public)
+        assert (verified.ok, verified.heads) == (True, 2)
+        assert status_of(connection).transmissions == 15
+    drill.catch_up()
+    assert drill.replica.position().sequence == 17
+    with pytest.raises(BackupError, match="no record that is missing"):
+        restore_log(drill.settings, os.urandom(16), drill.replica_file, now_ms=NOON_MS)
+    drill.close()
+
+
+def test_a_log_that_was_altered_is_not_restored_over(tmp_path: Path) -> None:
+    drill = Drill(tmp_path)
+    log = tables.transmission_log
+    with drill.engine.begin() as connection:
+        connection.execute(log.update().where(log.c.sequence == 5).values(record=b"{}"))
+        connection.execute(log.delete().where(log.c.sequence > 10))
+    with pytest.raises(BackupError, match="record 5 here: broken-chain"):
+        restore_log(drill.settings, os.urandom(16), drill.replica_file, now_ms=NOON_MS)
     drill.close()
 
 
