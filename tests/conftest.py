@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A busy machine makes no example wrong. CI tries the same examples each time; a person's runs try new ones.
+hypothesis.settings.register_profile(
+    "koffert",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
+hypothesis.settings.load_profile("koffert")
 
 ROOT = Path(__file__).resolve().parent.parent
 

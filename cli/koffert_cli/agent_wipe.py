@@ -60,6 +60,7 @@ def wipe(
             discard=discard,
             retire=retire,
             also_search=also,
+            still_folders=settings.still_folders,
         )
     )
     if report is not None:
@@ -96,8 +97,10 @@ def _wipe(job: WipeJob) -> SignedWipe:
     except UnsentReadings as error:
         queued = ", ".join(f"{count} {lane.value}" for lane, count in error.queued.items())
         unreadable = f"{error.unreadable} unreadable outboxes" if error.unreadable else ""
+        stills = f"{error.untaken_stills} ECG files not read yet" if error.untaken_stills else ""
+        waiting = " and ".join(filter(None, (queued, unreadable, stills)))
         raise UserError(
-            f"the hub has not confirmed everything: {' and '.join(filter(None, (queued, unreadable)))}",
+            f"the hub has not confirmed everything: {waiting}",
             probable_cause="the box has not been online since, or the hub has put it off",
             next_step="start the agent and wait for `koffert agent status`; or wipe --discard",
         ) from error
@@ -105,7 +108,10 @@ def _wipe(job: WipeJob) -> SignedWipe:
 
 def _lines(signed: SignedWipe) -> list[str]:
     report = signed.report
-    lost = ", ".join(f"{count} {lane.value}" for lane, count in report.discarded.items())
+    lost = ", ".join(
+        [f"{count} {lane.value}" for lane, count in report.discarded.items()]
+        + ([f"{report.untaken_stills} ECG files"] if report.untaken_stills else [])
+    )
     return [
         f"removed   {report.removed_files} files, {report.removed_bytes} bytes overwritten",
         f"lost      {lost or 'nothing'}",

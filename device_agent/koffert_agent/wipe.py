@@ -19,6 +19,7 @@ from koffert_agent.enrolment.identity import FOLDER as IDENTITY_FOLDER
 from koffert_agent.loan import CurrentLoan, UnreadableLoan, read_loan, write_loan
 from koffert_agent.outbox.database import Database
 from koffert_agent.outbox.records import OutboxError, OutboxReason
+from koffert_agent.stills.folder import StillFolder
 from koffert_wire.envelope import decode_header
 from koffert_wire.errors import WireError
 from koffert_wire.private_files import sync_folder
@@ -39,16 +40,20 @@ class AgentRunning(Exception):
 
 
 class UnsentReadings(Exception):
-    """The hub has not confirmed everything; `queued` says how much of each lane, `unreadable` files."""
+    """The hub has not confirmed everything: rows of each lane, outboxes that cannot be read, stills."""
 
-    def __init__(self, queued: dict[Lane, int], unreadable: int) -> None:
+    def __init__(self, queued: dict[Lane, int], unreadable: int, untaken_stills: int) -> None:
         super().__init__(f"{sum(queued.values())} transmissions have no receipt")
         self.queued = queued
         self.unreadable = unreadable
+        self.untaken_stills = untaken_stills
 
 
 class WipeJob(Struct, frozen=True):
-    """What is wiped: `also_search` are more folders, a disk or its image to look through afterwards."""
+    """What is wiped: `also_search` are more folders, a disk or its image to look through afterwards.
+
+    `still_folders` are those of ECG stills; what waits in one that lies in `data_dir` would be lost.
+    """
 
     device: str
     data_dir: Path
@@ -57,6 +62,7 @@ class WipeJob(Struct, frozen=True):
     discard: bool = False
     retire: bool = False
     also_search: tuple[Path, ...] = ()
+    still_folders: tuple[Path, ...] = ()
 
 
 class _Traces(Struct):
@@ -66,14 +72,16 @@ class _Traces(Struct):
     queued: Counter[Lane]
     needles: set[bytes]
     unreadable: int = 0
+    untaken_stills: int = 0
 
 
 def wipe(job: WipeJob, progress: Callable[[int], None] = lambda _: None) -> SignedWipe:
     """Remove everything of the last patient, then look for it; raises AgentRunning or UnsentReadings."""
     loan = _current_loan(job.data_dir)
     traces = _collect(job.data_dir / "outbox", loan)
-    if (traces.queued or traces.unreadable) and not job.discard:
-        raise UnsentReadings(dict(traces.queued), traces.unreadable)
+    traces.untaken_stills = _untaken_stills(job)
+    if (traces.queued or traces.unreadable or traces.untaken_stills) and not job.discard:
+        raise UnsentReadings(dict(traces.queued), traces.unreadable, traces.untaken_stills)
     kept = frozenset() if job.retire else KEPT
     doomed = [path for path in sorted(job.data_dir.iterdir()) if path.name not in kept]
     removed = [size_bytes for path in doomed for size_bytes in _destroy(path)]
@@ -92,12 +100,19 @@ def _report(job: WipeJob, traces: _Traces, removed: list[int], searched: Searche
         loans=tuple(sorted(loan_digest(loan) for loan in traces.loans)),
         discarded=dict(traces.queued),
         unreadable=traces.unreadable,
+        untaken_stills=traces.untaken_stills,
         removed_files=len(removed),
         removed_bytes=sum(removed),
         markers=len(traces.needles),
         searched_bytes=searched.size_bytes,
         found=tuple(f"{finding.path}:{finding.offset}" for finding in searched.findings),
     )
+
+
+def _untaken_stills(job: WipeJob) -> int:
+    """Files that nobody has read yet; those in quarantine were read, and told to the hub."""
+    inside = [folder for folder in job.still_folders if folder.is_relative_to(job.data_dir)]
+    return sum(len(StillFolder(folder).files()) for folder in inside)
 
 
 def _current_loan(data_dir: Path) -> CurrentLoan:

@@ -54,6 +54,27 @@ def job(data: Path, **options: object) -> WipeJob:
     return msgspec.structs.replace(made, **options)
 
 
+def test_a_still_that_nobody_has_read_is_not_thrown_away_silently(data: Path) -> None:
+    stills = data / "stills"
+    (stills / "done" / "mark").mkdir(parents=True)
+    (stills / "done" / "mark" / "sent.xml").write_text("sent")
+    with_stills = job(data, still_folders=(stills, data.parent / "stick"))
+    assert wipe(with_stills).report.untaken_stills == 0
+    (stills / "cart").mkdir(parents=True)
+    (stills / "cart" / "left.xml").write_text("left by a cart")
+    with pytest.raises(UnsentReadings) as refused:
+        wipe(with_stills)
+    assert refused.value.untaken_stills == 1
+    signed = wipe(msgspec.structs.replace(with_stills, discard=True))
+    assert signed.report.untaken_stills == 1
+    assert not stills.exists()
+    check_wipe(decode_wipe(msgspec.json.encode(signed)), LINK_KEY)
+
+
+def test_a_report_without_stills_reads_as_before(data: Path) -> None:
+    assert b"untaken_stills" not in msgspec.json.encode(wipe(job(data)))
+
+
 def test_nothing_of_the_loan_stays(data: Path) -> None:
     traces = fill(data, receipted=True)
     assert search([data], [*traces, LOAN.encode()]).findings

@@ -13,11 +13,11 @@ _MAC_DOMAIN = b"koffert-v1-wipe"
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
-class WipeReport(Struct, frozen=True, kw_only=True):
+class WipeReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was removed and what a search for it has found afterwards.
 
     `loans` are digests of the loans that had left something; `discarded` counts rows that the hub never
-    had. `markers` is how many byte strings of the old content were looked for in `searched_bytes`.
+    had, `untaken_stills` files with ECGs that never became rows. `markers` is how many byte strings of the old content were looked for in `searched_bytes`.
     """
 
     device: str
@@ -30,6 +30,7 @@ class WipeReport(Struct, frozen=True, kw_only=True):
     markers: int
     searched_bytes: int
     found: tuple[str, ...]
+    untaken_stills: int = 0
 
 
 class SignedWipe(Struct, frozen=True):
