@@ -50,6 +50,10 @@ class Scenario:
             lambda: "Powered: yes" in self.machine.run("bluetoothctl show").output,
             "bluetoothd has the radio",
         )
+        self.machine.wait_for(
+            lambda: "on the air" in self.machine.run("journalctl -u koffert-test-radio").output,
+            "the meter advertises",
+        )
         took_s = time.monotonic()
         said = self.machine.must(f"koffert agent pair {METER}", within_s=150)
         self.report.add("pairing, with a bond", time.monotonic() - took_s, "s")
