@@ -20,6 +20,7 @@ NAMES = (
     "ppg",
     "codec",
     "still",
+    "dashboard",
     "video",
 )
 

@@ -104,7 +104,9 @@ export function drawGraded(plot: uPlot, sessions: readonly Graded[], colour: (na
     ctx.beginPath();
     ctx.arc(x, y, DOT_PX * scale, 0, 2 * Math.PI);
     ctx.fill();
-    ctx.fillText(grade ?? "", x + 2 * DOT_PX * scale, y + DOT_PX * scale);
+    const atEdge = x > bbox.left + bbox.width - 2 * MARK_FONT_PX * scale;
+    ctx.textAlign = atEdge ? "right" : "left";
+    ctx.fillText(grade ?? "", x + (atEdge ? -2 : 2) * DOT_PX * scale, y + DOT_PX * scale);
   }
   ctx.restore();
 }
@@ -126,7 +128,8 @@ export function drawMarks(plot: uPlot, marks: readonly Mark[], colour: (name: st
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
     ctx.fillStyle = kind === "red" ? colour("--red") : colour("--ink");
-    ctx.fillText(MARK_SHAPES[kind], x, bbox.top);
+    // One below the other: side by side they would hide their neighbours.
+    [...MARK_SHAPES[kind]].forEach((shape, place) => ctx.fillText(shape, x, bbox.top + place * MARK_FONT_PX * scale));
   }
   ctx.restore();
 }
