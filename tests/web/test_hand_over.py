@@ -80,7 +80,8 @@ def test_what_awaits_a_repeat_and_who_is_paused_is_told(hub: Hub, patient: Lent)
                 last_arrival_ms=NOON_MS,
             )
         )
+    nurse = client(hub, Role.NURSE)
+    assert "Testpasient 1" in _section(_page(nurse), "Venter på ny måling")
+    with hub.engine.begin() as connection:
         registry.change_loan(connection, patient.box.loan or "", LoanAction.PAUSE)
-    page = _page(client(hub, Role.NURSE))
-    assert "Testpasient 1" in _section(page, "Venter på ny måling")
-    assert "koffert-001" in _section(page, "Lån på pause")
+    assert "koffert-001" in _section(_page(nurse), "Lån på pause")
