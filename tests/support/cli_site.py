@@ -47,6 +47,7 @@ class CliSite:
         self.config = folder / "hub.toml"
         shutil.copyfile(RULES, folder / RULES.name)
         self.hub_port, self.enrolment_port, self.device_port = (free_port() for _ in range(3))
+        self.web_port = free_port()
         self.config.write_text(
             f"""data_dir = "hub"
 centre = "Dalane DMS"
@@ -62,14 +63,19 @@ address = "{address}"
 port = {self.enrolment_port}
 device_port = {self.device_port}
 
+[web]
+port = {self.web_port}
+https = false
+
 [alerts]
 rules = "{RULES.name}"
 """
         )
 
-    def hub(self, *arguments: str, stdin: str = "") -> Outcome:
+    def hub(self, *arguments: str, stdin: str = "", as_json: bool = True) -> Outcome:
         """`koffert hub|device …` on this centre."""
-        return run_koffert(*arguments, "--config", str(self.config), "--json", stdin=stdin)
+        json_option = ("--json",) if as_json else ()
+        return run_koffert(*arguments, "--config", str(self.config), *json_option, stdin=stdin)
 
     def init(self) -> Outcome:
         """Hold the key ceremony, and have the alert rules signed."""

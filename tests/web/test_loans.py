@@ -139,6 +139,7 @@ def test_values_are_unconfirmed_until_somebody_saw_who_measures(office: Office) 
         assert BOX in shown, path
         assert f'action="/patients/{patient}/identity"' in shown, path
     office.post(f"/patients/{patient}/identity")
+    assert f'action="/patients/{patient}/identity"' not in office.page(f"/patients/{patient}")
     assert _marks(office) == ()
     assert _actions(office, patient)[-1] is Action.CONFIRMED_IDENTITY
 

@@ -7,13 +7,14 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import jinja2
+import msgspec
 from fastapi import Depends, Request
 from starlette.responses import HTMLResponse
 
 from koffert_hub.birth_number import spaced
 from koffert_hub.database import reading
-from koffert_hub.live import LiveRow
-from koffert_hub.patients import person_of
+from koffert_hub.live import LiveRow, Mark
+from koffert_hub.patients import line_of, person_of
 from koffert_hub.web.access_log import AccessLog
 from koffert_hub.web.assets import Assets
 from koffert_hub.web.catalogue import LANGUAGES, Catalogue, load_catalogues
@@ -58,6 +59,11 @@ class WebContext:
         """A page about one patient, headed by name, birth number and suitcase."""
         with reading(self.services.engine) as connection:
             person = person_of(connection, row.patient)
+            line = line_of(connection, row.patient)
+        if line is not None and line.identity_confirmed:
+            # The feed hears of it a moment later; the one who confirmed it reads this page now.
+            marks = tuple(mark for mark in row.marks if mark is not Mark.UNCONFIRMED)
+            row = msgspec.structs.replace(row, marks=marks)
         return self.page(request, template, row=row, person=person, **values)
 
     def page(
