@@ -275,38 +275,4 @@ def _rebuild(settings: Settings, projection: str, progress: Callable[[int], None
 
 
 hub.add_command(patient)
-@hub.group()
-def patient() -> None:
-    """Act on one patient's record."""
-
-
-patient.add_command(settings_command)
 hub.add_command(add_user_command)
-
-
-@patient.command()
-@CONFIG
-@click.argument("key")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@json_option
-def erase(config: Path, key: str, *, yes: bool, as_json: bool) -> None:
-    """Erase the patient with the pseudonymous KEY from every store. Cannot be undone.
-
-    Records must normally be retained: this is for what was registered by mistake or by order.
-    """
-    settings = hub_settings(config)
-    if not yes:
-        click.confirm(f"Erase everything of {key}?", abort=True)
-    engine = open_database(settings.database_url)
-    time_series = open_time_series(settings, engine)
-    try:
-        erased = erase_patient(engine, time_series, key, now_ms=wall_ms())
-    except RegistryError as error:
-        raise UserError(str(error)) from error
-    finally:
-        time_series.close()
-        engine.dispose()
-    if as_json:
-        print_json(erased)
-    else:
-        click.echo(f"{erased.bodies} transmissions erased, recorded as {erased.log_sequence}")
