@@ -13,8 +13,8 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from benchmarks.cohort import LOAN_DAYS, Assumptions, Loan, day_of, make_loan
 from benchmarks.report import ROOT, Baseline, Result, publish
+from koffert_cli.simulation.cohort import LOAN_DAYS, Assumptions, Loan, day_of, make_loan
 from koffert_hub.alerts.case import case_of
 from koffert_hub.alerts.engine import evaluate
 from koffert_hub.alerts.records import Alert, Kind, Priority

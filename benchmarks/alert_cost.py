@@ -10,8 +10,8 @@ from itertools import islice
 
 import numpy as np
 
-from benchmarks.cohort import Assumptions, Loan, make_loan
 from benchmarks.report import ROOT, Baseline, Result, publish
+from koffert_cli.simulation.cohort import Assumptions, Loan, make_loan
 from koffert_hub.alerts.case import Case, case_of
 from koffert_hub.alerts.engine import advance, order
 from koffert_hub.alerts.records import Kind, Reading

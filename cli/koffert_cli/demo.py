@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import signal
 import tempfile
 import webbrowser
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from koffert_cli.demonstration.boxes import SimulatedBox
 from koffert_cli.demonstration.children import free_port
 from koffert_cli.demonstration.provision import NURSE, Ports, Site, provision
 from koffert_cli.demonstration.site import Demonstration
+from koffert_cli.demonstration.stopping import interruptible
 from koffert_cli.demonstration.totals import Totals, totals
 from koffert_cli.output import UserError, json_option, print_json
 from koffert_hub.database import open_database
@@ -74,7 +73,7 @@ async def _demo(
     headless: bool,
     as_json: bool,
 ) -> Totals:
-    with tempfile.TemporaryDirectory(prefix="koffert-demo-") as folder, _interruptible() as stop:
+    with tempfile.TemporaryDirectory(prefix="koffert-demo-") as folder, interruptible() as stop:
         _report("making keys and certificates that live as long as this demonstration")
         site = provision(Path(folder), patients, _ports(port), datetime.now(UTC))
         demonstration = Demonstration(site, _report, kiosks=kiosks)
@@ -119,20 +118,6 @@ async def _wait(stop: asyncio.Event, duration_s: float | None) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(duration_s):
             await stop.wait()
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[asyncio.Event]:
-    """An event that Ctrl-C or SIGTERM sets, so that everything is stopped in order."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 def _report(step: str) -> None:

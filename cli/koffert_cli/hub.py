@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -30,20 +31,23 @@ from koffert_hub.time_series.opening import open_time_series
 _MADE = {"time-series": "readings", "documents": "documents", "spirometry": "sessions"}
 
 
-class HubGroup(CommandGroup):
-    """Imports `documents` when it is asked for: it reads stills, which takes numpy."""
+# Sub-commands that take numpy: imported when they are asked for.
+_LATE = {"documents": "koffert_cli.hub_documents", "simulate": "koffert_cli.hub_simulate"}
 
-    group_class = CommandGroup  # type: ignore[assignment]  # sub-groups have no `documents`
+
+class HubGroup(CommandGroup):
+    """Imports the heavy sub-commands when they are asked for."""
+
+    group_class = CommandGroup  # type: ignore[assignment]  # sub-groups have none of these
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "documents"])
+        return sorted([*super().list_commands(ctx), *_LATE])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name != "documents":
+        if cmd_name not in _LATE:
             return super().get_command(ctx, cmd_name)
-        from koffert_cli.hub_documents import documents  # noqa: PLC0415
-
-        return documents
+        command: click.Command = getattr(import_module(_LATE[cmd_name]), cmd_name)
+        return command
 
 
 @click.group(cls=HubGroup)

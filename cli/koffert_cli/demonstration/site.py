@@ -1,4 +1,4 @@
-"""A running demonstration: broker, hub and boxes, started and stopped in order."""
+"""A running site: broker and hub, and the boxes of a demonstration, started and stopped in order."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,6 +17,35 @@ HUB_READY_WITHIN_S = 30.0
 _STARTING_AT_ONCE = 4
 
 
+class Servers:
+    """Broker and hub of a site; `start`, then `stop` in any case. `report` is told what is being done."""
+
+    def __init__(self, site: Site, report: Callable[[str], None]) -> None:
+        self._site = site
+        self._report = report
+        self.broker = _broker(site)
+        self.hub = Child(
+            "hub",
+            koffert("hub", "run", "--config", str(site.hub_settings)),
+            site.folder / "hub.log",
+        )
+
+    async def start(self) -> None:
+        """Start the broker, then the hub; raises UserError with the log of what did not start."""
+        self._report("starting the broker (mosquitto, mutual TLS)")
+        await self.broker.start()
+        await self.broker.wait_for_port(self._site.ports.devices, BROKER_READY_WITHIN_S)
+        self._report("starting the hub")
+        await self.hub.start()
+        await self.hub.wait_for_port(self._site.ports.web, HUB_READY_WITHIN_S)
+
+    async def stop(self) -> None:
+        """Stop the hub, then the broker."""
+        self._report("stopping the hub and the broker")
+        await self.hub.stop()
+        await self.broker.stop()
+
+
 class Demonstration:
     """Everything that runs; `start`, then `stop` in any case. `report` is told what is being done.
 
@@ -26,12 +55,8 @@ class Demonstration:
     def __init__(self, site: Site, report: Callable[[str], None], *, kiosks: int = 0) -> None:
         self.site = site
         self._report = report
-        self.broker = _broker(site)
-        self.hub = Child(
-            "hub",
-            koffert("hub", "run", "--config", str(site.hub_settings)),
-            site.folder / "hub.log",
-        )
+        self._servers = Servers(site, report)
+        self.broker, self.hub = self._servers.broker, self._servers.hub
         patients = ward(len(site.boxes), SEED)
         self.boxes = [
             SimulatedBox(box, patient, number, free_port() if number < kiosks else None)
@@ -43,12 +68,7 @@ class Demonstration:
         """Start broker, hub, then the boxes; raises UserError with the log of what did not start."""
         loop = asyncio.get_running_loop()
         started_s = loop.time()
-        self._report("starting the broker (mosquitto, mutual TLS)")
-        await self.broker.start()
-        await self.broker.wait_for_port(self.site.ports.devices, BROKER_READY_WITHIN_S)
-        self._report("starting the hub")
-        await self.hub.start()
-        await self.hub.wait_for_port(self.site.ports.web, HUB_READY_WITHIN_S)
+        await self._servers.start()
         self._report(f"starting {len(self.boxes)} boxes with simulated oximeters")
         self._breathing = loop.create_task(
             breathe(self.boxes, lambda: loop.time() - started_s), name="patients"
@@ -61,9 +81,7 @@ class Demonstration:
         if self._breathing is not None:
             self._breathing.cancel()
         await asyncio.gather(*(box.stop() for box in self.boxes))
-        self._report("stopping the hub and the broker")
-        await self.hub.stop()
-        await self.broker.stop()
+        await self._servers.stop()
 
     async def _start_boxes(self) -> None:
         turn = asyncio.Semaphore(_STARTING_AT_ONCE)

@@ -6,6 +6,7 @@ with its source in docs/explanation/alert-cohort.md; nothing here is evidence of
 
 from datetime import UTC, datetime
 from math import exp
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
@@ -86,6 +87,30 @@ def day_of(at_ms: int) -> int:
     return (at_ms - START_MS + 8 * 3_600_000) // DAY_MS
 
 
+class Vitals(NamedTuple):
+    """What a continuous oximeter finds at one moment."""
+
+    spo2_pct: float
+    pulse_bpm: float
+
+
+class Course:
+    """One patient at one day of the loan, to be measured as often as one likes.
+
+    `severity` is the label: how far the latent event has come on that day, 0 for none.
+    """
+
+    def __init__(self, assume: Assumptions, random: np.random.Generator, day: int) -> None:
+        self._maker = _Maker(assume, random)
+        self._day = day
+        self.onset_day = self._maker.onset
+        self.severity = self._maker.severity(day)
+
+    def vitals(self) -> Vitals:
+        """One reading, with the patient's own spread."""
+        return self._maker.draw_vitals(self._day)
+
+
 def make_loan(assume: Assumptions, random: np.random.Generator) -> Loan:
     """One loan; the same generator state gives the same loan."""
     return _Maker(assume, random).make()
@@ -152,7 +177,7 @@ class _Maker:
         return majors >= 2 or (majors == 1 and minors >= 1)
 
     def _is_present(self, place: int, day: int) -> bool:
-        ill = self._severity(day) > 0 and self.present[place]
+        ill = self.severity(day) > 0 and self.present[place]
         return ill or day < self.lingers_days[place]
 
     def _patient(self) -> Patient:
@@ -176,7 +201,7 @@ class _Maker:
             baseline=baseline,
         )
 
-    def _severity(self, day: int) -> float:
+    def severity(self, day: int) -> float:
         """How far the event has come, 0 to 1; treatment starts after the ramp and is not modelled."""
         if self.onset is None or day < self.onset:
             return 0.0
@@ -199,8 +224,9 @@ class _Maker:
         if self.happens(self.assume.fev1_sessions):
             self._blow(day, at_ms + 180 * MINUTE_MS)
 
-    def _vitals(self, day: int, at_ms: int) -> None:
-        severity, left = self._severity(day), self._left(day)
+    def draw_vitals(self, day: int) -> Vitals:
+        """One reading of that day."""
+        severity, left = self.severity(day), self._left(day)
         spo2 = self.spo2_pct - self.assume.spo2_fall * severity - self.assume.recovery_spo2 * left
         spo2 += self.random.normal(0, self.assume.spo2_within_sd)
         spo2 += self.offset if day >= self.swap else 0
@@ -210,18 +236,25 @@ class _Maker:
             self.pulse_bpm + self.assume.pulse_rise * severity + self.assume.recovery_pulse * left
         )
         pulse += self.random.normal(0, self.assume.pulse_within_sd)
-        self._take(Kind.PULSE, at_ms, float(round(np.clip(pulse, 40, 160))))
+        return Vitals(
+            float(round(np.clip(spo2, 70, 100))),
+            float(round(np.clip(pulse, 40, 160))),
+        )
+
+    def _vitals(self, day: int, at_ms: int) -> None:
+        spo2_pct, pulse_bpm = self.draw_vitals(day)
+        self._take(Kind.PULSE, at_ms, pulse_bpm)
         if self.happens(self.assume.respiratory_rate_share):
-            rate = self.rate_bpm + 3.5 * severity + self.random.normal(0, 1.2)
+            rate = self.rate_bpm + 3.5 * self.severity(day) + self.random.normal(0, 1.2)
             self._take(Kind.RESPIRATORY_RATE, at_ms, float(round(rate)))
-        self._take(Kind.SPO2, at_ms, float(round(np.clip(spo2, 70, 100))))
+        self._take(Kind.SPO2, at_ms, spo2_pct)
 
     def _asks_for_repeat(self) -> bool:
         value = self.readings[-1].value
         return isinstance(value, float) and value <= (83 if self.scale == 2 else 87)
 
     def _diary(self, day: int) -> Symptoms:
-        severity, left = self._severity(day), self._left(day)
+        severity, left = self.severity(day), self._left(day)
         answers = []
         for place in range(len(SYMPTOMS)):
             there = severity > 0 and self.present[place]
@@ -231,7 +264,7 @@ class _Maker:
         return Symptoms(*answers)
 
     def _blow(self, day: int, at_ms: int) -> None:
-        fall_l = self.assume.fev1_fall_l * self._severity(day)
+        fall_l = self.assume.fev1_fall_l * self.severity(day)
         value = self.fev1_l - fall_l + self.random.normal(0, 0.105)
         # Unsupervised sessions: 17 % A, 41 % B, the rest spread (RALPMH).
         grade = str(self.random.choice(list("ABCDF"), p=[0.17, 0.41, 0.20, 0.12, 0.10]))
