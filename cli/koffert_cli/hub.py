@@ -18,6 +18,7 @@ from koffert_cli.hub_users import add_user_command
 from koffert_cli.output import CommandGroup, UserError, json_option, print_json
 from koffert_hub.backup import BackupError, back_up, restore, restore_log
 from koffert_hub.database import open_database
+from koffert_hub.log_keys import rotate
 from koffert_hub.projector import rebuild as rebuild_time_series
 from koffert_hub.quarantine import held
 from koffert_hub.quarantine import requeue as requeue_items
@@ -211,6 +212,24 @@ def restore_command(config: Path, folder: Path, replica: Path | None, *, as_json
         click.echo(
             f"Bodies up to record {restored.complete_to}; the boxes send the later ones again"
         )
+
+
+@hub.command("rotate-log-key")
+@CONFIG
+@json_option
+def rotate_log_key(config: Path, *, as_json: bool) -> None:
+    """Sign the log with a new key from now on; the old one announces it. Then restart the hub.
+
+    Whoever trusts the old key comes to trust the new one by the log itself: the emergency centre's register
+    follows, and keeps the old public key in its settings.
+    """
+    rotated = rotate(hub_settings(config), now_ms=wall_ms())
+    if as_json:
+        print_json(rotated)
+    else:
+        click.echo(f"The new key is announced in record {rotated.log_sequence}")
+        click.echo(f"Keep {rotated.old_public_key}: the log before that is verified with it")
+        click.echo("Next: restart the hub; it signs nothing until then")
 
 
 @hub.command(name="restore-log")

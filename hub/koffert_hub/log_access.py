@@ -100,5 +100,6 @@ def verify_export(
 
 
 def _beside(folder: Path) -> tuple[Path, ...]:
+    """The public key of the log, and those that it followed."""
     key = folder / LOG_PUBLIC_FILE
-    return (key,) if key.exists() else ()
+    return (key, *sorted(folder.glob("log-*.pub"))) if key.exists() else ()

@@ -19,6 +19,7 @@ from koffert_hub.log_record import (
     log_key_id,
     next_head,
 )
+from koffert_hub.log_rotation import CONTENT, announcement
 
 
 class LogRow(NamedTuple):
@@ -38,6 +39,7 @@ class Fault(StrEnum):
     BROKEN_CHAIN = "broken-chain"
     CONTRADICTS_SIGNED_HEAD = "contradicts-signed-head"
     BAD_SIGNATURE = "bad-signature"
+    RETIRED_KEY = "retired-key"
 
 
 class FirstBad(Struct, frozen=True):
@@ -68,6 +70,8 @@ class LogPosition(NamedTuple):
 
 
 GENESIS = LogPosition(0, GENESIS_HEAD)
+# Looked for before a record is decoded once more: hardly one in a million announces a key.
+_MAY_ANNOUNCE = CONTENT.encode()
 
 
 def verify(
@@ -77,25 +81,46 @@ def verify(
     *,
     start: LogPosition = GENESIS,
 ) -> Verification:
-    """Check `rows` (in order) after `start`; a signed head beyond the last row shows a cut tail."""
-    known, unchecked = _sort(signed_heads, {log_key_id(key) for key in keys}, start)
+    """Check `rows` (in order) after `start`; a signed head beyond the last row shows a cut tail.
+
+    A key that a trusted one announces in the log is trusted from there on in its place.
+    """
+    heads = _by_record(signed_heads, start)
+    trusted = {log_key_id(key): key for key in keys}
+    retired: set[bytes] = set()
     position, held = start, 0
 
     def outcome(first_bad: FirstBad | None) -> Verification:
         records = position.sequence - start.sequence
+        known = trusted.keys() | retired
+        unchecked = sum(one.key_id not in known for each in heads.values() for one in each)
         return Verification(records, held, first_bad is None, first_bad, unchecked)
 
     for row in rows:
         fault = check_row(position, row)
         if fault is not None:
             return outcome(row_fault(position, row, fault))
-        for signed in known.pop(row.sequence, ()):
-            head_fault = _check_head(signed, row.head, keys)
+        old = _rotated(row, trusted)
+        if isinstance(old, Fault):
+            return outcome(FirstBad(row.sequence, old))
+        retired |= old
+        for signed in heads.get(row.sequence, ()):
+            if signed.key_id in retired:
+                return outcome(FirstBad(row.sequence, Fault.RETIRED_KEY))
+            if signed.key_id not in trusted:
+                continue
+            head_fault = _check_head(signed, row.head, trusted[signed.key_id])
             if head_fault is not None:
                 return outcome(FirstBad(row.sequence, head_fault))
             held += 1
         position = LogPosition(row.sequence, row.head)
-    return outcome(FirstBad(position.sequence + 1, Fault.MISSING) if known else None)
+    known = trusted.keys() | retired
+    beyond = any(
+        one.key_id in known and sequence > position.sequence
+        for sequence, each in heads.items()
+        for one in each
+    )
+    return outcome(FirstBad(position.sequence + 1, Fault.MISSING) if beyond else None)
 
 
 def check_row(position: LogPosition, row: LogRow) -> Fault | None:
@@ -117,23 +142,32 @@ def row_fault(position: LogPosition, row: LogRow, fault: Fault) -> FirstBad:
     return FirstBad(expected if fault is Fault.MISSING else row.sequence, fault)
 
 
-def _sort(
-    signed_heads: Iterable[SignedHead], key_ids: set[bytes], start: LogPosition
-) -> tuple[dict[int, list[SignedHead]], int]:
-    """The heads after `start` that one of the keys claims, by record; and how many others there are."""
-    known: dict[int, list[SignedHead]] = {}
-    unchecked = 0
+def _by_record(
+    signed_heads: Iterable[SignedHead], start: LogPosition
+) -> dict[int, list[SignedHead]]:
+    """The heads after `start`, by record."""
+    found: dict[int, list[SignedHead]] = {}
     for signed in signed_heads:
-        if signed.sequence <= start.sequence:
-            continue
-        if signed.key_id in key_ids:
-            known.setdefault(signed.sequence, []).append(signed)
-        else:
-            unchecked += 1
-    return known, unchecked
+        if signed.sequence > start.sequence:
+            found.setdefault(signed.sequence, []).append(signed)
+    return found
 
 
-def _check_head(signed: SignedHead, head: bytes, keys: Sequence[Ed25519PublicKey]) -> Fault | None:
-    if not any(head_is_signed(signed, key) for key in keys):
+def _rotated(row: LogRow, trusted: dict[bytes, Ed25519PublicKey]) -> set[bytes] | Fault:
+    """Take over the key that a trusted one announces here; returns the old one's id, if there is one."""
+    if _MAY_ANNOUNCE not in row.record:
+        return set()
+    announced = announcement(decode_record(row.record))
+    if announced is None or announced.old_id not in trusted:
+        return set()
+    if not announced.is_signed_by(trusted[announced.old_id]):
+        return Fault.BAD_SIGNATURE
+    del trusted[announced.old_id]
+    trusted[log_key_id(announced.new)] = announced.new
+    return {announced.old_id}
+
+
+def _check_head(signed: SignedHead, head: bytes, key: Ed25519PublicKey) -> Fault | None:
+    if not head_is_signed(signed, key):
         return Fault.BAD_SIGNATURE
     return None if signed.head == head else Fault.CONTRADICTS_SIGNED_HEAD

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from koffert_hub import tables
 from koffert_hub.database import open_database
 from koffert_hub.database import reading as open_reading
+from koffert_hub.log_keys import BadAnnouncement, KeyInForce, following, key_at, keys_in_force
 from koffert_hub.log_record import SignedHead, head_is_signed, log_key_id, sign_head
 from koffert_hub.log_verify import LogPosition, LogRow, check_row, row_fault
 from koffert_hub.technical_alerts import Cause, close_alert, raise_alert
@@ -41,12 +42,12 @@ class Replica:
         self, path: Path, hub: str, hub_key: Ed25519PublicKey, own_key: Ed25519PrivateKey
     ) -> None:
         self._hub = hub
-        self._hub_key = hub_key
         self._own_key = own_key
         self._engine = open_database(f"sqlite:///{path}")
         with self._engine.begin() as connection:
             tables.metadata.create_all(connection, tables=list(REPLICA_TABLES))
             start_state(connection)
+            self._keys = keys_in_force(connection, hub_key)
 
     def close(self) -> None:
         """Release the file."""
@@ -62,7 +63,9 @@ class Replica:
         with self._engine.begin() as connection:
             here = position(connection)
             good = _continuing(here, rows)
+            keys = _followed(self._keys, rows[:good])
             copy_rows(connection, rows[:good])
+        self._keys = keys
         if good < len(rows):
             before = LogPosition(rows[good - 1].sequence, rows[good - 1].head) if good else here
             fault = check_row(before, rows[good])
@@ -84,7 +87,7 @@ class Replica:
             held = next(rows_after(connection, signed.sequence - 1, 1), None)
             if held is None or held.sequence != signed.sequence or held.head != signed.head:
                 raise Contradiction(f"record {signed.sequence}: another signed head")
-            if not head_is_signed(signed, self._hub_key):
+            if not head_is_signed(signed, key_at(self._keys, signed.sequence)):
                 raise Contradiction(f"record {signed.sequence}: a signature that is not the hub's")
             ours = sign_head(signed.sequence, signed.head, now_ms, self._own_key)
             keep_signed_head(connection, signed)
@@ -111,6 +114,19 @@ class Replica:
     def engine(self) -> sa.Engine:
         """For reading the log and the alerts."""
         return self._engine
+
+
+def _followed(keys: list[KeyInForce], rows: Sequence[LogRow]) -> list[KeyInForce]:
+    """The hub's keys after these rows; raises Contradiction."""
+    keys = list(keys)
+    try:
+        for row in rows:
+            found = following(keys, row)
+            if found is not None:
+                keys.append(found)
+    except BadAnnouncement as error:
+        raise Contradiction(str(error)) from error
+    return keys
 
 
 def _continuing(here: LogPosition, rows: Sequence[LogRow]) -> int:

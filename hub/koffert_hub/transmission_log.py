@@ -1,5 +1,6 @@
 """Appending to and reading the transmission log, inside the caller's transaction."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -18,14 +19,18 @@ from koffert_hub.log_record import (
     SignedHead,
     decode_record,
     encode_record,
+    log_key_id,
     next_head,
     sign_head,
 )
+from koffert_hub.log_rotation import announcement
 from koffert_hub.log_verify import LogPosition, LogRow
 
 # A head is signed at the latest after so many records or so long (design of the register).
 SIGN_EVERY_RECORDS = 1_000
 SIGN_EVERY_MS = 10 * 60 * 1_000
+
+_LOG = logging.getLogger(__name__)
 
 _STATE_ROW = 1
 # Rows per read while walking the whole log: some 4 MB at a time.
@@ -274,9 +279,27 @@ def sign_due_head(
     """Sign the present head if it is due; returns the newest signed head. One process may do this."""
     with engine.connect().execution_options(koffert_read_only=True) as connection:
         here = position(connection)
-    if not head_is_due(last, here, now_ms):
-        return last
+        if not head_is_due(last, here, now_ms):
+            return last
+        if _is_put_away(connection, key, here.sequence, last):
+            _LOG.error(
+                "the log key has been rotated: restart the hub, nothing is signed until then"
+            )
+            return last
     signed = sign_head(here.sequence, here.head, now_ms, key)
     with engine.begin() as connection:
         keep_signed_head(connection, signed)
     return signed
+
+
+def _is_put_away(
+    connection: sa.Connection, key: Ed25519PrivateKey, until: int, last: SignedHead | None
+) -> bool:
+    """Whether a record since the last head, up to `until`, announces another key in place of this one."""
+    after = last.sequence if last else max(until - SIGN_EVERY_RECORDS, 0)
+    own = log_key_id(key.public_key())
+    announced = (
+        announcement(decode_record(row.record))
+        for row in rows_after(connection, after, until - after)
+    )
+    return any(one is not None and one.old_id == own for one in announced)

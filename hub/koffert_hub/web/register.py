@@ -12,6 +12,7 @@ from koffert_hub import tables
 from koffert_hub.database import reading
 from koffert_hub.keys import LOG_PUBLIC_FILE
 from koffert_hub.log_export import Span, csv_lines, json_lines, span
+from koffert_hub.log_keys import BadAnnouncement, keys_in_force
 from koffert_hub.log_record import LogRecord, SignedHead, decode_record, head_is_signed, log_key_id
 from koffert_hub.log_search import Page, Query, search_page
 from koffert_hub.log_verify import GENESIS, LogPosition, Verification, verify
@@ -96,13 +97,16 @@ def check_record(source: LogSource, sequence: int) -> Checked:
     A head that was signed says that all before it stood as it was; so the stretch starts at the last one
     before the record, and ends at the first at which both keys have signed, else where the log ends.
     """
-    keys = [key for key in (source.hub_key, source.countersigner) if key is not None]
     with reading(source.engine) as connection:
+        signers = [_hub_keys(connection, source.hub_key)]
+        if source.countersigner is not None:
+            signers.append([source.countersigner])
+        keys = [key for one in signers for key in one]
         heads = signed_heads(connection)
         start = _signed_before(heads, sequence, keys)
-        ours = [_first(heads, sequence, key) for key in keys]
+        ours = [_first(heads, sequence, one) for one in signers]
         ends = [head.sequence for head in ours if head is not None]
-        until = max(ends) if len(ends) == len(keys) else position(connection).sequence
+        until = max(ends) if len(ends) == len(signers) else position(connection).sequence
         rows = rows_after(connection, start.sequence, until - start.sequence)
         within = [head for head in heads if head.sequence <= until]
         outcome = verify(rows, within, keys, start=start)
@@ -164,9 +168,19 @@ def _signed_before(
     return next(signed, GENESIS)
 
 
-def _first(heads: list[SignedHead], sequence: int, key: Ed25519PublicKey) -> SignedHead | None:
-    key_id = log_key_id(key)
-    return next((one for one in heads if one.sequence >= sequence and one.key_id == key_id), None)
+def _hub_keys(connection: sa.Connection, first: Ed25519PublicKey) -> list[Ed25519PublicKey]:
+    """The hub's keys one after another; where an announcement is false, the check itself will name it."""
+    try:
+        return [one.key for one in keys_in_force(connection, first)]
+    except BadAnnouncement:
+        return [first]
+
+
+def _first(
+    heads: list[SignedHead], sequence: int, keys: list[Ed25519PublicKey]
+) -> SignedHead | None:
+    ids = {log_key_id(key) for key in keys}
+    return next((one for one in heads if one.sequence >= sequence and one.key_id in ids), None)
 
 
 def _public_key(path: Path) -> Ed25519PublicKey:
