@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from koffert_hub.setup import initialise, new_epoch, wall_ms
 from koffert_hub.status import read_status
 from koffert_hub.technical_alerts import Cause, close_alert
 from koffert_hub.time_series.opening import open_time_series
+from koffert_hub.upkeep import keep_up
 
 # What `hub rebuild` can make again, and what it then counts.
 _MADE = {"time-series": "readings", "documents": "documents", "spirometry": "sessions"}
@@ -212,6 +214,34 @@ def restore_command(config: Path, folder: Path, replica: Path | None, *, as_json
         click.echo(
             f"Bodies up to record {restored.complete_to}; the boxes send the later ones again"
         )
+
+
+@hub.command()
+@CONFIG
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@json_option
+def upkeep(config: Path, *, dry_run: bool, as_json: bool) -> None:
+    """Close records that are due and write past days of the log, as the running hub does each hour."""
+    settings = hub_settings(config)
+    if settings.upkeep is None:
+        raise UserError("nothing is to be done", next_step="add [upkeep] to the settings")
+    engine = open_database(settings.database_url)
+    try:
+        done = keep_up(engine, settings.upkeep, now=datetime.now(UTC), dry_run=dry_run)
+    except OSError as error:
+        raise UserError(f"{error.filename}: {error.strerror}") from error
+    finally:
+        engine.dispose()
+    if as_json:
+        print_json(done)
+        return
+    would = "would be " if dry_run else ""
+    for key in done.closed:
+        click.echo(f"{key}: {would}closed")
+    for day in done.exported:
+        click.echo(f"the log of {day}: {would}written")
+    if not done.closed and not done.exported:
+        click.echo("nothing is due")
 
 
 @hub.command("rotate-log-key")

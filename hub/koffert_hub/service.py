@@ -34,6 +34,7 @@ from koffert_hub.stopping import first_of, stop_signals, tell_well
 from koffert_hub.time_series import TimeSeries
 from koffert_hub.time_series.opening import open_time_series
 from koffert_hub.transmission_log import Epoch, current_epoch
+from koffert_hub.upkeep import keeping_up
 from koffert_hub.video.switchboard import Switchboard
 from koffert_hub.video.turn import TurnCredentials
 from koffert_hub.web.app import create_app
@@ -128,6 +129,7 @@ async def _run(
         register.serving() if register else contextlib.nullcontext(),
         provisioning(settings, engine),
         documents.working(),
+        keeping_up(engine, settings.upkeep),
     ):
         await _until_stopped(worker, projector, alerts, calls, servers)
 

@@ -103,6 +103,16 @@ class RegisterSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return TlsFiles(self.ca, self.certificate, self.key)
 
 
+class UpkeepSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the hub does by itself: close a record so many days after its last loan, and write each day of the log.
+
+    Both are the controller's to decide; what is left out is not done.
+    """
+
+    close_after_days: Annotated[int, Meta(ge=1)] | None = None
+    log_days: Path | None = None
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole file. Relative paths are relative to it.
 
@@ -121,6 +131,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     metrics: MetricsSettings | None = None
     alerts: AlertSettings | None = None
     turn: TurnSettings | None = None
+    upkeep: UpkeepSettings | None = None
     oidc: OidcSettings | None = None
 
     @property
