@@ -23,6 +23,7 @@ class Cause(StrEnum):
     BATTERY_LOW = "battery-low"
     TOKEN_REUSED = "token-reused"  # noqa: S105 - a cause, not a secret
     CLONED_IDENTITY = "cloned-identity"
+    TIME_SERIES_REFUSED = "time-series-refused"
     HUB_SILENT = "hub-silent"
     HUB_CONTRADICTS = "hub-contradicts"
 

@@ -1,5 +1,7 @@
 """One suite for every time series store, each of them real."""
 
+import asyncio
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -7,13 +9,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from koffert_hub.live import LiveFeed
+from koffert_hub.projector import Projector
 from koffert_hub.time_series import StoredReading, TimeQuality, TimeSeries, TimeSeriesUnavailable
 from koffert_hub.time_series.influx import InfluxAccess, InfluxTimeSeries
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
-from tests.hub.kit import NOON_MS, sqlite_store
+from tests.hub.kit import NOON_MS, Store, sqlite_store
 from tests.support.influx import Influx
 
 HOUR_MS = 3_600_000
@@ -32,7 +37,7 @@ def fixture_make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mak
         else:
             server: Influx = request.getfixturevalue("influx")
             access = InfluxAccess(server.url, "koffert", server.new_bucket(), "token")
-            made.append(InfluxTimeSeries(hub.engine, access))
+            made.append(InfluxTimeSeries(hub.engine, access, clock_ms=lambda: NOON_MS))
             made[-1].clear()
         return made[-1]
 
@@ -147,13 +152,18 @@ def test_raw_and_rolled_up_trends_agree(make: Make, seconds: list[int]) -> None:
 
 
 class FakeInfluxDb(ThreadingHTTPServer):
-    """A v2 server that answers writes as it is told; keeps the lines that it accepted."""
+    """A v2 server that answers writes as it is told; keeps the lines that it accepted.
+
+    `answers` are given first, one to each write. `partial`: of a batch with a bad line the others are kept.
+    """
 
     daemon_threads = True
 
     def __init__(self) -> None:
         self.status = 204
+        self.answers: list[int] = []
         self.bad_line = ""
+        self.partial = False
         self.lines: set[str] = set()
         super().__init__(("127.0.0.1", 0), _FakeHandler)
 
@@ -167,11 +177,14 @@ class _FakeHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         lines = self.rfile.read(int(self.headers["Content-Length"])).decode().splitlines()
-        status = self.server.status
-        if self.server.bad_line and any(self.server.bad_line in line for line in lines):
+        status = self.server.answers.pop(0) if self.server.answers else self.server.status
+        good = [
+            line for line in lines if not self.server.bad_line or self.server.bad_line not in line
+        ]
+        if status == 204 and (self.server.partial or good == lines):
+            self.server.lines.update(good)
+        if status == 204 and good != lines:
             status = 400
-        if status == 204:
-            self.server.lines.update(lines)
         self.send_response(status)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -198,15 +211,23 @@ def fixture_fake() -> Iterator[FakeInfluxDb]:
     thread.join()
 
 
+@pytest.fixture(name="hub")
+def fixture_hub(tmp_path: Path) -> Iterator[Store]:
+    store = sqlite_store(tmp_path)
+    yield store
+    store.engine.dispose()
+
+
 @pytest.fixture(name="faulty")
-def fixture_faulty(fake: FakeInfluxDb, tmp_path: Path) -> Iterator[InfluxTimeSeries]:
-    hub = sqlite_store(tmp_path)
+def fixture_faulty(fake: FakeInfluxDb, hub: Store) -> Iterator[InfluxTimeSeries]:
     series = InfluxTimeSeries(
-        hub.engine, InfluxAccess(fake.url, "koffert", "b", "token"), compress=False
+        hub.engine,
+        InfluxAccess(fake.url, "koffert", "b", "token"),
+        clock_ms=lambda: NOON_MS,
+        compress=False,
     )
     yield series
     series.close()
-    hub.engine.dispose()
 
 
 @pytest.mark.parametrize("status", [401, 404, 429, 500, 503])
@@ -223,18 +244,58 @@ def test_a_refused_write_keeps_the_cursor_and_heals(
     assert (faulty.cursor(), len(fake.lines)) == (5, 5)
 
 
-def test_one_bad_line_does_not_take_the_others_with_it(
-    fake: FakeInfluxDb, faulty: InfluxTimeSeries
+@pytest.mark.parametrize("partial", [True, False])
+def test_one_bad_line_does_not_take_the_others_with_it_and_raises_an_alert(
+    fake: FakeInfluxDb, faulty: InfluxTimeSeries, hub: Store, *, partial: bool
 ) -> None:
-    fake.bad_line = "patient=p-13,"
-    faulty.write([reading(NOON_MS, patient=f"p-{n}") for n in range(20)], 1)
+    fake.bad_line, fake.partial = "patient=p-13,", partial
+    readings = [reading(NOON_MS, patient=f"p-{n}") for n in range(20)]
+    fake.answers = [204, 204, 503]  # half of it is through, then the server is gone for a while
+    with pytest.raises(TimeSeriesUnavailable):
+        faulty.write(readings, 1)
+    assert (faulty.cursor(), hub.alerts()) == (0, {})
+    faulty.write(readings, 1)
     assert len(fake.lines) == 19
     assert faulty.cursor() == 1
+    assert hub.alerts() == {("hub", "time-series-refused"): 1}
+
+
+def test_the_projector_outlasts_every_refusal(
+    fake: FakeInfluxDb, faulty: InfluxTimeSeries, hub: Store
+) -> None:
+    box = hub.box()
+    for _ in range(6):
+        hub.take(box.queue(), at_ns=box.wall_ns)
+        box.wait(1)
+    fake.answers = [401, 404, 429, 500, 503, 503]
+
+    async def scenario() -> None:
+        ticks = itertools.count(NOON_MS, 1_000)
+        running = Projector(
+            hub.engine,
+            faulty,
+            LiveFeed(lambda: NOON_MS),
+            Ed25519PrivateKey.generate(),
+            clock_ms=lambda: next(ticks),
+            poll_ms=1,
+        )
+        task = asyncio.create_task(running.run())
+        async with asyncio.timeout(30):
+            while faulty.cursor() < hub.records()[-1].sequence:
+                running.wake()
+                await asyncio.sleep(0.001)
+        running.stop()
+        await task
+
+    asyncio.run(scenario())
+    assert (len(fake.lines), fake.answers, hub.alerts()) == (6, [], {})
 
 
 def test_a_server_that_is_gone_is_told_as_such(tmp_path: Path) -> None:
     hub = sqlite_store(tmp_path)
-    series = InfluxTimeSeries(hub.engine, InfluxAccess("http://127.0.0.1:9", "o", "b", "t"))
+    series = InfluxTimeSeries(
+        hub.engine, InfluxAccess("http://127.0.0.1:9", "o", "b", "t"), clock_ms=lambda: NOON_MS
+    )
     with pytest.raises(TimeSeriesUnavailable):
         series.write([reading(NOON_MS)], 1)
     with pytest.raises(TimeSeriesUnavailable):

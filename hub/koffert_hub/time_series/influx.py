@@ -5,7 +5,7 @@ Measurement `vitals`: tags patient (pseudonymous), device, sensor; one float fie
 its millisecond comes from its id, so two readings never overwrite each other and one sent twice does.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -19,8 +19,10 @@ from influxdb_client.rest import ApiException
 from msgspec import Struct
 
 from koffert_hub import tables
+from koffert_hub.broker_config import HUB_USER
 from koffert_hub.database import reading as open_reading
 from koffert_hub.database import upserts
+from koffert_hub.technical_alerts import Cause, raise_alert
 from koffert_hub.time_series.buckets import Aggregate, bucket_width_ms, into_trend
 from koffert_hub.time_series.records import StoredReading, TimeSeriesUnavailable, Trend
 from koffert_hub.time_series.sqlite import ROLLUP_MS, ROLLUPS_PER_BUCKET
@@ -48,8 +50,16 @@ class InfluxAccess(Struct, frozen=True):
 class InfluxTimeSeries:
     """A `TimeSeries` in InfluxDB; its cursor is in the hub's database and moves after the write."""
 
-    def __init__(self, engine: sa.Engine, access: InfluxAccess, *, compress: bool = True) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        access: InfluxAccess,
+        *,
+        clock_ms: Callable[[], int],
+        compress: bool = True,
+    ) -> None:
         self._engine = engine
+        self._clock_ms = clock_ms
         self._access = access
         self._client = InfluxDBClient(
             url=access.url,
@@ -69,9 +79,9 @@ class InfluxTimeSeries:
 
     def write(self, readings: Sequence[StoredReading], cursor: int) -> None:
         """Write, roll up, then move the cursor: after a fault all of it is done again, to the same end."""
-        self._send([_line(reading) for reading in readings])
-        self._roll_up(readings)
-        self._move(cursor)
+        refused = self._send([_line(reading) for reading in readings])
+        refused += self._roll_up(readings)
+        self._move(cursor, refused)
 
     def remove(self, readings: Sequence[StoredReading]) -> None:
         """Take out readings, then roll their minutes up anew; after a fault all of it is done again."""
@@ -134,16 +144,29 @@ class InfluxTimeSeries:
             "POST",
         )
 
-    def _move(self, cursor: int) -> None:
+    def _move(self, cursor: int, refused: int = 0) -> None:
+        """Move the cursor; what was refused raises an alert in the same transaction, so it counts once."""
         with self._engine.begin() as connection:
             connection.execute(
                 _SAVE_CURSOR[connection.dialect.name], {"projection": _CURSOR, "sequence": cursor}
             )
+            if refused:
+                raise_alert(
+                    connection,
+                    HUB_USER,
+                    Cause.TIME_SERIES_REFUSED,
+                    f"{refused} lines up to record {cursor} (HTTP {_BAD_REQUEST})",
+                    now_ms=self._clock_ms(),
+                    count=refused,
+                )
 
-    def _send(self, lines: list[str]) -> None:
-        """Write lines; a batch refused as bad is split until the bad line stands alone and is left out."""
+    def _send(self, lines: list[str]) -> int:
+        """Write lines; a batch refused as bad is split until the bad line stands alone and is left out.
+
+        Returns how many were left out. A partial write has stored the good lines: the halves replace them.
+        """
         if not lines:
-            return
+            return 0
         try:
             self._writer.write(
                 self._access.bucket,
@@ -153,15 +176,20 @@ class InfluxTimeSeries:
         except ApiException as error:
             if error.status != _BAD_REQUEST:
                 raise TimeSeriesUnavailable(f"HTTP {error.status}") from error
-            if len(lines) > 1:
-                half = len(lines) // 2
-                self._send(lines[:half])
-                self._send(lines[half:])
+            if len(lines) == 1:
+                return 1
+            half = len(lines) // 2
+            return self._send(lines[:half]) + self._send(lines[half:])
         except (OSError, urllib3.exceptions.HTTPError) as error:
             raise TimeSeriesUnavailable(type(error).__name__) from error
+        return 0
 
-    def _roll_up(self, readings: Iterable[StoredReading]) -> None:
-        """Compute the touched minutes anew from what is stored, one query for each run of minutes."""
+    def _roll_up(self, readings: Iterable[StoredReading]) -> int:
+        """Compute the touched minutes anew from what is stored, one query for each run of minutes.
+
+        Returns how many lines were refused.
+        """
+        refused = 0
         touched = {
             (reading.measured_at_ms // ROLLUP_MS, reading.patient, quantity)
             for reading in readings
@@ -171,11 +199,10 @@ class InfluxTimeSeries:
             within = {entry for entry in touched if first <= entry[0] <= last}
             patients = {patient for _, patient, _ in within}
             quantities = sorted({quantity for _, _, quantity in within})
-            self._roll_up_run(first, last, patients, quantities)
+            refused += self._roll_up_run(first, last, patients, quantities)
+        return refused
 
-    def _roll_up_run(
-        self, first: int, last: int, patients: set[str], quantities: list[str]
-    ) -> None:
+    def _roll_up_run(self, first: int, last: int, patients: set[str], quantities: list[str]) -> int:
         chosen = ", ".join(
             f"{name}({quantity}) AS {quantity}_{name}"
             for quantity in quantities
@@ -186,7 +213,7 @@ class InfluxTimeSeries:
             f"WHERE time >= {first * ROLLUP_MS}ms AND time < {(last + 1) * ROLLUP_MS}ms "
             f"GROUP BY time({ROLLUP_MS}ms), patient fill(none)"
         )
-        self._send(
+        return self._send(
             [
                 f"vitals_1m,patient={one['tags']['patient']} {fields} {row[0] * _NS_PER_MS}"
                 for one in series

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from koffert_hub.settings import Settings
+from koffert_hub.setup import wall_ms
 from koffert_hub.time_series.records import TimeSeries
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
 
@@ -17,4 +18,4 @@ def open_time_series(settings: Settings, engine: sa.Engine) -> TimeSeries:
 
     token = influx.token_file.read_text().strip()
     access = InfluxAccess(influx.url, influx.organisation, influx.bucket, token)
-    return InfluxTimeSeries(engine, access)
+    return InfluxTimeSeries(engine, access, clock_ms=wall_ms)

@@ -19,7 +19,7 @@ class TimeSeriesUnavailable(Exception):
     """The store cannot take or give data now (down, overloaded, or refuses us): keep it, try later."""
 
 
-class StoredReading(Struct, frozen=True):
+class StoredReading(Struct, frozen=True, gc=False):
     """One reading as the projections see it; `values` holds only what counts as a value."""
 
     id: bytes
