@@ -10,17 +10,50 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from koffert_hub import tables
+from koffert_hub.alerts import tables as alert_tables
 from koffert_hub.alerts.register import forget as forget_alerts
-from koffert_hub.documents.tables import document, forget_documents
+from koffert_hub.documents.tables import (
+    document,
+    document_decision,
+    document_part,
+    forget_documents,
+)
 from koffert_hub.loans import LoanState
 from koffert_hub.log_record import Event, Result
 from koffert_hub.registry import RegistryError
-from koffert_hub.rights.tables import forget_rights
-from koffert_hub.spirometry.tables import forget_spirometry
+from koffert_hub.rights.tables import consent, forget_rights, person_change, record_state
+from koffert_hub.spirometry.tables import forget_spirometry, physique, spirometry_part
 from koffert_hub.transmission_log import LogWriter, draft
 from koffert_hub.web.tables import hand_entry, note, self_plan
 from koffert_wire.envelope import parse_payload
 from koffert_wire.errors import UnreadablePayload
+
+# PostgreSQL only marks a deleted row: what held a patient's data is written anew without it. The write-ahead log still
+# has old pages until the server has recycled it.
+REWRITTEN = (
+    tables.body,
+    tables.correction,
+    tables.person,
+    tables.quarantine,
+    alert_tables.alert,
+    alert_tables.alert_change,
+    alert_tables.alert_notice,
+    alert_tables.alert_reading,
+    alert_tables.alert_setting,
+    alert_tables.alert_state,
+    alert_tables.patient_card,
+    document,
+    document_decision,
+    document_part,
+    physique,
+    spirometry_part,
+    consent,
+    person_change,
+    record_state,
+    hand_entry,
+    note,
+    self_plan,
+)
 
 
 class Forgets(Protocol):
@@ -112,5 +145,5 @@ def _overwrite_the_rest(engine: sa.Engine) -> None:
                 raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     else:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for table in (tables.body, tables.quarantine, tables.person, document):
-                connection.exec_driver_sql(f"VACUUM (FULL) {table.name}")
+            for table in REWRITTEN:
+                connection.exec_driver_sql(f'VACUUM (FULL) "{table.name}"')

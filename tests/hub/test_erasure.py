@@ -9,17 +9,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from koffert_hub import registry
 from koffert_hub.database import reading
-from koffert_hub.erasure import erase_patient
+from koffert_hub.erasure import REWRITTEN, erase_patient
 from koffert_hub.log_access import verify_connection
 from koffert_hub.log_record import Event, Result
+from koffert_hub.migrations.all_tables import metadata
 from koffert_hub.projection import stored_readings
 from koffert_hub.projector import read_step
 from koffert_hub.registry import RegistryError
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
 from koffert_hub.transmission_log import sign_due_head
+from koffert_hub.web.record import write_note
 from tests.hub.box import Box
 from tests.hub.kit import NOON_MS, Store
 from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
+from tests.support.postgres import Postgres
 
 # A value that occurs nowhere by chance, as each store holds it: big-endian IEEE 754 in all three.
 MARKER = 87.65432109876
@@ -90,3 +93,40 @@ def test_a_patient_with_an_open_loan_is_not_erased(store: Store, series: SqliteT
     with pytest.raises(RegistryError):
         erase_patient(store.engine, series, "p-unknown", now_ms=NOON_MS)
     assert store.bodies() == 20
+
+
+def test_no_table_of_patients_is_forgotten() -> None:
+    """A new table with a patient's key in it is erased and rewritten, or stands here with the reason."""
+    kept = {
+        "patient",  # the key alone, and when it was erased
+        "loan",  # which suitcase when, under the key
+        "access_log",  # who looked, under the key
+    }
+    theirs = {table.name for table in metadata.tables.values() if "patient" in table.c} - kept
+    assert theirs - {table.name for table in REWRITTEN} == set()
+
+
+def test_postgresql_files_hold_nothing_readable(postgres: Postgres, tmp_path: Path) -> None:
+    """Every file of the database is searched; the server's write-ahead log it recycles by itself."""
+    store = Store(postgres.new_database())
+    series = SqliteTimeSeries(tmp_path / "series.sqlite")
+    box, patient = measured(store, series, "box-1")
+    words = b"planted-words-of-a-note"
+    write_note(store.engine, patient, words.decode(), "lege", "Testlege 1", now_ms=NOON_MS)
+    assert searched(store, postgres, MARKER_BYTES, words) == {MARKER_BYTES, words}
+    with store.engine.begin() as connection:
+        registry.end_loan(connection, str(box.loan), now_ms=NOON_MS)
+    erase_patient(store.engine, series, patient, now_ms=NOON_MS)
+    assert searched(store, postgres, MARKER_BYTES, words) == set()
+    series.close()
+    store.engine.dispose()
+
+
+def searched(store: Store, postgres: Postgres, *markers: bytes) -> set[bytes]:
+    """Those of `markers` that a file of this database holds once everything is on disk."""
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("CHECKPOINT")
+        own = "SELECT oid FROM pg_database WHERE datname = current_database()"
+        folder = postgres.data / "base" / str(connection.exec_driver_sql(own).scalar_one())
+    contents = [path.read_bytes() for path in folder.iterdir()]
+    return {marker for marker in markers if any(marker in content for content in contents)}

@@ -34,9 +34,14 @@ class Postgres:
         self._port = port
         self._count = 0
 
+    @property
+    def data(self) -> Path:
+        """The cluster's files."""
+        return self._folder / "data"
+
     def start(self) -> None:
         """Make the cluster and start it; durable as in production."""
-        data = str(self._folder / "data")
+        data = str(self.data)
         self._run("initdb", "--auth=trust", "--username=koffert", "--encoding=UTF8", data)
         options = f"-p {self._port} -h 127.0.0.1 -k {self._folder}"
         log = str(self._folder / "log")
@@ -44,7 +49,7 @@ class Postgres:
 
     def stop(self) -> None:
         """Stop it at once; nothing of it is needed any more."""
-        self._run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", str(self._folder / "data"))
+        self._run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", str(self.data))
 
     def new_database(self) -> str:
         """The URL of a new, empty database."""
