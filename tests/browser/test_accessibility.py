@@ -11,6 +11,9 @@ from koffert_hub.alerts.records import Priority
 from koffert_hub.registry import Role
 from tests.browser.axe import violations
 from tests.browser.conftest import Visit
+from tests.drivers.stills.samples import beats, scp
+from tests.hub.documents import kit as documents
+from tests.hub.spirometry.blows import blow, curve, follow, send, session
 from tests.web.hub import Hub
 from tests.web.lent import lent
 
@@ -41,6 +44,8 @@ _PAGES = (
     (Role.NURSE, "/patients/p-1/call", "#now[data-state=live]"),
     (Role.NURSE, "/visit", "h1"),
     (Role.NURSE, "/account", "h1"),
+    (Role.NURSE, "/account/totp", ".qr svg"),
+    (Role.NURSE, "/login", "#username"),
     (Role.ADMIN, "/access-log", "table"),
     (Role.ADMIN, "/users", "table"),
     (Role.AMK, "/nowhere", "h1"),
@@ -61,9 +66,43 @@ def test_a_page(
     assert violations(page) == []
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize("theme", ["day", "night"])
+def test_what_is_read_about_a_patient(
+    hub: Hub, visit: Visit, bare: BrowserContext, theme: str
+) -> None:
+    bare.add_cookies([{"name": "koffert_theme", "value": theme, "url": hub.url}])
+    with lent(hub) as patient:
+        page = visit(f"/patients/{patient.patient}/spirometry")
+        assert violations(page) == []
+        blows = [curve(patient.box, blow(share)) for share in (0.93, 1.0)]
+        send(patient.store, patient.box, *blows, session(patient.box, *blows, fev1_l=1.62))
+        follow(patient.store)
+        for content in (scp(beats(size=5000)), documents.named("Testpasient", "9")):
+            documents.send(patient.store, patient.box, content)
+            documents.follow(patient.store)
+        page.reload()
+        expect(page.locator(".blow")).to_have_count(4)
+        assert violations(page) == []
+        for state, ready in (("filed", "#ecg"), ("held", "#held")):
+            page.goto(f"{hub.url}/patients/{patient.patient}/documents")
+            assert violations(page) == []
+            page.click(f"tr[data-state={state}] a")
+            expect(page.locator(ready)).to_be_visible()
+            assert violations(page) == []
+
+
+@pytest.mark.parametrize("theme", ["day", "night"])
 @pytest.mark.parametrize("role", [Role.DOCTOR, Role.NURSE])
-def test_limits_and_plan(hub: Hub, visit: Visit, role: Role, keep: Callable[..., None]) -> None:
+def test_limits_and_plan(
+    hub: Hub,
+    visit: Visit,
+    bare: BrowserContext,
+    role: Role,
+    *,
+    theme: str,
+    keep: Callable[..., None],
+) -> None:
+    bare.add_cookies([{"name": "koffert_theme", "value": theme, "url": hub.url}])
     with lent(hub) as patient:
         target = Change(spo2_scale=2, on_oxygen=True, target_low_pct=88, target_high_pct=92)
         with hub.engine.begin() as connection:
@@ -72,7 +111,10 @@ def test_limits_and_plan(hub: Hub, visit: Visit, role: Role, keep: Callable[...,
             write_card(connection, patient.patient, card, "Lege Test", now_ms=hub.now_ms())
         page = visit(f"/patients/{patient.patient}/plan", role)
         expect(page.locator("select[name=spo2_scale]")).to_be_enabled(enabled=role is Role.DOCTOR)
+        expect(page.locator(".identity .suitcase")).to_contain_text("koffert-001")
         keep(page)
+        assert violations(page) == []
+        page.goto(f"{hub.url}/patients/{patient.patient}/zones")
         assert violations(page) == []
 
 

@@ -94,11 +94,11 @@ def _page(
         standing = plans.plan(context.services.engine, row.patient)
     except RegistryError as error:
         raise HTTPException(404) from error
-    return context.page(
+    return context.patient_page(
         request,
         "plan.html",
+        row,
         status_code=422 if problem else 200,
-        row=row,
         plan=standing,
         values=values or standing.values,
         problem=problem,
