@@ -6,6 +6,7 @@ import sys
 # In the order of `docs/benchmarks.md`; a module of the same name (with _ for -) holds each.
 NAMES = (
     "ingest",
+    "boxes",
     "latency",
     "decode",
     "outbox",
