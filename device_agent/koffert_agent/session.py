@@ -91,6 +91,7 @@ class Session:
         self._sources = [Source(outbox, self._loop.time()) for outbox in outboxes]
         self._window = SendWindow(random)
         self._inbox: deque[Incoming] = deque(maxlen=_INBOX)
+        self._receipts: list[Receipt] = []
         self._connection = MqttConnection(endpoint, on_message=self._hear)
         self._unacknowledged = 0
         self._heard_s = self._loop.time()
@@ -149,6 +150,7 @@ class Session:
         self._window.advance(now_s)
         while self._inbox:
             await self._handle(self._inbox.popleft())
+        await self._apply_receipts()
         for source in self._sources:
             source.age(now_s)
         await self._send_again(now_s)
@@ -243,6 +245,7 @@ class Session:
         try:
             if incoming.topic == HUB_STATE:
                 state = decode_hub_state(incoming.payload)
+                await self._apply_receipts()  # they are of the epoch before
                 await self._meet_hub(state, returned=not incoming.retain)
             else:
                 await self._listen(incoming)
@@ -256,7 +259,7 @@ class Session:
         if incoming.topic != down(self._identity.device, message.kind):
             _LOG.warning("a %s came under another topic", message.kind.value)
         elif message.kind is DownKind.RECEIPT:
-            await self._apply(decode_receipt(message.body))
+            self._receipts.append(decode_receipt(message.body))
         elif message.kind is DownKind.COMMAND:
             await self._on_command(message.body)
         elif message.kind is DownKind.CALL:
@@ -270,16 +273,24 @@ class Session:
         if returned:
             self._window.hurry(self._loop.time(), _HUB_RETURN_JITTER_S)
 
-    async def _apply(self, receipt: Receipt) -> None:
+    async def _apply_receipts(self) -> None:
+        """Note in one commit what has come: on a slow card a drain is bound by its commits."""
+        receipts, self._receipts = self._receipts, []
+        if not receipts:
+            return
         self.receipt_at_s = now_s = self._loop.time()
         try:
             for source in self._sources:
-                await source.outbox.release(receipt.stored, receipt.hub_epoch, receipt.log_sequence)
+                await source.outbox.release(receipts)
         except OutboxError as error:
             if error.reason is not OutboxReason.FULL:
                 raise
             _LOG.error("no room to note a receipt: what it names is sent again")
             return
+        for receipt in receipts:
+            self._settle(receipt, now_s)
+
+    def _settle(self, receipt: Receipt, now_s: float) -> None:
         self._on_stored(receipt.stored)
         for transmission in receipt.stored:
             self._window.receipted(transmission, now_s)

@@ -10,6 +10,7 @@ from koffert_agent.outbox.folder import OutboxFolder, outbox_name
 from koffert_agent.outbox.outbox import Outbox
 from koffert_agent.outbox.records import OutboxError, Row
 from koffert_agent.outbox.salvage import replace_damaged
+from koffert_wire.downlink import Receipt
 from koffert_wire.topics import Lane
 from tests.device_agent.support import QUOTA, ManualClock, make_reading, make_sealer
 
@@ -49,7 +50,7 @@ def test_an_earlier_loan_is_still_sent_and_then_forgotten(tmp_path: Path) -> Non
         assert second.id != earlier.id
         assert await queued(earlier) == rows
         assert await queued(second) == set()
-        await earlier.release(rows, b"e" * 16, 1)
+        await earlier.release([Receipt(b"e" * 16, 1, bytes(32), tuple(rows))])
         _, earlier = await fixture.open("loan-2")  # kept: a restored hub may want it again
         fixture.clock.advance(8 * 24 * 3600)
         await earlier.tidy()

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import apsw
@@ -22,6 +23,7 @@ from koffert_agent.outbox.records import (
 )
 from koffert_agent.outbox.schema import MIGRATIONS
 from koffert_agent.outbox.store import OutboxStore
+from koffert_wire.downlink import Receipt
 from koffert_wire.envelope import Sealed
 from koffert_wire.topics import Lane
 
@@ -46,6 +48,11 @@ def report(drop: Drop) -> Draft:
     """A report whose body the test can read."""
     body = msgspec.msgpack.encode(drop)
     return Draft(os.urandom(16), Lane.VITALS, 512, lambda *_: Sealed(b"report", body))
+
+
+def receipt(ids: Iterable[bytes], epoch: bytes = EPOCH, log_sequence: int = 1) -> Receipt:
+    """The hub's word that it has these."""
+    return Receipt(epoch, log_sequence, bytes(32), tuple(ids))
 
 
 def drops(store: OutboxStore) -> list[Drop]:
@@ -89,11 +96,11 @@ class OutboxMachine(RuleBasedStateMachine):
             self.queued[row.id] = (row.lane, row.sequence)
 
     @rule(data=st.data(), epoch=st.sampled_from([EPOCH, NEXT_EPOCH]))
-    def receipt(self, data: st.DataObject, epoch: bytes) -> None:
+    def release(self, data: st.DataObject, epoch: bytes) -> None:
         known = sorted(self.queued) + sorted(self.released) + [b"unknown" + bytes(9)]
         ids = data.draw(st.lists(st.sampled_from(known), unique=True))
         self.log += 1
-        numbers = self.store.release(ids, epoch, self.log)
+        numbers = self.store.release([receipt(ids, epoch, self.log)])
         newly = [each for each in ids if each in self.queued]
         assert len(numbers) == len(newly)
         for each in newly:
@@ -149,7 +156,7 @@ TestOutboxMachine = OutboxMachine.TestCase
 def test_a_full_outbox_gives_up_released_rows_first_and_says_nothing(tmp_path: Path) -> None:
     store = OutboxStore(tmp_path / "o.sqlite3", TIGHT, report)
     rows = store.append([draft(Lane.BULK, 1000) for _ in range(30)])
-    store.release([row.id for row in rows], EPOCH, 1)
+    store.release([receipt([row.id for row in rows])])
     for _ in range(30):
         assert store.append([draft(Lane.BULK, 1000)])
     assert not drops(store)
@@ -188,7 +195,7 @@ def test_what_was_refused_is_named_once_there_is_room(tmp_path: Path) -> None:
     while rows := store.append([draft(Lane.VITALS, 400)]):
         last = rows[0].sequence
     assert store.append([draft(Lane.VITALS, 400)]) == []
-    store.release([row.id for row in queued(store, Lane.VITALS)], EPOCH, 1)
+    store.release([receipt([row.id for row in queued(store, Lane.VITALS)])])
     (after,) = store.append([draft(Lane.VITALS, 400)])
     (drop,) = drops(store)
     assert drop == Drop(Lane.VITALS, last + 1, last + 2, 2, DropReason.FULL)
@@ -235,7 +242,7 @@ def test_space_is_given_back_after_the_drain(tmp_path: Path) -> None:
     path = tmp_path / "o.sqlite3"
     store = OutboxStore(path, ROOMY, report)
     rows = store.append([draft(Lane.BULK, 4000) for _ in range(2000)])
-    store.release([row.id for row in rows], EPOCH, 1)
+    store.release([receipt([row.id for row in rows])])
     store.tidy(2, keep_released_ns=1)
     for _ in range(10):
         store.tidy(3, keep_released_ns=1)
@@ -273,7 +280,7 @@ def test_what_a_restored_hub_may_have_lost_is_queued_again(store: OutboxStore) -
     assert store.enter_epoch(EPOCH, 0) == 0
     rows = store.append([draft(Lane.VITALS) for _ in range(4)])
     for log_sequence, row in enumerate(rows, start=1):
-        store.release([row.id], EPOCH, log_sequence)
+        store.release([receipt([row.id], EPOCH, log_sequence)])
     assert store.enter_epoch(EPOCH, 2) == 0
     assert store.enter_epoch(NEXT_EPOCH, 2) == 2
     assert [row.id for row in queued(store, Lane.VITALS)] == [rows[2].id, rows[3].id]

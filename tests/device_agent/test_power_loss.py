@@ -14,6 +14,7 @@ import pytest
 from koffert_agent.outbox import schema
 from koffert_agent.outbox.records import Draft, Drop, OutboxError, Quota
 from koffert_agent.outbox.store import OutboxStore
+from koffert_wire.downlink import Receipt
 from koffert_wire.envelope import Sealed
 from koffert_wire.topics import Lane
 from tests.support.power_loss import Disk, DiskLayer, Fate, PowerLossError
@@ -66,7 +67,7 @@ class Cut:
         self.promised |= {row.id for row in rows}
         if self.random.random() < 0.3:
             self.undecided = set(self.random.sample(sorted(self.promised), 1))
-            store.release(self.undecided, EPOCH, 1)
+            store.release([Receipt(EPOCH, 1, bytes(32), tuple(self.undecided))])
             self.released |= self.undecided
         if self.random.random() < 0.1:
             store.tidy(2, keep_released_ns=1)

@@ -10,6 +10,7 @@ from koffert_agent.byte_search import measure, search
 from koffert_agent.loan import CurrentLoan, loan_file, read_loan, write_loan
 from koffert_agent.outbox.folder import outbox_name
 from koffert_agent.wipe import AgentRunning, UnsentReadings, WipeJob, wipe
+from koffert_wire.downlink import Receipt
 from koffert_wire.errors import UntrustedPayload
 from koffert_wire.topics import Lane
 from koffert_wire.wipe_report import SignedWipe, check_wipe, decode_wipe, loan_digest
@@ -43,7 +44,9 @@ def fill(data: Path, *, receipted: bool) -> list[bytes]:
             drafts = [sealer.draft(Lane.VITALS, [make_reading(clock)]) for _ in range(ROWS)]
             rows = await outbox.append(drafts)
             if receipted:
-                await outbox.release([row.id for row in rows], b"e" * 16, 1)
+                await outbox.release(
+                    [Receipt(b"e" * 16, 1, bytes(32), tuple(row.id for row in rows))]
+                )
             return [part for row in rows for part in (row.id, row.sealed.body[:24])]
 
     return asyncio.run(scenario())

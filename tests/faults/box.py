@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-import sqlite3
+import shutil
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, suppress
@@ -13,6 +13,7 @@ from typing import Self
 import msgspec
 from msgspec.structs import replace
 
+from koffert_agent import status
 from koffert_agent.clock import SystemClock, now
 from koffert_agent.kiosk.records import (
     SOCKET_NAME,
@@ -136,12 +137,21 @@ class BoxUnderFaults:
         await self.agent.start()
         await self.measures()
 
-    def queued(self) -> dict[int, str]:
-        """What waits for a receipt now: each row's number, and what to call it in a finding."""
-        query = "SELECT number, lane, sequence FROM transmission WHERE state = 'queued'"
-        with contextlib.closing(sqlite3.connect(f"file:{self.outbox}?mode=ro", uri=True)) as outbox:
-            rows = outbox.execute(query).fetchall()
-        return {number: f"{self.device} {lane} {sequence}" for number, lane, sequence in rows}
+    async def waiting(self, since_s: float) -> list[str]:
+        """The lanes with a row that was queued more than `since_s` ago and has no receipt yet."""
+        try:
+            queue = (await status.ask(self.data_dir)).queue
+        except status.NotRunningError as error:
+            return [f"{self.device}: {error}"]
+        return [
+            f"{self.device}: {lane.queued} of {name}, the oldest {lane.oldest_s:.0f} s old"
+            for name, lane in queue.items()
+            if lane.oldest_s is not None and lane.oldest_s > since_s
+        ]
+
+    def keep_evidence(self) -> None:
+        """Copy the outbox from the box's small disk to where it outlives the box."""
+        shutil.copytree(self.outbox.parent, self._folder / "evidence")
 
     def log(self) -> str:
         """What the agent has written."""

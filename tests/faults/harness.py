@@ -136,13 +136,7 @@ class _Run:
         began_s = time.monotonic()
         for box in self._boxes:
             await box.measures()
-        await eventually(
-            lambda: not missing(self._centre, self._boxes),
-            "all that was promised",
-            HEALS_WITHIN_S,
-            LOOK_EVERY_S,
-        )
-        stuck = await self._drained()
+        stuck = await self._heal()
         self._longest_healing_s = max(self._longest_healing_s, time.monotonic() - began_s)
         for box in self._boxes:
             await box.stop()
@@ -150,18 +144,32 @@ class _Run:
             self._centre.caught_up, "the register's copy", HEALS_WITHIN_S, LOOK_EVERY_S
         )
         self._looks += 1
-        return examine(self._centre, self._boxes, stuck)
+        findings = examine(self._centre, self._boxes, stuck)
+        if not findings.good:
+            for box in self._boxes:
+                box.keep_evidence()
+        return findings
 
-    async def _drained(self) -> int:
-        """Wait until all that is queued now has been receipted; how many rows never were."""
-        queued = {box: set(box.queued()) for box in self._boxes}
+    async def _heal(self) -> int:
+        """Wait until all that is queued now has been receipted and the hub has all that was acknowledged.
 
-        def waiting() -> list[str]:
-            rows = ((number, box, name) for box in queued for number, name in box.queued().items())
-            return [name for number, box, name in rows if number in queued[box]]
+        How many lanes still hold such rows; what is not at the hub is counted once the boxes are stopped.
+        """
+        began_s = time.monotonic()
+        waiting: list[str] = []
 
-        with contextlib.suppress(AssertionError):
-            await eventually(lambda: not waiting(), "receipts", HEALS_WITHIN_S, LOOK_EVERY_S)
-        for name in (stuck := waiting()):
-            _LOG.error("no receipt came: %s", name)
-        return len(stuck)
+        async def healed() -> bool:
+            nonlocal waiting
+            since_s = time.monotonic() - began_s
+            boxes = await asyncio.gather(*(box.waiting(since_s) for box in self._boxes))
+            waiting = [lane for lanes in boxes for lane in lanes]
+            # In a thread: the boxes' links run through this process.
+            return not waiting and not await asyncio.to_thread(missing, self._centre, self._boxes)
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HEALS_WITHIN_S):
+                while not await healed():  # noqa: ASYNC110 - other processes set no event
+                    await asyncio.sleep(LOOK_EVERY_S)
+        for lane in waiting:
+            _LOG.error("no receipt came: %s", lane)
+        return len(waiting)

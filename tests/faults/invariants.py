@@ -32,7 +32,7 @@ class Findings(Struct, frozen=True):
     lost: int  # 1: acknowledged and not at the hub
     duplicates: int  # 1
     released_unstored: int  # 2: released by the box, unknown to the hub
-    stuck: int  # 2: queued when all was well again, and no receipt came
+    stuck: int  # 2: lanes with rows that no receipt came for, although all was well again
     unexplained: int  # 3: places that the hub calls lost or on their way
     unnamed_drops: int  # 3: given up by a box and not told to the hub
     alarms_lost: int  # 4: they may overtake, and must come

@@ -1,13 +1,14 @@
 """The outbox as the rest of the box sees it: awaitable, with its own thread for the slow card."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from koffert_agent.clock import Clock
 from koffert_agent.outbox.records import Batch, Draft, Drop, LaneCount, OutboxError, Quota, Row
 from koffert_agent.outbox.store import OutboxStore
 from koffert_agent.worker import Worker
+from koffert_wire.downlink import Receipt
 from koffert_wire.topics import Lane
 
 # Released rows wait this long for a hub that may have to be restored from a backup (running time).
@@ -89,9 +90,9 @@ class Outbox:
         """Those of the rows that are still queued."""
         return await self._worker.call(lambda: self._store.rows(numbers))
 
-    async def release(self, ids: Iterable[bytes], hub_epoch: bytes, log_sequence: int) -> list[int]:
-        """Mark what the hub has stored; returns the numbers of the rows that were still queued."""
-        return await self._worker.call(lambda: self._store.release(ids, hub_epoch, log_sequence))
+    async def release(self, receipts: Sequence[Receipt]) -> list[int]:
+        """Mark in one commit what the hub has stored; returns the numbers of the rows that were still queued."""
+        return await self._worker.call(lambda: self._store.release(receipts))
 
     async def enter_epoch(self, hub_epoch: bytes, log_sequence: int) -> int:
         """Note the hub's epoch; when new, queue again what it may have lost; returns how many."""

@@ -24,6 +24,7 @@ from koffert_agent.outbox.records import (
     Quota,
     Row,
 )
+from koffert_wire.downlink import Receipt
 from koffert_wire.envelope import Sealed
 from koffert_wire.topics import Lane
 
@@ -194,17 +195,18 @@ class OutboxStore:
         )
         return {Lane(lane): sequence for lane, sequence in found}
 
-    def release(self, ids: Iterable[bytes], hub_epoch: bytes, log_sequence: int) -> list[int]:
-        """Mark what the hub has stored; returns the numbers of the rows that were still queued."""
+    def release(self, receipts: Iterable[Receipt]) -> list[int]:
+        """Mark in one commit what the hub has stored; returns the numbers of the rows that were still queued."""
         numbers: list[int] = []
+        stored = [(each, transmission) for each in receipts for transmission in each.stored]
         with self._database.transaction():
-            for transmission in ids:
+            for receipt, transmission in stored:
                 found = self._database.all(
                     "UPDATE transmission SET state = 'released', hub_epoch = ?,"
                     " log_sequence = ?, released_age_ns = ?"
                     " WHERE id = ? AND state = 'queued' RETURNING number",
-                    hub_epoch,
-                    log_sequence,
+                    receipt.hub_epoch,
+                    receipt.log_sequence,
                     self.age_ns,
                     transmission,
                 )
