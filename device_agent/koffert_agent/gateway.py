@@ -6,6 +6,7 @@ import logging
 import os
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from koffert_agent.clock import Clock
 from koffert_agent.enrolment.identity import identity_files
 from koffert_agent.enrolment.renewal import Renewer
 from koffert_agent.following import Following
+from koffert_agent.housekeeping import keep_house
 from koffert_agent.kiosk.records import Box
 from koffert_agent.loan import read_loan
 from koffert_agent.local_link import LocalLink
@@ -222,7 +224,8 @@ def _start(gateway: Gateway, notifier: Notifier) -> None:
     start = gateway.supervisor.start
     start(Part("pipeline", gateway.pipeline.run))
     start(Part("uplink", gateway.uplink.run))
-    start(Part("housekeeping", lambda pulse: _keep_house(gateway, pulse), patience_s=120.0))
+    keeping = partial(keep_house, gateway.outboxes, _TIDY_INTERVAL_S)
+    start(Part("housekeeping", keeping, patience_s=120.0))
     start(Part("renewal", gateway.renewer.run))
     start(Part("kiosk link", gateway.local_link.run))
     start(Part("call link", gateway.call_link.run))
@@ -246,15 +249,6 @@ async def _wind_down(gateway: Gateway) -> None:
         async with asyncio.timeout(DRAIN_S):
             await gateway.uplink.drained()
     await gateway.supervisor.stop("uplink")
-
-
-async def _keep_house(gateway: Gateway, pulse: Pulse) -> None:
-    while True:
-        pulse.beat()
-        for outbox in gateway.outboxes:
-            await outbox.tidy()
-        pulse.rest()
-        await asyncio.sleep(_TIDY_INTERVAL_S)
 
 
 async def _watch_network(gateway: Gateway, pulse: Pulse) -> None:

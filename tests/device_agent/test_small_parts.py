@@ -10,6 +10,9 @@ import pytest
 from koffert_agent import disk, network
 from koffert_agent.accounting import Account
 from koffert_agent.clock import NS_PER_S, SystemClock
+from koffert_agent.housekeeping import keep_house
+from koffert_agent.outbox.outbox import Outbox
+from koffert_agent.outbox.records import OutboxError, OutboxReason
 from koffert_agent.supervisor import Pulse
 from koffert_agent.worker import Worker
 from koffert_wire.notify import Notifier, watchdog_period_s
@@ -108,3 +111,29 @@ def test_a_burst_of_network_changes_wakes_once(monkeypatch: pytest.MonkeyPatch) 
 def test_the_kernels_news_can_be_had_without_rights() -> None:
     with network.open_link() as link:
         assert link.getsockname()[1] != 0
+
+
+class Tidied(Outbox):
+    """An outbox whose disk is full the first three times."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    async def tidy(self) -> None:
+        self.times += 1
+        if self.times <= 3:
+            raise OutboxError(OutboxReason.FULL, "no room")
+
+
+def test_tidying_waits_calmly_while_the_disk_is_full(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        outbox = Tidied()
+        pulse = Pulse(asyncio.get_running_loop().time)
+        keeping = asyncio.create_task(keep_house([outbox], 0.0, pulse))
+        await eventually(lambda: outbox.times > 5)
+        assert not keeping.done()
+        keeping.cancel()
+
+    with caplog.at_level("INFO", "koffert_agent.housekeeping"):
+        asyncio.run(scenario())
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]

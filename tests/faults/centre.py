@@ -92,8 +92,8 @@ class Centre:
         return _position(self.database)
 
     def caught_up(self) -> bool:
-        """Whether the register holds all that the hub has."""
-        return _position(self.replica) == self.position()
+        """Whether the register holds all that the hub has, and that is something."""
+        return 0 < self.position() == _position(self.replica)
 
     async def suffer(self, step: Step) -> None:
         """Let one fault come and go, and wait until the hub takes in again."""
@@ -164,6 +164,10 @@ class Centre:
 
 
 def _position(database: Path) -> int:
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        found = connection.execute("SELECT max(sequence) FROM transmission_log").fetchone()
+    """The last record; 0 before its owner's first start has made the file."""
+    try:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+            found = connection.execute("SELECT max(sequence) FROM transmission_log").fetchone()
+    except sqlite3.OperationalError:
+        return 0
     return int(found[0] or 0)

@@ -84,6 +84,9 @@ class _Run:
             stack.callback(self._centre.stop)
             for box in self._boxes:
                 await stack.enter_async_context(box)
+            await (
+                self._copied()
+            )  # a register that was killed before its first start ended has no file
             for number, one in enumerate(rounds, start=1):
                 await self._suffer(one)
                 last = number == len(rounds) or self._took_s > within_s
@@ -140,15 +143,18 @@ class _Run:
         self._longest_healing_s = max(self._longest_healing_s, time.monotonic() - began_s)
         for box in self._boxes:
             await box.stop()
-        await eventually(
-            self._centre.caught_up, "the register's copy", HEALS_WITHIN_S, LOOK_EVERY_S
-        )
+        await self._copied()
         self._looks += 1
         findings = examine(self._centre, self._boxes, stuck)
         if not findings.good:
             for box in self._boxes:
                 box.keep_evidence()
         return findings
+
+    async def _copied(self) -> None:
+        await eventually(
+            self._centre.caught_up, "the register's copy", HEALS_WITHIN_S, LOOK_EVERY_S
+        )
 
     async def _heal(self) -> int:
         """Wait until all that is queued now has been receipted and the hub has all that was acknowledged.

@@ -13,6 +13,7 @@ from koffert_agent.outbox.records import Draft
 from koffert_agent.outbox.store import OutboxStore
 from koffert_hub import tables
 from koffert_hub.alerts.history import replay
+from koffert_hub.alerts.records import TECHNICAL_PREFIX
 from koffert_hub.alerts.register import rows_of_loan
 from koffert_hub.alerts.rules import load_rules
 from koffert_hub.database import reading as open_reading
@@ -199,10 +200,17 @@ def _replica_faults(centre: Centre) -> int:
 
 
 def _alerts_unreplayed(connection: sa.Connection, box: BoxUnderFaults) -> int:
-    """Alerts that stand and that the rules do not give again, or the reverse."""
+    """Alerts of readings that stand and that the rules do not give again, or the reverse.
+
+    Technical ones follow what arrived and when, which no replay of readings gives again.
+    """
     rules = load_rules(RULES)
     again = replay(connection, rules, box.lent.patient, since_ms=0, until_ms=wall_ms())
-    kept = [row.alert for row in rows_of_loan(connection, box.lent.loan) if not row.alert.revised]
+    kept = [
+        row.alert
+        for row in rows_of_loan(connection, box.lent.loan)
+        if not row.alert.revised and not row.alert.cause.startswith(TECHNICAL_PREFIX)
+    ]
     return len({_what(one) for one in again} ^ {_what(one) for one in kept})
 
 
