@@ -21,6 +21,10 @@ from koffert_wire.messages import Instant
 # Clocks within this of each other agree: more than a slow link's delay, less than anyone reads off a trend.
 AGREEMENT_NS = 5_000_000_000
 
+# A transmission that was long under way looks like a slow clock. A minute under way is beyond any link that
+# still answers; a clock a minute off is worth somebody's look.
+PLAINLY_WRONG_MS = 60_000
+
 _MS = 1_000_000
 
 
@@ -59,6 +63,12 @@ def measured_at(at: Instant, basis: TimeBasis) -> MeasuredAt:
     if trusted:
         return MeasuredAt(at.wall_ns // _MS, TimeQuality.WALL)
     return MeasuredAt(held_ns // _MS, TimeQuality.BOUNDED)
+
+
+def is_plainly_wrong(at: Instant, measured: MeasuredAt) -> bool:
+    """Whether the box's wall clock was off by more than a slow link explains."""
+    off_ms = abs(at.wall_ns // _MS - measured.ms)
+    return measured.quality is TimeQuality.CORRECTED and off_ms > PLAINLY_WRONG_MS
 
 
 def encode_basis(basis: TimeBasis) -> bytes:

@@ -8,7 +8,13 @@ import sqlalchemy as sa
 
 from koffert_hub import registry, tables
 from koffert_hub.alert_book import AlertBook
-from koffert_hub.clock import TimeBasis, encode_basis, measured_at, time_basis
+from koffert_hub.clock import (
+    TimeBasis,
+    encode_basis,
+    is_plainly_wrong,
+    measured_at,
+    time_basis,
+)
 from koffert_hub.ingest import (
     Ignore,
     Parsed,
@@ -29,7 +35,6 @@ from koffert_hub.intake_records import (
 from koffert_hub.lanes import LaneBook
 from koffert_hub.log_record import SALT_BYTES, Event, payload_hash
 from koffert_hub.technical_alerts import Cause
-from koffert_hub.time_series.records import TimeQuality
 from koffert_hub.transmission_log import LogWriter
 from koffert_wire.envelope import Header
 from koffert_wire.errors import Reason
@@ -271,7 +276,7 @@ class _Filing:
             elif isinstance(message, Reading):
                 time = measured_at(message.at, basis)
                 self._lanes.measured(header, time)
-                if time.quality is TimeQuality.CORRECTED:
+                if is_plainly_wrong(message.at, time):
                     self._alerts.add(
                         header.device, Cause.WRONG_CLOCK, "the box's wall clock was off"
                     )

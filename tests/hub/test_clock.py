@@ -4,7 +4,13 @@ import os
 
 import pytest
 
-from koffert_hub.clock import TimeBasis, decode_basis, encode_basis, measured_at
+from koffert_hub.clock import (
+    TimeBasis,
+    decode_basis,
+    encode_basis,
+    is_plainly_wrong,
+    measured_at,
+)
 from koffert_hub.time_series.records import TimeQuality
 from koffert_wire.messages import Instant
 
@@ -26,6 +32,14 @@ def test_where_the_clocks_agree_the_wall_time_stands() -> None:
 def test_where_they_do_not_the_age_counts(wall_ns: int) -> None:
     at = Instant(900 * S, wall_ns, wall_trusted=True)
     assert measured_at(at, basis()) == ((NOON - 100 * S) // 1_000_000, TimeQuality.CORRECTED)
+
+
+@pytest.mark.parametrize(
+    ("off_s", "wrong"), [(0, False), (-20, False), (-61, True), (61, True), (-2_524_608_000, True)]
+)
+def test_a_transmission_long_under_way_is_no_wrong_clock(off_s: int, *, wrong: bool) -> None:
+    at = Instant(900 * S, NOON - 100 * S + off_s * S, wall_trusted=True)
+    assert is_plainly_wrong(at, measured_at(at, basis())) is wrong
 
 
 def test_a_boot_time_after_the_sending_counts_as_the_sending() -> None:

@@ -291,6 +291,6 @@ def test_lost_and_found_fifty_times_leaves_nothing_behind_and_loses_nothing(tmp_
         assert home.links.count(SensorLink.LOST) == 50
         assert set(home.stored_spo2_pct) == {50 + number for number in range(50)}
         assert len(home.stored_spo2_pct) == 50
-        assert not meter.stored
+        await eventually(lambda: not meter.stored)
 
     play(tmp_path, scenario, meter)
