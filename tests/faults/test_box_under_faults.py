@@ -26,7 +26,7 @@ def test_the_same_seed_gives_the_same_schedule_and_each_fault_comes() -> None:
 def test_boxes_lose_nothing(tmp_path: Path) -> None:
     rounds = schedule(SEED, SHORT_ROUNDS, SHORT_BOXES)
     outcome = asyncio.run(suffer_all(tmp_path, rounds))
-    assert outcome.good, outcome
+    assert outcome.good, str(outcome)
     assert sum(outcome.faults.values()) > 40
     assert outcome.acknowledged > 40
     assert outcome.peak_memory_mb < MEMORY_LIMIT_MB
@@ -37,6 +37,6 @@ def test_boxes_lose_nothing(tmp_path: Path) -> None:
 def test_boxes_lose_nothing_for_longer(tmp_path: Path) -> None:
     rounds = schedule(SEED + 1, LONG_ROUNDS, LONG_BOXES)
     outcome = asyncio.run(suffer_all(tmp_path, rounds, look_every=2))
-    assert outcome.good, outcome
+    assert outcome.good, str(outcome)
     assert sum(outcome.faults.values()) >= 200
     assert outcome.peak_memory_mb < MEMORY_LIMIT_MB
