@@ -225,7 +225,11 @@ def lend(
 def pause(config: Path, device: str, *, as_json: bool) -> None:
     """Let a box rest while its patient is away: nothing is asked nor alarmed."""
     settings = hub_settings(config)
-    _show(change(settings, lambda connection: pause_loan(connection, device)), as_json=as_json)
+    now = datetime.now(UTC)
+    _show(
+        change(settings, lambda connection: pause_loan(connection, device, now=now)),
+        as_json=as_json,
+    )
 
 
 @device.command()
@@ -235,7 +239,11 @@ def pause(config: Path, device: str, *, as_json: bool) -> None:
 def resume(config: Path, device: str, *, as_json: bool) -> None:
     """The patient is back: measure and alarm again."""
     settings = hub_settings(config)
-    _show(change(settings, lambda connection: resume_loan(connection, device)), as_json=as_json)
+    now = datetime.now(UTC)
+    _show(
+        change(settings, lambda connection: resume_loan(connection, device, now=now)),
+        as_json=as_json,
+    )
 
 
 @device.command(name="return")

@@ -62,6 +62,7 @@ class Following:
             wanted.settings,
             wanted.answered_call,
             wanted.plan,
+            wanted.paused,
         )
         await asyncio.to_thread(write_loan, self._data_dir, current)
         self._current = current

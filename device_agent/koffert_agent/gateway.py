@@ -217,6 +217,7 @@ def _box(settings: Settings, clock: Clock, uplink: Uplink, following: Following)
         wall_trusted=clock.wall_trusted(),
         settings=told.settings,
         answered_call=told.answered_call,
+        paused=told.paused,
     )
 
 

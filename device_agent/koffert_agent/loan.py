@@ -19,7 +19,7 @@ class CurrentLoan(Struct, frozen=True):
     """`loan` is None while the box is not lent; `revision` grows with each word of the hub.
 
     `ends_ms` is when the kiosk falls silent by itself, `locked` that the box was reported lost.
-    `plan` is the patient's own. `settings` is what the screen goes by; None while the hub has said nothing.
+    `plan` is the patient's own; `paused` that the patient is away. `settings` is what the screen goes by; None while the hub has said nothing.
     """
 
     loan: str | None
@@ -29,6 +29,7 @@ class CurrentLoan(Struct, frozen=True):
     settings: BoxSettings | None = None
     answered_call: bytes | None = None
     plan: SelfPlan | None = None
+    paused: bool = False
 
 
 def loan_file(data_dir: Path) -> Path:

@@ -80,8 +80,12 @@ class LocalLink:
     # -- on the readings' way to the outbox -------------------------------------------------------
 
     def submit(self, messages: Iterable[Message], /) -> None:
-        """Hand on what a meter brought, with what the patient answered; returns at once."""
-        self._sink.submit(self._attend(messages))
+        """Hand on what a meter brought, with what the patient answered; returns at once.
+
+        While the loan is paused nothing is measured: somebody else may have put the clip on.
+        """
+        paused = self._box().paused
+        self._sink.submit(self._attend(m for m in messages if not (paused and _is_measured(m))))
 
     async def keep(self, messages: Iterable[Message], /) -> bool:
         """As the sink's. What a meter remembered was not measured now: it gets no answers of today."""
@@ -213,6 +217,10 @@ def _is_said(message: Message) -> bool:
     return isinstance(message, _SAID) and (
         not isinstance(message, WaveformBlock) or message.waveform == FORCED_VOLUME
     )
+
+
+def _is_measured(message: Message) -> bool:
+    return isinstance(message, Reading | WaveformBlock)
 
 
 def _is_flow(message: Message) -> bool:

@@ -46,6 +46,10 @@ class LoanRules(Struct, frozen=True, kw_only=True):
     alerts: bool = False
     files: bool = False
 
+    def hears(self, *, call: bool) -> bool:
+        """Whether somebody is told: of the patient's own call wherever calls go, of the rest where it alerts."""
+        return self.alerts or (call and self.rings)
+
 
 class WrongLoanState(Exception):
     """The action does not fit the loan's state; tell the person, change nothing."""

@@ -74,6 +74,18 @@ def test_settings_are_kept_and_confirmed_without_a_restart(tmp_path: Path) -> No
     assert read_loan(tmp_path).settings == settings
 
 
+def test_a_pause_is_kept_over_a_restart_until_the_hub_resumes(tmp_path: Path) -> None:
+    Listener(tmp_path).hear(DesiredState(1, "l-1"))
+    box = Listener(tmp_path)
+    box.hear(DesiredState(2, "l-1", paused=True))
+    assert box.confirmed == [2]
+    assert not box.following.changed.is_set()
+    again = Listener(tmp_path)
+    assert again.following.current.paused
+    again.hear(DesiredState(3, "l-1"))
+    assert not read_loan(tmp_path).paused
+
+
 def test_an_old_word_is_answered_with_what_holds(tmp_path: Path) -> None:
     """Somebody may have kept a command of an earlier loan, with its MAC."""
     Listener(tmp_path).hear(DesiredState(5, "l-2"))

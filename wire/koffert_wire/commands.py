@@ -53,6 +53,7 @@ class DesiredState(Struct, frozen=True, array_like=True, tag="desired-state"):
     `loan` is None while the box is not lent, `ends_ms` is when it falls silent by itself, `locked` means
     that it was reported lost. Without `settings` the box takes the cautious floors, and nobody watches.
     `answered_call` is the last press of the call button that somebody has taken, `plan` is the patient's own.
+    `paused`: the patient is away, so that nothing is measured or asked; calls go both ways all the same.
     """
 
     revision: int
@@ -62,6 +63,7 @@ class DesiredState(Struct, frozen=True, array_like=True, tag="desired-state"):
     settings: BoxSettings | None = None
     answered_call: bytes | None = None
     plan: SelfPlan | None = None
+    paused: bool = False
 
 
 class NewCertificate(Struct, frozen=True, array_like=True, tag="certificate"):

@@ -30,6 +30,7 @@ from koffert_agent.kiosk.screen import (
     BACK,
     HANG_UP,
     NO_PICTURE,
+    PAUSED,
     PICTURE,
     SCREEN,
     Screen,
@@ -119,7 +120,7 @@ class Attendant:
         self._breath_at_s = -inf
         self._blown: Given | None = None
         self._visit = CallView()
-        self._asleep = False
+        self._asleep = self._paused = False
         self._call: Given | None = None
         self._diary: Given | None = None
         self._volume = Volume.LOW
@@ -157,6 +158,8 @@ class Attendant:
                 self._box, self._box_at_s = record, self._now_s()
                 if is_silent(record):
                     self._become_silent()
+                elif record.paused != self._paused:
+                    self._turn(paused=record.paused)
             case Meter():
                 self._meters[record.sensor] = record
                 can_blow = self._is_there(blows=True)
@@ -196,7 +199,7 @@ class Attendant:
         elif button == HANG_UP:
             self._tell_video(EndCall())
         elif button == SCREEN:
-            self._asleep = self._shown.screen.name == Step.GREETING
+            self._asleep = self._shown.screen.name in {Step.GREETING, PAUSED}
         elif serial != self._shown.serial or self._now_s() - self._shown_at_s < UNSETTLED_S:
             return
         elif button == BACK:
@@ -267,6 +270,8 @@ class Attendant:
         return Event.ENOUGH if stops and self._blowing.tries.blows else button
 
     def _happen(self, event: Event, result: Result | None = None) -> None:
+        if self._paused:
+            return
         before, self._flow = self._flow, advance(self._flow, event, result)
         if result is not None:
             self._result_at_s = self._now_s()
@@ -317,6 +322,13 @@ class Attendant:
         self._blowing, self._blown = Blowing(), None
         self._post.forget()
         self._refuse_visit()
+
+    def _turn(self, *, paused: bool) -> None:
+        """A pause ends what was begun, and what was answered is kept; after it all begins anew, awake."""
+        self._happen(Event.LEFT)
+        before, self._paused, self._asleep = self._flow, paused, False
+        self._flow = Flow(flow_choice=before.flow_choice, can_blow=before.can_blow)
+        self._send(Circumstances(self._circumstances()))
 
     def _refuse_visit(self) -> None:
         """Nobody looks through a box that is nobody's: its screen could not even say so."""

@@ -87,6 +87,11 @@ def _silent(_: Facts, texts: Catalogue) -> Content:
     return Content(texts.text("silent.title"), lines)
 
 
+def _paused(_: Facts, texts: Catalogue) -> Content:
+    lines = texts.text("paused.what_next"), texts.text("truth.danger")
+    return Content(texts.text("paused.title"), lines, aloud=())
+
+
 def _locked(facts: Facts, texts: Catalogue) -> Content:
     found = texts.text("locked.found", telephone=in_one_piece(facts.telephone))
     return Content(texts.text("locked.title"), (found, texts.text("truth.danger")))
@@ -265,6 +270,7 @@ _OVER: Mapping[str, _Maker] = MappingProxyType(
         "starting": _starting,
         "silent": _silent,
         "locked": _locked,
+        "paused": _paused,
         "call": _call,
         "ring": _ring,
         "asleep": lambda *_: Content(""),

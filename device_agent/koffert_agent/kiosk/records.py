@@ -78,6 +78,7 @@ class Box(Struct, frozen=True, tag="box"):
 
     `loan` is None while the box is not lent; `ends_ms` (wall clock) is when the kiosk falls silent by itself;
     `settings` are the hub's, and `answered_call` is the last call that somebody has taken.
+    `paused` says that the patient is away: nothing is asked or measured.
     """
 
     link_up: bool
@@ -88,6 +89,7 @@ class Box(Struct, frozen=True, tag="box"):
     wall_trusted: bool
     settings: BoxSettings | None = None
     answered_call: bytes | None = None
+    paused: bool = False
 
 
 class Submit(Struct, frozen=True, tag="submit"):

@@ -14,7 +14,7 @@ from koffert_agent.kiosk.flow import Event, Step, buttons_of
 from koffert_agent.kiosk.records import Box
 from koffert_agent.video.records import CallState
 
-ASLEEP = "asleep"
+ASLEEP, PAUSED = "asleep", "paused"
 # Nothing stands there but what is said.
 _BARE = {"silent", "locked", ASLEEP}
 _NIGHT_FROM, _NIGHT_UNTIL = 22, 7
@@ -73,7 +73,7 @@ def compose(facts: Facts, texts: Catalogue) -> Screen:
         wave=content.wave,
         blow=content.blow,
         progress=content.progress,
-        buttons=_buttons(name, facts.flow.step, texts),
+        buttons=_buttons(name, facts, texts),
         note=_note(name, facts, texts),
     )
     if name in _BARE:
@@ -122,13 +122,20 @@ def place(facts: Facts) -> str:
         return "ring"
     if facts.visit.state in _TALKING:
         # The nurse may ask for a measurement; her picture is then beside it.
-        resting = facts.box is None or facts.flow.step is Step.GREETING
+        resting = facts.box is None or facts.box.paused or facts.flow.step is Step.GREETING
         return "talk" if resting else facts.flow.step.value
     if facts.call is not None:
         return "call"
     if facts.asleep and facts.flow.step is Step.GREETING:
         return ASLEEP
-    return "starting" if facts.box is None else facts.flow.step.value
+    return _place_alone(facts)
+
+
+def _place_alone(facts: Facts) -> str:
+    """Which screen it is while nobody calls."""
+    if facts.box is None:
+        return "starting"
+    return PAUSED if facts.box.paused else facts.flow.step.value
 
 
 def _is_night(facts: Facts) -> bool:
@@ -171,20 +178,24 @@ _LABELS: Mapping[tuple[Step, Event], str] = MappingProxyType(
 )
 BACK, PICTURE, NO_PICTURE, HANG_UP = "back", "picture", "no-picture", "hang-up"
 SCREEN = "screen"
+# On the screens that are no step of the flow: what a button does, and what stands on it.
+_OF_THE_PLACE: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
+    {
+        "call": ((BACK, "button.back"),),
+        "ring": ((PICTURE, "button.picture"), (NO_PICTURE, "button.no_picture")),
+        "talk": ((Event.START.value, "button.measure"),),
+        ASLEEP: ((SCREEN, "button.wake"),),
+        PAUSED: ((SCREEN, "button.screen"),),
+    }
+)
 
 
-def _buttons(name: str, step: Step, texts: Catalogue) -> tuple[Button, ...]:
-    if name == "call":
-        return (Button(BACK, texts.text("button.back")),)
-    if name == "ring":
-        return (
-            Button(PICTURE, texts.text("button.picture")),
-            Button(NO_PICTURE, texts.text("button.no_picture")),
-        )
-    if name == "talk":
-        return (Button(Event.START.value, texts.text("button.measure")),)
-    if name == ASLEEP:
-        return (Button(SCREEN, texts.text("button.wake")),)
+def _buttons(name: str, facts: Facts, texts: Catalogue) -> tuple[Button, ...]:
+    if name == "talk" and facts.box is not None and facts.box.paused:
+        return ()
+    if name in _OF_THE_PLACE:
+        return tuple(Button(event, texts.text(label)) for event, label in _OF_THE_PLACE[name])
+    step = facts.flow.step
     if name != step.value:
         return ()
     offered = tuple(

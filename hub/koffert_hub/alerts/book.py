@@ -19,6 +19,7 @@ from koffert_hub.alerts.engine import advance, elapse, order
 from koffert_hub.alerts.history import (
     ALERTING,
     NEVER_MS,
+    RINGING,
     cases_of,
     fresh_ones,
     in_force,
@@ -28,6 +29,7 @@ from koffert_hub.alerts.history import (
 )
 from koffert_hub.alerts.life import Action, Life
 from koffert_hub.alerts.records import (
+    CALL_BUTTON,
     NO_DATA,
     PRIORITIES,
     TECHNICAL_PREFIX,
@@ -130,12 +132,16 @@ class Book:
                 change(connection, row.id, Action.CLEAR, at_ms=now_ms)
 
     def silence(self, connection: sa.Connection, *, now_ms: int) -> None:
-        """A loan that has ended or is paused alerts no more."""
+        """A loan that has ended or is paused alerts no more; who is only away can still call."""
         alert = tables.alert
         silent = connection.execute(
             sa.select(alert.c.id)
             .join(loan_table, loan_table.c.id == alert.c.loan)
-            .where(alert.c.resolved_ms.is_(None), loan_table.c.state.not_in(ALERTING))
+            .where(
+                alert.c.resolved_ms.is_(None),
+                loan_table.c.state.not_in(ALERTING),
+                (alert.c.cause != CALL_BUTTON) | loan_table.c.state.not_in(RINGING),
+            )
         ).scalars()
         for identifier in silent.all():
             change(connection, identifier, Action.SILENCE, at_ms=now_ms)
@@ -237,8 +243,8 @@ class Book:
                 change(connection, row.id, Action.EASE, at_ms=event.at_ms, priority=priority)
 
     def _open(self, connection: sa.Connection, loan: Loan, alert: Alert, *, now_ms: int) -> None:
-        """Open an alert in place of an older one of the same cause; silent while the loan is paused."""
-        if not RULES[loan.state].alerts:
+        """Open an alert in place of an older one of the same cause; in a pause only the patient's call."""
+        if not RULES[loan.state].hears(call=alert.cause == CALL_BUTTON):
             return
         older = open_row(connection, loan.id, alert.cause)
         if older is not None:

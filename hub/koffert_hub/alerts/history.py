@@ -10,6 +10,7 @@ from koffert_hub.alerts import tables
 from koffert_hub.alerts.case import Case, case_of
 from koffert_hub.alerts.engine import END_MS, advance, elapse, order, record
 from koffert_hub.alerts.records import (
+    CALL_BUTTON,
     Alert,
     Correction,
     Event,
@@ -31,6 +32,8 @@ from koffert_hub.transmission_log import LogWriter, draft
 NEVER_MS = -END_MS
 # The states of a loan in which it may raise an alert.
 ALERTING = [state for state, rules in RULES.items() if rules.alerts]
+# Those in which the patient can call for the nurse.
+RINGING = [state for state, rules in RULES.items() if rules.rings]
 # SQLite takes 32,766 parameters in one statement.
 _IDS_PER_QUERY = 10_000
 _READING = msgspec.msgpack.Decoder(Reading)
@@ -98,9 +101,11 @@ def unconfirmed(connection: sa.Connection) -> list[Unconfirmed]:
     """Everything that waits for a repeat or, as `call_button`, for an answer; the oldest first."""
     table = tables.alert_state
     rows = connection.execute(
-        sa.select(table.c.patient, table.c.loan, table.c.state)
+        sa.select(
+            table.c.patient, table.c.loan, table.c.state, loan_table.c.state.label("loan_state")
+        )
         .join(loan_table, loan_table.c.id == table.c.loan)
-        .where(table.c.next_due_ms.is_not(None), loan_table.c.state.in_(ALERTING))
+        .where(table.c.next_due_ms.is_not(None), loan_table.c.state.in_(RINGING))
     )
     waiting = [
         Unconfirmed(
@@ -108,6 +113,7 @@ def unconfirmed(connection: sa.Connection) -> list[Unconfirmed]:
         )
         for row in rows
         for cause, one in decode_state(row.state).awaited.items()
+        if RULES[row.loan_state].hears(call=cause == CALL_BUTTON)
     ]
     return sorted(waiting, key=lambda one: (one.since_ms, one.patient, one.cause))
 

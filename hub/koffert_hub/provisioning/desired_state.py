@@ -1,10 +1,13 @@
 """What each box should be: changed by people at the hub, followed by the box, in the caller's transaction."""
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from msgspec import Struct
 
+from koffert_hub import tables
+from koffert_hub.loans import LoanState
 from koffert_hub.provisioning.tables import desired_state
 from koffert_hub.times import to_ms
 
@@ -21,6 +24,7 @@ class Desired(Struct, frozen=True):
     settings: bytes | None = None
     answered_call: bytes | None = None
     plan: bytes | None = None
+    paused: bool = False
 
     @property
     def followed(self) -> bool:
@@ -28,7 +32,11 @@ class Desired(Struct, frozen=True):
         return self.applied_revision >= self.revision
 
 
-_COLUMNS = [desired_state.c[name] for name in Desired.__struct_fields__]
+# The pause is the loan's own state; everything else is kept for the box.
+_PAUSED = sa.func.coalesce(tables.loan.c.state == LoanState.PAUSED, sa.false()).label("paused")
+_DESIRED = sa.select(
+    *(desired_state.c[name] for name in Desired.__struct_fields__ if name != "paused"), _PAUSED
+).select_from(desired_state.outerjoin(tables.loan, tables.loan.c.id == desired_state.c.loan))
 
 
 def desire(
@@ -71,6 +79,16 @@ def note_answered(connection: sa.Connection, loan: str, call: bytes, now: dateti
     )
 
 
+def note_changed(connection: sa.Connection, loan: str, now: datetime) -> None:
+    """The loan's own state has changed: the box that holds it must be told."""
+    table = desired_state
+    connection.execute(
+        table.update()
+        .where(table.c.loan == loan)
+        .values(revision=table.c.revision + 1, changed_ms=to_ms(now))
+    )
+
+
 def unlock(connection: sa.Connection, device: str, now: datetime) -> None:
     """A box that was shut out is trusted again; its loan stays as it is."""
     before = desired(connection, device)
@@ -80,17 +98,19 @@ def unlock(connection: sa.Connection, device: str, now: datetime) -> None:
 
 def desired(connection: sa.Connection, device: str) -> Desired | None:
     """What a box should be; None when nothing was ever wanted of it."""
-    row = connection.execute(sa.select(*_COLUMNS).where(desired_state.c.device == device)).first()
-    return None if row is None else Desired(*row)
+    row = connection.execute(_DESIRED.where(desired_state.c.device == device)).first()
+    return None if row is None else _read(row)
+
+
+def _read(row: sa.Row[*tuple[Any, ...]]) -> Desired:
+    return Desired(**row._asdict())
 
 
 def unfollowed(connection: sa.Connection) -> list[Desired]:
     """Every box that is not yet what it should be."""
     table = desired_state
-    rows = connection.execute(
-        sa.select(*_COLUMNS).where(table.c.applied_revision < table.c.revision)
-    )
-    return [Desired(*row) for row in rows]
+    rows = connection.execute(_DESIRED.where(table.c.applied_revision < table.c.revision))
+    return [_read(row) for row in rows]
 
 
 def note_applied(connection: sa.Connection, device: str, revision: int, now: datetime) -> None:

@@ -12,6 +12,7 @@ from koffert_hub.alerts.prescription import NO_CHANGE, Change, begin
 from koffert_hub.alerts.rules import SignedDigest
 from koffert_hub.loans import LoanAction, LoanState
 from koffert_hub.provisioning import fleet
+from koffert_hub.provisioning.desired_state import note_changed
 from koffert_hub.provisioning.fleet import BoxInfo
 from koffert_hub.registry import RegistryError
 from koffert_hub.times import to_ms
@@ -43,19 +44,23 @@ def hand_out(
     return fleet.describe(connection, device)
 
 
-def pause(connection: sa.Connection, device: str) -> BoxInfo:
-    """The patient is away or readmitted: nothing is asked nor alarmed. Raises RegistryError, WrongLoanState."""
-    return _change(connection, device, LoanAction.PAUSE)
+def pause(connection: sa.Connection, device: str, *, now: datetime) -> BoxInfo:
+    """The patient is away: nothing is asked nor alarmed, and the box is told.
+
+    Raises RegistryError and WrongLoanState.
+    """
+    return _change(connection, device, LoanAction.PAUSE, now)
 
 
-def resume(connection: sa.Connection, device: str) -> BoxInfo:
+def resume(connection: sa.Connection, device: str, *, now: datetime) -> BoxInfo:
     """The patient is back; raises as `pause`."""
-    return _change(connection, device, LoanAction.RESUME)
+    return _change(connection, device, LoanAction.RESUME, now)
 
 
-def _change(connection: sa.Connection, device: str, action: LoanAction) -> BoxInfo:
+def _change(connection: sa.Connection, device: str, action: LoanAction, now: datetime) -> BoxInfo:
     loan = fleet.last_loan(connection, device)
     if loan is None or loan.state is LoanState.ENDED:
         raise RegistryError(f"{device} is not lent")
     registry.change_loan(connection, loan.id, action)
+    note_changed(connection, loan.id, now)
     return fleet.describe(connection, device)

@@ -114,6 +114,7 @@ def as_command(wanted: Desired) -> DesiredState:
         settings,
         wanted.answered_call,
         None if wanted.plan is None else _PLAN.decode(wanted.plan),
+        wanted.paused,
     )
 
 

@@ -130,9 +130,9 @@ def change_loan(
                 raise HTTPException(404)
             device = line.device
             if step is Step.PAUSE:
-                lending.pause(connection, device)
+                lending.pause(connection, device, now=_now(context))
             elif step is Step.RESUME:
-                lending.resume(connection, device)
+                lending.resume(connection, device, now=_now(context))
             else:
                 fleet.give_back(connection, device, (), now=_now(context), reason=reason)
     except WrongLoanState:

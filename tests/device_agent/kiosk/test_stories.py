@@ -6,6 +6,7 @@ import pytest
 from koffert_agent.kiosk.attendant import REPEAT_AFTER_S
 from koffert_agent.kiosk.flow import OXYGEN_FLOWS_L_MIN
 from koffert_agent.kiosk.records import DeliveryState
+from koffert_agent.video.records import CallState
 from koffert_wire.messages import Attempt, CallButton, Diary, SpotContext
 from tests.device_agent.kiosk.patient import SETTINGS, Patient
 
@@ -308,6 +309,39 @@ def test_a_box_that_is_nobodys_is_silent(change: dict[str, object], title: str) 
     assert not patient.screen.buttons
     assert patient.said == []
     assert patient.context is None
+
+
+def paused(patient: Patient, *, now: bool = True) -> Patient:
+    patient.box = msgspec.structs.replace(patient.box, paused=now)
+    return patient.wait(1)
+
+
+def test_a_pause_asks_nothing_but_the_nurse_is_reached_and_its_end_begins_anew() -> None:
+    patient = paused(Patient().to_clip().hold(12).press("next", "yes"))
+    assert patient.screen.title == "Kofferten er satt på pause."
+    assert not patient.screen.voice
+    assert patient.context is None
+    [diary] = patient.said
+    assert isinstance(diary, Diary)
+    patient.press("start").hold(15)
+    assert patient.screen.name == "paused"
+    patient.press("screen")
+    assert patient.screen.name == "asleep"
+    patient.press("call")
+    assert patient.screen.name == "call"
+    assert isinstance(patient.said[-1], CallButton)
+    patient.press("back").ring()
+    assert patient.screen.rings
+    patient.visit().press("screen")
+    assert paused(patient, now=False).screen.title == "God morgen."
+    assert patient.press("start").screen.name == "who"
+
+
+def test_a_visit_during_a_pause_measures_nothing() -> None:
+    patient = paused(Patient()).visit(state=CallState.TALKING, watchers=("Sykepleier Test",))
+    patient.visit(state=CallState.TALKING, watchers=("Sykepleier Test",), measure=1)
+    assert patient.screen.name == "talk"
+    assert not patient.screen.buttons
 
 
 def test_a_meter_that_fell_silent_holds_no_finger() -> None:

@@ -124,6 +124,20 @@ def test_taking_a_red_call_tells_the_patient_too(ward: Ward) -> None:
     assert ward.told == [press]
 
 
+def test_a_call_during_a_pause_is_seen_and_becomes_red(ward: Ward) -> None:
+    with ward.store.engine.begin() as connection:
+        registry.change_loan(connection, ward.loan().id, LoanAction.PAUSE)
+    press = ward.press()
+    ward.send(ward.spot(79.0))
+    (call,) = ward.service.desk.open_alerts()
+    assert (call.waiting, call.takeable) == (True, True)
+    ward.wait(MINUTE_S + 1)
+    (call,) = ward.service.desk.open_alerts()
+    assert (call.priority, call.waiting) == ("red", False)
+    ward.service.desk.acknowledge(call.id, "anne", "Anne", ward.now_ms)
+    assert ward.told == [press]
+
+
 def test_a_first_red_reading_is_seen_at_once_and_cannot_be_taken(ward: Ward) -> None:
     ward.send(ward.spot(82.5))
     (waiting,) = ward.service.desk.open_alerts()

@@ -13,13 +13,20 @@ from koffert_hub.alerts.history import settle
 from koffert_hub.alerts.records import Patient, PatientLimits
 from koffert_hub.alerts.rules import load_rules
 from koffert_hub.database import reading
+from koffert_hub.provisioning import lending
 from koffert_hub.provisioning.box_settings import (
     Standard,
     bring_up_to_date,
     settings_for,
     standard_of,
 )
-from koffert_hub.provisioning.desired_state import Desired, desired, note_answered, note_applied
+from koffert_hub.provisioning.desired_state import (
+    Desired,
+    desired,
+    note_answered,
+    note_applied,
+    unfollowed,
+)
 from koffert_hub.provisioning.reactions import as_command
 from koffert_hub.times import to_ms
 from koffert_wire.commands import BoxSettings, DesiredState
@@ -133,6 +140,32 @@ def test_an_answered_call_goes_to_the_box_and_to_nobody_elses(lent: Lent) -> Non
     assert (wanted.revision, as_command(wanted).answered_call) == (before.revision + 1, b"press")
     lent.depot.give_back()
     assert as_command(lent.step()).answered_call is None
+
+
+def test_a_pause_goes_to_the_box_and_so_does_its_end(lent: Lent) -> None:
+    before = lent.step()
+    with lent.depot.site.engine.begin() as connection:
+        note_applied(connection, BOX, before.revision, NOW)
+        lending.pause(connection, BOX, now=NOW)
+    paused = lent.step()
+    assert (paused.revision, paused.followed) == (before.revision + 1, False)
+    assert as_command(paused).paused
+    with reading(lent.depot.site.engine) as connection:
+        assert unfollowed(connection) == [paused]
+    with lent.depot.site.engine.begin() as connection:
+        lending.resume(connection, BOX, now=NOW)
+    resumed = lent.step()
+    assert resumed.revision == paused.revision + 1
+    assert as_command(resumed) == msgspec.structs.replace(
+        as_command(before), revision=resumed.revision
+    )
+
+
+def test_a_box_that_came_back_from_a_pause_is_not_paused(lent: Lent) -> None:
+    with lent.depot.site.engine.begin() as connection:
+        lending.pause(connection, BOX, now=NOW)
+    lent.depot.give_back()
+    assert not as_command(lent.step()).paused
 
 
 def test_box_and_hub_know_the_same_hours_all_year() -> None:
