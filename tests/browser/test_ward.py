@@ -64,7 +64,11 @@ def _hour(hub: Hub, name: str, spo2: Callable[[float], float], pulse: float) -> 
     )
 
 
-def test_a_ward_of_twelve(hub: Hub, visit: Visit, keep: Callable[..., None]) -> None:
+def test_a_ward_of_twelve(
+    hub: Hub, context: BrowserContext, visit: Visit, keep: Callable[..., None]
+) -> None:
+    asked: list[str] = []
+    context.on("request", lambda request: asked.append(request.url))
     names = [f"Testpasient {number}" for number in range(1, 13)]
     hub.admit(*names)
     for name in names[:9]:
@@ -90,6 +94,10 @@ def test_a_ward_of_twelve(hub: Hub, visit: Visit, keep: Callable[..., None]) -> 
     with _measuring(hub, *names[:5]):
         expect(page.locator("#connection")).to_have_attribute("data-state", "connected")
         expect(page.locator("canvas")).to_have_count(12)
+        expect(page.locator("canvas[aria-label*='til 95 %']")).to_have_count(9)
+        # The small trends of all rows come in one answer.
+        trends = [url for url in asked if "trend" in url]
+        assert trends[0].count("patient=") == 12
         page.wait_for_timeout(1500)
         keep(page)
     assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")

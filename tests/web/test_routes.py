@@ -28,6 +28,7 @@ EXPECTED: dict[tuple[str, str], set[Role] | None] = {
     ("GET", "/access-log"): {Role.ADMIN},
     ("POST", "/api/v1/alerts/{alert}/acknowledge"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/api/v1/patients/{patient}/trend"): {Role.NURSE, Role.DOCTOR},
+    ("GET", "/api/v1/ward/trends"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/api/v1/alerts/{alert}/why"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/api/v1/patients/{patient}/diary"): {Role.NURSE, Role.DOCTOR},
     ("POST", "/patients/{patient}/notes"): {Role.NURSE, Role.DOCTOR},

@@ -51,3 +51,23 @@ def test_more_than_the_ward_shows_is_a_look_at_the_patient(hub: Hub) -> None:
     with hub.engine.connect() as connection:
         rows = connection.execute(sa.select(access_log).where(access_log.c.patient == "p-1")).all()
     assert [(row.username, row.action) for row in rows] == [("nurse", "saw-trend")] * 2
+
+
+def test_the_ward_gets_the_trends_of_its_rows_at_once(hub: Hub) -> None:
+    hub.admit("Testpasient 1", "Testpasient 2")
+    hub.store("Testpasient 2", [(hub.now_ms() - 60_000, {"spo2_pct": 90.0, "pulse_bpm": 80.0})])
+    visitor = client(hub, Role.NURSE)
+    found = visitor.get("/api/v1/ward/trends?patient=p-1&patient=p-2&patient=p-none").json()
+    means = {
+        patient: {
+            name: [value for value in trend["mean"] if value is not None]
+            for name, trend in trends.items()
+        }
+        for patient, trends in found["trends"].items()
+    }
+    assert means == {
+        "p-1": {"spo2_pct": [], "pulse_bpm": []},
+        "p-2": {"spo2_pct": [90.0], "pulse_bpm": [80.0]},
+    }
+    assert visitor.get("/api/v1/ward/trends").status_code == 422
+    assert visitor.get("/api/v1/ward/trends?" + "patient=p-1&" * 51).status_code == 422

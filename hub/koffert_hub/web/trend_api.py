@@ -19,6 +19,10 @@ _LATEST_MS = 253_402_300_799_000
 MAX_HOURS = 24 * 366
 # More than a screen has pixels shows nothing more.
 MAX_BUCKETS = 2000
+# A ward that is longer asks in parts.
+MOST_WARD_ROWS = 50
+# One value a minute.
+_WARD_BUCKETS = 60
 
 
 class TrendQuantity(StrEnum):
@@ -63,4 +67,25 @@ def trend(
     return Response(msgspec.json.encode(content), media_type="application/json")
 
 
-ROUTES = (Route("GET", "/api/v1/patients/{patient}/trend", trend, Permission.SEE_PATIENT),)
+def ward_trends(
+    context: Context,
+    patient: Annotated[list[str], Query(min_length=1, max_length=MOST_WARD_ROWS)],
+) -> Response:
+    """The last hour of SpO₂ and pulse by patient, a bucket a minute; who is not on the ward is left out."""
+    services = context.services
+    end_ms = services.clock_ms()
+    trends = {
+        one: {
+            name: services.time_series.trend(one, name, end_ms - _HOUR_MS, end_ms, _WARD_BUCKETS)
+            for name in (TrendQuantity.SPO2, TrendQuantity.PULSE)
+        }
+        for one in dict.fromkeys(patient)
+        if services.live.row(one) is not None
+    }
+    return Response(msgspec.json.encode({"trends": trends}), media_type="application/json")
+
+
+ROUTES = (
+    Route("GET", "/api/v1/patients/{patient}/trend", trend, Permission.SEE_PATIENT),
+    Route("GET", "/api/v1/ward/trends", ward_trends, Permission.SEE_WARD),
+)

@@ -1,12 +1,16 @@
 import { type Texts, text } from "../format/text.ts";
-import { HourTrend, TREND_BUCKETS, type Trend } from "../model/trend.ts";
+import { HourTrend, type Trend } from "../model/trend.ts";
 import type { LiveRow } from "../model/row.ts";
 import { Sparkline } from "./sparkline.ts";
 
-/** The browser gives one host six connections over HTTP/1.1, and one is the stream. */
-const LOADS_AT_ONCE = 3;
+/** The most rows that the hub answers at once. */
+const ROWS_AT_ONCE = 50;
 /** A pixel of the drawing is about 24 s; drawing more often shows nothing new. */
 const REDRAW_MS = 5000;
+
+interface Answer {
+  readonly trends: Readonly<Record<string, { readonly spo2_pct: Trend; readonly pulse_bpm: Trend }>>;
+}
 
 interface PatientTrend {
   readonly cell: HTMLElement;
@@ -20,9 +24,7 @@ interface PatientTrend {
 export class WardTrends {
   readonly #texts: Texts;
   readonly #patients = new Map<string, PatientTrend>();
-  readonly #waiting: string[] = [];
   readonly #observer: IntersectionObserver;
-  #loading = 0;
 
   constructor(texts: Texts) {
     this.#texts = texts;
@@ -47,7 +49,8 @@ export class WardTrends {
 
   /** Take what the hub has again, for every trend in use: something was missed. */
   reload(): void {
-    for (const [patient, { sparkline }] of this.#patients) if (sparkline) this.#queue(patient);
+    const drawn = [...this.#patients].filter(([, { sparkline }]) => sparkline !== null);
+    void this.#load(drawn.map(([patient]) => patient));
   }
 
   feed(row: LiveRow): void {
@@ -72,44 +75,33 @@ export class WardTrends {
   }
 
   #sighted(entries: readonly IntersectionObserverEntry[]): void {
+    const sighted: string[] = [];
     for (const { isIntersecting, target } of entries) {
       const patient = (target as HTMLElement).dataset["trendOf"] ?? "";
       const known = this.#patients.get(patient);
       if (!isIntersecting || known === undefined || known.sparkline !== null) continue;
       known.sparkline = new Sparkline(known.cell, known.spo2, known.pulse);
-      this.#queue(patient);
+      sighted.push(patient);
     }
+    void this.#load(sighted);
   }
 
-  #queue(patient: string): void {
-    if (!this.#waiting.includes(patient)) this.#waiting.push(patient);
-    this.#pump();
-  }
-
-  #pump(): void {
-    while (this.#loading < LOADS_AT_ONCE) {
-      const patient = this.#waiting.shift();
-      if (patient === undefined) return;
-      this.#loading += 1;
-      void this.#load(patient).finally(() => {
-        this.#loading -= 1;
-        this.#pump();
-      });
+  async #load(patients: readonly string[]): Promise<void> {
+    for (let from = 0; from < patients.length; from += ROWS_AT_ONCE) {
+      const asked = patients.slice(from, from + ROWS_AT_ONCE);
+      const query = new URLSearchParams(asked.map((patient) => ["patient", patient]));
+      // Without an answer the trends grow from the stream; the next snapshot asks again.
+      const answer = await fetch(`/api/v1/ward/trends?${query.toString()}`).catch(() => null);
+      if (!answer?.ok) return;
+      const { trends } = (await answer.json()) as Answer;
+      for (const [patient, { spo2_pct, pulse_bpm }] of Object.entries(trends)) {
+        const known = this.#patients.get(patient);
+        if (known === undefined) continue;
+        known.spo2.load(spo2_pct);
+        known.pulse.load(pulse_bpm);
+        known.drawnMs = 0;
+      }
     }
-  }
-
-  async #load(patient: string): Promise<void> {
-    const query = `quantity=spo2_pct&quantity=pulse_bpm&hours=1&buckets=${TREND_BUCKETS}`;
-    const address = `/api/v1/patients/${encodeURIComponent(patient)}/trend?${query}`;
-    // Without an answer the trend grows from the stream; the next snapshot asks again.
-    const answer = await fetch(address).catch(() => null);
-    if (!answer?.ok) return;
-    const { trends } = (await answer.json()) as { trends: Record<string, Trend> };
-    const known = this.#patients.get(patient);
-    if (known === undefined) return;
-    if (trends["spo2_pct"]) known.spo2.load(trends["spo2_pct"]);
-    if (trends["pulse_bpm"]) known.pulse.load(trends["pulse_bpm"]);
-    known.drawnMs = 0;
   }
 
   #describe(values: readonly number[]): string {
