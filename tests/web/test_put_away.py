@@ -12,6 +12,8 @@ def test_a_restricted_record_is_on_no_page(hub: Hub) -> None:
         page = f"/patients/{one.patient}"
         paths = [f"{page}/plan", f"{page}/readings", f"{page}/documents"]
         assert {doctor.get(path).status_code for path in paths} == {200}
+        ward = f"/api/v1/ward/trends?patient={one.patient}"
+        assert set(doctor.get(ward).json()["trends"]) == {one.patient}
         with hub.engine.begin() as connection:
             connection.execute(
                 record_state.insert().values(
@@ -20,4 +22,5 @@ def test_a_restricted_record_is_on_no_page(hub: Hub) -> None:
             )
         trend = f"/api/v1{page}/trend?quantity=spo2_pct&start_ms=0&end_ms=1"
         assert {doctor.get(path).status_code for path in [*paths, page, trend]} == {403}
+        assert doctor.get(ward).json() == {"trends": {}}
         assert doctor.get(f"{page}/loan").status_code == 200

@@ -7,6 +7,8 @@ import msgspec
 from fastapi import Query
 from starlette.responses import JSONResponse, Response
 
+from koffert_hub.database import reading
+from koffert_hub.rights.states import RecordState, state_of
 from koffert_hub.web.access_log import Action
 from koffert_hub.web.context import Context, CurrentSession
 from koffert_hub.web.guard import Route
@@ -71,16 +73,21 @@ def ward_trends(
     context: Context,
     patient: Annotated[list[str], Query(min_length=1, max_length=MOST_WARD_ROWS)],
 ) -> Response:
-    """The last hour of SpO₂ and pulse by patient, a bucket a minute; who is not on the ward is left out."""
+    """The last hour of SpO₂ and pulse by patient, a bucket a minute.
+
+    Who is not on the ward, or whose record is put away, is left out.
+    """
     services = context.services
     end_ms = services.clock_ms()
+    on_ward = [one for one in dict.fromkeys(patient) if services.live.row(one) is not None]
+    with reading(services.engine) as connection:
+        shown = [one for one in on_ward if state_of(connection, one) is RecordState.OPEN]
     trends = {
         one: {
             name: services.time_series.trend(one, name, end_ms - _HOUR_MS, end_ms, _WARD_BUCKETS)
             for name in (TrendQuantity.SPO2, TrendQuantity.PULSE)
         }
-        for one in dict.fromkeys(patient)
-        if services.live.row(one) is not None
+        for one in shown
     }
     return Response(msgspec.json.encode({"trends": trends}), media_type="application/json")
 
