@@ -167,6 +167,8 @@ def make_environment(package: Package, architecture: str, staging: Path) -> None
         *(*pip, "--no-deps", "--no-index", "--no-build-isolation", "--no-compile"),
         *(f"--target={site}", "--upgrade", ROOT),
     )
+    # pip notes where it found our sources: the builder's folder is no business of the box.
+    (site / f"koffert-{version()}.dist-info" / "direct_url.json").unlink()
     shutil.rmtree(site / "bin", ignore_errors=True)
     for tests in [*site.glob("numpy/**/tests"), *site.glob("scipy/**/tests")]:
         shutil.rmtree(tests)

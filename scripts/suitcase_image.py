@@ -129,10 +129,14 @@ def base_root() -> Path:
         )
     )
     # The mirror of one machine is no business of the box.
-    for left in (making / "etc/apt/sources.list", making / "var/log/bootstrap.log"):
-        left.unlink(missing_ok=True)
-    for archive in (making / "var/cache/apt/archives").glob("*.deb"):
-        archive.unlink()
+    for named in (making / "etc/apt/sources.list", making / "var/log/bootstrap.log"):
+        named.unlink(missing_ok=True)
+    left = [
+        *(making / "var/cache/apt").rglob("*.deb"),
+        *(making / "var/lib/apt/lists").glob("*_*"),
+    ]
+    for path in left:
+        path.unlink()
     making.rename(base)
     return base
 

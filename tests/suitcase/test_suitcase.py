@@ -6,6 +6,7 @@ Real systemd, real BlueZ on the kernel's virtual radio, the installed package; b
 import asyncio
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import deb
@@ -53,6 +54,15 @@ def make_newer(package: Path, folder: Path, target: Path) -> None:
     """The same package with a higher revision, not compressed: unpacking is not what is measured."""
     unpacked = folder / "newer"
     run_quietly(("dpkg-deb", "--raw-extract", str(package), str(unpacked)))
+    builders = subprocess.run(
+        ["grep", "--recursive", "--files-with-matches", "--fixed-strings", deb.ROOT, unpacked],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (builders.returncode, builders.stdout) == (1, ""), (
+        "the package names its builder's folder"
+    )
     control = unpacked / "DEBIAN" / "control"
     version = deb.version()
     control.write_text(
