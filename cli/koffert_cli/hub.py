@@ -87,11 +87,17 @@ def init(config: Path, passphrase_file: Path | None, *, as_json: bool) -> None:
 @click.option("--without-ingest", is_flag=True, help="Leave the taking in to `koffert hub worker`.")
 def run(config: Path, *, without_ingest: bool) -> None:
     """Run ingest, projector and web pages until SIGTERM."""
+    from koffert_hub.alerts.rules import RulesError  # noqa: PLC0415 - only this one reads them
     from koffert_hub.service import run_hub  # noqa: PLC0415 - only these two need the web stack
 
     settings = hub_settings(config)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    asyncio.run(run_hub(settings, ingest=not without_ingest))
+    try:
+        asyncio.run(run_hub(settings, ingest=not without_ingest))
+    except RulesError as error:
+        raise UserError(
+            str(error), next_step="put them where `rules` in the settings says"
+        ) from error
 
 
 @hub.command()
