@@ -218,6 +218,7 @@ def _box(settings: Settings, clock: Clock, uplink: Uplink, following: Following)
         settings=told.settings,
         answered_call=told.answered_call,
         paused=told.paused,
+        plan=told.plan,
     )
 
 

@@ -13,6 +13,7 @@ from koffert_agent.kiosk.records import DeliveryState
 from koffert_agent.kiosk.screen import Screen
 from koffert_agent.video.records import CallState
 from koffert_drivers.simulated.physiology import Effort
+from koffert_wire.commands import SelfPlan
 from koffert_wire.messages import Diary, SensorLink, Spirometry
 from tests.browser.conftest import ARTIFACTS
 from tests.browser.kiosk_look import PANELS, check
@@ -23,6 +24,14 @@ LEAST_NUMBER_PX = 96
 NURSE = "Sykepleier Test"
 THREE = (NURSE, "Lege Test", "Tolk Test")
 WORDS = "Kan du puste litt roligere? Så prøver vi en gang til."
+
+PLAN = SelfPlan(
+    "Ta medisinene som vanlig. Gå en tur hver dag.",
+    "Mer tungpust eller slim: ta anfallsmedisin, og hvil. Ring sykepleieren om det ikke går over.",
+    "Hjelper ikke medisinen: ring sykepleieren eller 116 117.",
+)
+LONG_PLAN = SelfPlan(("Mer oksygenmetningsmåling om morgenen. " * 20)[:600], "a", "b")
+LINED_PLAN = SelfPlan("\n".join(("Medisin om morgenen.",) * 6), "a", "b")
 
 Scene = Callable[[Patient], object]
 
@@ -65,6 +74,7 @@ def shows(page: Page, screen: Screen) -> None:
     expect(page.locator("#screen")).to_have_attribute("data-name", screen.name)
     expect(page.locator("#title")).to_have_text(screen.title)
     expect(page.locator("#lines p")).to_have_text(list(screen.lines))
+    expect(page.locator("#buttons button")).to_have_text([one.text for one in screen.buttons])
     expect(page.locator("#caption")).to_have_text(screen.caption)
     expect(page.locator("#who")).to_have_text(screen.watched)
     if screen.nurse:
@@ -144,6 +154,11 @@ def talk(patient: Patient, *, picture: bool = True, caption: str = "") -> Patien
     )
 
 
+def with_plan(patient: Patient, plan: SelfPlan = PLAN) -> Patient:
+    patient.box = msgspec.structs.replace(patient.box, plan=plan)
+    return patient.wait(1)
+
+
 # Each screen that a patient can meet, with the network up and, where that is another screen, down.
 SCENES: dict[str, Scene] = {
     "greeting": lambda p: p,
@@ -205,6 +220,13 @@ SCENES: dict[str, Scene] = {
     "paused": nobodys(paused=True),
     "paused_call": lambda p: nobodys(paused=True)(p) or p.press("call"),
     "paused_talk": lambda p: nobodys(paused=True)(p) or talk(p, caption=WORDS),
+    "greeting_plan": with_plan,
+    "plan_green": lambda p: with_plan(p).press("plan"),
+    "plan_yellow": lambda p: with_plan(p).press("plan", "next"),
+    "plan_red": lambda p: with_plan(p).press("plan", "next", "next"),
+    "plan_long": lambda p: with_plan(p, LONG_PLAN).press("plan"),
+    "plan_lines": lambda p: with_plan(p, LINED_PLAN).press("plan"),
+    "plan_call": lambda p: with_plan(p).press("plan", "call"),
     "ring": lambda p: p.ring(),
     "ring_in_measurement": lambda p: p.to_clip().hold(5).ring(),
     "talk": talk,

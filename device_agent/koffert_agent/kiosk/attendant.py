@@ -14,6 +14,7 @@ from koffert_agent.kiosk.catalogue import Catalogue
 from koffert_agent.kiosk.facts import Facts, Sent, Volume
 from koffert_agent.kiosk.flow import BUTTONS, Event, Flow, Step, advance
 from koffert_agent.kiosk.measuring import Result, Watch, is_low, listen, observe
+from koffert_agent.kiosk.plan import pages_of
 from koffert_agent.kiosk.post import Post
 from koffert_agent.kiosk.records import (
     Box,
@@ -34,6 +35,7 @@ from koffert_agent.kiosk.screen import (
     PICTURE,
     SCREEN,
     Screen,
+    asked,
     compose,
     is_silent,
 )
@@ -42,7 +44,7 @@ from koffert_agent.panel.panel import Control
 from koffert_agent.video.records import AnswerCall, CallState, CallView, EndCall
 from koffert_signal.spirometry.grading import Advice
 from koffert_signal.spirometry.live import Phase
-from koffert_wire.commands import BoxSettings
+from koffert_wire.commands import BoxSettings, SelfPlan
 from koffert_wire.identifiers import uuid7
 from koffert_wire.messages import (
     Attempt,
@@ -114,6 +116,7 @@ class Attendant:
         self._flow = Flow()
         self._watch = Watch()
         self._box: Box | None = None
+        self._plan: SelfPlan | None = None
         self._box_at_s = -inf
         self._meters: dict[str, Meter] = {}
         self._blowing = Blowing()
@@ -160,6 +163,7 @@ class Attendant:
                     self._become_silent()
                 elif record.paused != self._paused:
                     self._turn(paused=record.paused)
+                self._hold_plan(record.plan)
             case Meter():
                 self._meters[record.sensor] = record
                 can_blow = self._is_there(blows=True)
@@ -180,6 +184,8 @@ class Attendant:
         self._visit = visit
         if visit.state is not CallState.IDLE:
             self._asleep = False
+            if self._flow.step is Step.PLAN:
+                self._happen(Event.LEFT)
         if visit.watchers:
             self._call = None  # somebody has come
         if self._box is not None and is_silent(self._box):
@@ -199,7 +205,7 @@ class Attendant:
         elif button == HANG_UP:
             self._tell_video(EndCall())
         elif button == SCREEN:
-            self._asleep = self._shown.screen.name in {Step.GREETING, PAUSED}
+            self._switch_off()
         elif serial != self._shown.serial or self._now_s() - self._shown_at_s < UNSETTLED_S:
             return
         elif button == BACK:
@@ -209,6 +215,13 @@ class Attendant:
         elif button in BUTTONS:
             self._happen(self._meant(Event(button)))
         self._look()
+
+    def _switch_off(self) -> None:
+        if self._shown.screen.name == Step.DONE:
+            self._happen(Event.LEFT)
+            self._asleep = True
+        else:
+            self._asleep = self._shown.screen.name in {Step.GREETING, PAUSED}
 
     def press_beside(self, control: Control) -> None:
         """A finger on a button beside the screen."""
@@ -319,6 +332,7 @@ class Attendant:
     def _become_silent(self) -> None:
         """What one patient said is nothing to the next."""
         self._flow, self._call, self._diary = Flow(can_blow=self._flow.can_blow), None, None
+        self._plan = None
         self._blowing, self._blown = Blowing(), None
         self._post.forget()
         self._refuse_visit()
@@ -327,8 +341,19 @@ class Attendant:
         """A pause ends what was begun, and what was answered is kept; after it all begins anew, awake."""
         self._happen(Event.LEFT)
         before, self._paused, self._asleep = self._flow, paused, False
-        self._flow = Flow(flow_choice=before.flow_choice, can_blow=before.can_blow)
+        self._flow = Flow(
+            flow_choice=before.flow_choice, can_blow=before.can_blow, plan_pages=before.plan_pages
+        )
         self._send(Circumstances(self._circumstances()))
+
+    def _hold_plan(self, plan: SelfPlan | None) -> None:
+        """Another plan than the one that is read begins at the greeting."""
+        if plan == self._plan:
+            return
+        self._plan = plan
+        if self._flow.step is Step.PLAN:
+            self._happen(Event.LEFT)
+        self._flow = msgspec.structs.replace(self._flow, plan_pages=len(pages_of(plan)))
 
     def _refuse_visit(self) -> None:
         """Nobody looks through a box that is nobody's: its screen could not even say so."""
@@ -348,7 +373,7 @@ class Attendant:
         before, screen = self._shown, compose(self._facts(), self._texts)
         if screen == before.screen:
             return
-        same = (screen.name, screen.number) == (before.screen.name, before.screen.number)
+        same = asked(screen) == asked(before.screen)
         if not same:
             self._shown_at_s = self._now_s()
         self._shown = Shown(before.serial if same else before.serial + 1, screen)

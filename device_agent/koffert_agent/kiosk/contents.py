@@ -12,6 +12,7 @@ from koffert_agent.kiosk.duty import local_time
 from koffert_agent.kiosk.facts import Facts, Sent
 from koffert_agent.kiosk.flow import Step
 from koffert_agent.kiosk.measuring import STEADY_S
+from koffert_agent.kiosk.plan import pages_of
 from koffert_agent.kiosk.records import Box, DeliveryState
 from koffert_agent.video.records import CallState
 from koffert_signal.spirometry.grading import Advice
@@ -238,6 +239,14 @@ def _done(facts: Facts, texts: Catalogue) -> Content:
     return Content(texts.text("done.title"), lines)
 
 
+def _plan(facts: Facts, texts: Catalogue) -> Content:
+    pages = pages_of(facts.box.plan if facts.box else None)
+    if facts.flow.plan_page not in range(len(pages)):
+        return Content(texts.text("starting.title"))
+    page = pages[facts.flow.plan_page]
+    return _spoken(texts.text(f"plan.{page.zone}"), page.lines)
+
+
 def _spoken(title: str, lines: tuple[str, ...]) -> Content:
     """What is read aloud as it stands."""
     return Content(title, lines, aloud=(title, *lines))
@@ -295,5 +304,6 @@ _STEPS: Mapping[Step, _Maker] = MappingProxyType(
         Step.BLOWN: _blown,
         Step.BLOW_RESULT: _blow_result,
         Step.DONE: _done,
+        Step.PLAN: _plan,
     }
 )

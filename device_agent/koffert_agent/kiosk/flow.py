@@ -45,12 +45,14 @@ class Step(StrEnum):
     COLD = "cold"
     FEVER = "fever"
     DONE = "done"
+    PLAN = "plan"
 
 
 class Event(StrEnum):
     """What can happen: the first ones are buttons."""
 
     START = "start"
+    PLAN = "plan"
     YES = "yes"
     NO = "no"
     OTHER = "other"
@@ -67,13 +69,15 @@ class Event(StrEnum):
     LEFT = "left"
 
 
-BUTTONS = frozenset({Event.START, Event.YES, Event.NO, Event.OTHER, Event.NEXT, Event.STOP})
+BUTTONS = frozenset(
+    {Event.START, Event.PLAN, Event.YES, Event.NO, Event.OTHER, Event.NEXT, Event.STOP}
+)
 
 
 class Flow(Struct, frozen=True):
     """Where the patient is and what has been said; `repeat` marks the measurement after a low one.
 
-    `can_blow` is whether a spirometer that streams its flow is there.
+    `can_blow` is whether a spirometer that streams its flow is there, `plan_pages` how long the patient's plan is.
     """
 
     step: Step = Step.GREETING
@@ -82,6 +86,8 @@ class Flow(Struct, frozen=True):
     tries: int = 0
     repeat: bool = False
     can_blow: bool = False
+    plan_pages: int = 0
+    plan_page: int = 0
     result: Result | None = None
     answers: Mapping[str, bool] = MappingProxyType({})
 
@@ -150,7 +156,7 @@ def _repeat(flow: Flow) -> Flow:
 
 def _afresh(flow: Flow) -> Flow:
     """All forgotten but how the oxygen was set: tomorrow it will be the same."""
-    return Flow(flow_choice=flow.flow_choice, can_blow=flow.can_blow)
+    return Flow(flow_choice=flow.flow_choice, can_blow=flow.can_blow, plan_pages=flow.plan_pages)
 
 
 def _may_blow(flow: Flow) -> bool:
@@ -164,6 +170,21 @@ def _may_try_again(flow: Flow) -> bool:
 
 def _first_low(flow: Flow) -> bool:
     return not flow.repeat
+
+
+def _has_plan(flow: Flow) -> bool:
+    return flow.plan_pages > 0
+
+
+def _turn(pages: int) -> Note:
+    def note(flow: Flow) -> Flow:
+        return msgspec.structs.replace(flow, plan_page=flow.plan_page + pages)
+
+    return note
+
+
+def _is_in_plan(flow: Flow) -> bool:
+    return 0 <= flow.plan_page < flow.plan_pages
 
 
 def _any_major(flow: Flow) -> bool:
@@ -201,6 +222,10 @@ _MOVES: Mapping[tuple[Step, Event], Move] = MappingProxyType(
         (Step.GREETING, Event.START): Move(Step.WHO, _afresh),
         # Somebody has put the clip on without a word.
         (Step.GREETING, Event.FINGER_ON): Move(Step.WHO, _afresh),
+        (Step.GREETING, Event.PLAN): Move(Step.PLAN, _afresh, _has_plan),
+        (Step.PLAN, Event.NEXT): Move(Step.PLAN, _turn(1), _is_in_plan),
+        (Step.PLAN, Event.STOP): Move(Step.PLAN, _turn(-1), _is_in_plan),
+        (Step.PLAN, Event.FINGER_ON): Move(Step.WHO, _afresh),
         (Step.WHO, Event.YES): Move(Step.OXYGEN, _circumstance(by_patient=True)),
         (Step.WHO, Event.NO): Move(Step.GUEST, _circumstance(by_patient=False)),
         (Step.GUEST, Event.NEXT): Move(Step.GREETING, _afresh),

@@ -5,7 +5,7 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from koffert_wire.commands import BoxSettings
+from koffert_wire.commands import BoxSettings, SelfPlan
 from koffert_wire.messages import (
     Attempt,
     CallButton,
@@ -78,7 +78,7 @@ class Box(Struct, frozen=True, tag="box"):
 
     `loan` is None while the box is not lent; `ends_ms` (wall clock) is when the kiosk falls silent by itself;
     `settings` are the hub's, and `answered_call` is the last call that somebody has taken.
-    `paused` says that the patient is away: nothing is asked or measured.
+    `paused` says that the patient is away: nothing is asked or measured. `plan` is the patient's own.
     """
 
     link_up: bool
@@ -90,6 +90,7 @@ class Box(Struct, frozen=True, tag="box"):
     settings: BoxSettings | None = None
     answered_call: bytes | None = None
     paused: bool = False
+    plan: SelfPlan | None = None
 
 
 class Submit(Struct, frozen=True, tag="submit"):

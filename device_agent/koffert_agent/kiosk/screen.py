@@ -153,6 +153,16 @@ def is_silent(box: Box) -> bool:
     )
 
 
+def asked(screen: Screen) -> tuple[object, ...]:
+    """What an answer is an answer to. A page of the plan, and other buttons, make another screen."""
+    return (
+        screen.name,
+        screen.number,
+        screen.buttons,
+        screen.lines if screen.name == Step.PLAN else (),
+    )
+
+
 def _note(name: str, facts: Facts, texts: Catalogue) -> str:
     """Said once, before it matters; afterwards each result says where it is."""
     away = facts.box is not None and not facts.box.link_up
@@ -174,10 +184,13 @@ _LABELS: Mapping[tuple[Step, Event], str] = MappingProxyType(
         (Step.DONE, Event.NEXT): "button.finish",
         (Step.BLOWN, Event.NEXT): "button.blow_again",
         (Step.BLOWN, Event.STOP): "button.finish",
+        (Step.PLAN, Event.STOP): "button.back",
     }
 )
 BACK, PICTURE, NO_PICTURE, HANG_UP = "back", "picture", "no-picture", "hang-up"
 SCREEN = "screen"
+# The screen is switched off here; a patient with a plan finds it there in place of the switch of the greeting.
+SWITCHED_AT = frozenset({Step.GREETING, Step.DONE})
 # On the screens that are no step of the flow: what a button does, and what stands on it.
 _OF_THE_PLACE: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
     {
@@ -198,13 +211,16 @@ def _buttons(name: str, facts: Facts, texts: Catalogue) -> tuple[Button, ...]:
     step = facts.flow.step
     if name != step.value:
         return ()
+    flow = facts.flow
+    unoffered = set() if flow.plan_pages else {Event.PLAN}
+    labels = _LABELS
+    if step is Step.PLAN and flow.plan_page == flow.plan_pages - 1:
+        labels = MappingProxyType({**_LABELS, (Step.PLAN, Event.NEXT): "button.finish"})
     offered = tuple(
-        Button(event.value, texts.text(_LABELS.get((step, event), f"button.{event.value}")))
+        Button(event.value, texts.text(labels.get((step, event), f"button.{event.value}")))
         for event in buttons_of(step)
+        if event not in unoffered
     )
-    # Beside the one question that nobody need answer there is room for the switch.
-    return (
-        (*offered, Button(SCREEN, texts.text("button.screen")))
-        if name == Step.GREETING
-        else offered
-    )
+    # Where there is room for it: beside the one question that nobody need answer, or at the end.
+    switch = Button(SCREEN, texts.text("button.screen"))
+    return (*offered, switch) if step in SWITCHED_AT and len(offered) == 1 else offered

@@ -5,8 +5,10 @@ import pytest
 
 from koffert_agent.kiosk.attendant import REPEAT_AFTER_S
 from koffert_agent.kiosk.flow import OXYGEN_FLOWS_L_MIN
+from koffert_agent.kiosk.plan import pages_of
 from koffert_agent.kiosk.records import DeliveryState
 from koffert_agent.video.records import CallState
+from koffert_wire.commands import SelfPlan
 from koffert_wire.messages import Attempt, CallButton, Diary, SpotContext
 from tests.device_agent.kiosk.patient import SETTINGS, Patient
 
@@ -342,6 +344,52 @@ def test_a_visit_during_a_pause_measures_nothing() -> None:
     patient.visit(state=CallState.TALKING, watchers=("Sykepleier Test",), measure=1)
     assert patient.screen.name == "talk"
     assert not patient.screen.buttons
+
+
+def test_a_plan_is_read_page_by_page_and_back_and_a_withdrawn_one_is_gone() -> None:
+    patient = Patient()
+    assert "plan" not in [button.event for button in patient.screen.buttons]
+    patient.box = msgspec.structs.replace(patient.box, plan=SelfPlan("Gå tur.", "Hvil.", "Ring."))
+    patient.wait(1)
+    assert [button.event for button in patient.screen.buttons] == ["start", "plan"]
+    read = [
+        (patient.press(event).screen.title, patient.first_line) for event in ("plan", *["next"] * 2)
+    ]
+    assert read == [
+        ("Grønn: som vanlig", "Gå tur."),
+        ("Gul: varsel", "Hvil."),
+        ("Rød: få hjelp", "Ring."),
+    ]
+    assert patient.screen.buttons[0].text == "Ferdig"
+    assert patient.press("stop").first_line == "Hvil."
+    assert patient.press("next", "next").screen.name == "greeting"
+    assert patient.press("plan", "stop").screen.name == "greeting"
+    patient.press("plan")
+    patient.box = msgspec.structs.replace(patient.box, plan=None)
+    assert [b.event for b in patient.wait(1).screen.buttons] == ["start", "screen"]
+    assert patient.said == []
+
+
+def test_a_call_takes_the_place_of_the_plan() -> None:
+    patient = Patient()
+    patient.box = msgspec.structs.replace(patient.box, plan=SelfPlan("Gå tur.", "Hvil.", "Ring."))
+    patient.wait(1).press("plan").ring()
+    assert patient.screen.rings
+    assert patient.visit().screen.name == "greeting"
+
+
+def test_who_has_a_plan_switches_the_screen_off_at_the_end() -> None:
+    patient = Patient().to_clip().hold(12).press("next", "no", "no", "no", "screen")
+    assert patient.screen.name == "asleep"
+    assert patient.press("screen").screen.name == "greeting"
+
+
+def test_a_long_plan_is_cut_without_a_word_lost() -> None:
+    text = "Ta to drag av medisinen.\n" + "hvil og drikk vann " * 25
+    pages = pages_of(SelfPlan(text, "b", "c"))
+    green = [line for page in pages if page.zone == "green" for line in page.lines]
+    assert " ".join(green).replace(" …", "").split() == text.split()
+    assert [page.zone for page in pages[-2:]] == ["yellow", "red"]
 
 
 def test_a_meter_that_fell_silent_holds_no_finger() -> None:
