@@ -1,6 +1,7 @@
 import { type Texts, text } from "../format/text.ts";
 import { BEHIND_MS, type Run, WINDOW_MS, type WaveBlock, WaveBuffer } from "../model/wave.ts";
 import { element, setState, setText, within } from "../page/data.ts";
+import { inTurn } from "./wave_turn.ts";
 
 const PAD_PX = 6;
 /** A flat line is drawn flat: fewer steps than this are no pulse. */
@@ -15,6 +16,7 @@ export class PulseWave {
   readonly #canvas = within(this.#root, "canvas") as HTMLCanvasElement;
   readonly #buffer = new WaveBuffer();
   #source: EventSource | null = null;
+  #watching: AbortController | null = null;
   #frame = 0;
   #connected = false;
 
@@ -44,7 +46,12 @@ export class PulseWave {
       this.#close();
       return;
     }
-    if (this.#source) return;
+    if (this.#watching) return;
+    this.#watching = new AbortController();
+    void inTurn(this.#watching.signal, () => this.#open());
+  }
+
+  #open(): void {
     this.#source = new EventSource(this.#address);
     this.#source.addEventListener("wave", (event: MessageEvent<string>) => {
       this.#buffer.add(JSON.parse(event.data) as WaveBlock);
@@ -53,6 +60,8 @@ export class PulseWave {
   }
 
   #close(): void {
+    this.#watching?.abort();
+    this.#watching = null;
     this.#source?.close();
     this.#source = null;
   }
