@@ -25,9 +25,12 @@ COMMITS = 60
 EPOCH = b"e" * 16
 
 
-def draft(lane: Lane) -> Draft:
+def draft(lane: Lane, body_bytes: int = 200) -> Draft:
     return Draft(
-        os.urandom(16), lane, 512, lambda outbox, n: Sealed(outbox + b"%d" % n, os.urandom(200))
+        os.urandom(16),
+        lane,
+        body_bytes + 312,
+        lambda outbox, n: Sealed(outbox + b"%d" % n, os.urandom(body_bytes)),
     )
 
 
@@ -141,22 +144,29 @@ def test_the_outbox_goes_on_after_a_cut(tmp_path: Path) -> None:
         store.close()
 
 
-def test_a_disk_fuller_than_the_quota_gives_up_waveforms_for_an_alarm(tmp_path: Path) -> None:
+def test_a_disk_fuller_than_the_quota_gives_up_waveforms_and_keeps_alarms(tmp_path: Path) -> None:
+    """Waveforms go first, then vitals are refused and counted; an alarm finds room to the last."""
     path, ballast = tmp_path / "o.sqlite3", tmp_path / "o.ballast"
     disk = Disk(lambda: ballast.stat().st_size if ballast.exists() else 0)
     layer = DiskLayer(f"full-{id(disk)}", disk)
     store = OutboxStore(path, QUOTA, report, vfs=layer.name)
     for _ in range(200):
-        store.append([draft(Lane.BULK), draft(Lane.VITALS)])
+        store.append([draft(Lane.BULK, body_bytes=4000), draft(Lane.VITALS)])
     disk.space_bytes = disk.used_bytes + 64 * 1024
-    vitals = 200
-    while not store.count()[Lane.BULK].dropped:
-        vitals += len(store.append([draft(Lane.VITALS)]))
-    assert not ballast.exists()
+    vitals, after_first_drop = 200, 0
+    while store.append([draft(Lane.VITALS)]):
+        vitals += 1
+        after_first_drop += bool(store.count()[Lane.BULK].dropped)
     counts = store.count()
-    assert counts[Lane.BULK].dropped <= 200
+    assert after_first_drop > 500, "the waveforms' room went to vitals"
+    assert (counts[Lane.BULK].queued, counts[Lane.BULK].dropped) == (0, 200)
+    assert counts[Lane.VITALS].dropped == 1
     assert counts[Lane.VITALS].queued >= vitals
-    assert store.append([draft(Lane.ALARM)])
+    for number in range(100):
+        assert store.append([draft(Lane.ALARM)]), number
+    assert store.append([draft(Lane.VITALS), draft(Lane.ALARM)])[0].lane is Lane.ALARM
+    disk.space_bytes = None
+    assert len(store.append([draft(Lane.VITALS)])) == 1
     store.close()
 
 

@@ -78,6 +78,19 @@ class Database:
                 step = min(spare, most)
                 self._connection.execute(f"PRAGMA incremental_vacuum({step})").fetchall()
 
+    def free_bytes(self) -> int:
+        """The room that rows can take without the file growing."""
+        with typed_errors():
+            pages: int = self._connection.pragma("freelist_count")
+            page_bytes: int = self._connection.pragma("page_size")
+        return pages * page_bytes
+
+    def empty_wal(self) -> None:
+        """Move the WAL into the file and give its room back to the disk."""
+        self._wal.pages = 0
+        with typed_errors():
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+
     def _checkpoint(self) -> None:
         """Move the WAL into the file. Apart from the commit, for a failure here has lost nothing."""
         self._wal.pages = 0

@@ -32,8 +32,11 @@ _LOG = logging.getLogger(__name__)
 
 # Making room frees this part of the quota at once: one `dropped` message per chunk, not per row.
 _CHUNK_DIVISOR = 64
-# What a full disk takes of the released rows at once: some hundred readings' room.
+# What a full disk takes of the released rows or waveforms at once: some hundred readings' room, and a change
+# that fits in the ballast.
 _FULL_DISK_STEP_BYTES = 256 * 1024
+# Pages for the tables' own growth and for the message that names what was dropped.
+_FULL_DISK_MARGIN_BYTES = 64 * 1024
 # Free pages kept for the next rows, so that the file does not shrink and grow all the time.
 _FREE_PAGES_KEPT = 64
 # Pages given back per visit: some tens of milliseconds on a slow card.
@@ -105,33 +108,61 @@ class OutboxStore:
     def _append_to_full_disk(
         self, drafts: Sequence[Draft], given_up: Mapping[Lane, int]
     ) -> list[Row]:
-        """The disk is fuller than the quota foresaw: give up what matters least, a little at a time.
+        """The disk is fuller than the quota foresaw: rows take the pages of what matters less.
 
-        What was receipted is needed again only by a hub that lost it, so it goes late, and never all at once.
+        Meanwhile the write-ahead log has the ballast's room, which only an alarm may keep.
         """
         _LOG.error("the disk is full: making room for what matters more than waveforms")
-        for make_room in (
-            self._ballast.release,
-            self._forget_some_released,
-            self._drop_some_bulk,
-        ):
+        for append in (self._append_beside_ballast, self._append_in_free_pages):
             try:
-                make_room()
-                return self._append(drafts, given_up)
+                return append(drafts, given_up)
             except OutboxError as error:
                 if error.reason is not OutboxReason.FULL:
                     raise
         self._refused.update(given_up)
         self._refused.update(draft.lane for draft in drafts)
+        self._ballast.fill()
         return []
 
-    def _forget_some_released(self) -> None:
-        with self._database.transaction():
-            self._forget_released(_FULL_DISK_STEP_BYTES)
+    def _append_beside_ballast(
+        self, drafts: Sequence[Draft], given_up: Mapping[Lane, int]
+    ) -> list[Row]:
+        """Where it is only the write-ahead log that fills the disk, nothing need be given up."""
+        self._ballast.release()
+        self._database.empty_wal()
+        self._ballast.fill()
+        return self._append(drafts, given_up)
 
-    def _drop_some_bulk(self) -> None:
-        with self._database.transaction():
-            self._drop_oldest_bulk(self._quota.total_bytes // _CHUNK_DIVISOR)
+    def _append_in_free_pages(
+        self, drafts: Sequence[Draft], given_up: Mapping[Lane, int]
+    ) -> list[Row]:
+        self._ballast.release()
+        fits = self._free_pages_for(sum(draft.weight_bytes for draft in drafts))
+        kept = [draft for draft in drafts if fits or draft.lane is Lane.ALARM]
+        if not kept:
+            raise OutboxError(OutboxReason.FULL, "only an alarm may use up the ballast")
+        refused = Counter(draft.lane for draft in drafts)
+        refused.subtract(draft.lane for draft in kept)
+        rows = self._append(kept, +refused + Counter(given_up))
+        with contextlib.suppress(OutboxError):  # the rows are safe where they are
+            self._database.empty_wal()
+        self._ballast.fill()
+        return rows
+
+    def _free_pages_for(self, row_bytes: int) -> bool:
+        """Whether rows fit in free pages, after giving up what matters least, a little at a time.
+
+        What was receipted goes before what was not; a hub restored from a backup might ask for it, so
+        never all at once.
+        """
+        needed_bytes = row_bytes + _FULL_DISK_MARGIN_BYTES
+        for give_up in (self._forget_released, self._drop_oldest_bulk):
+            freed_bytes = 1
+            while freed_bytes and self._database.free_bytes() < needed_bytes:
+                with self._database.transaction():
+                    freed_bytes = give_up(_FULL_DISK_STEP_BYTES)
+                self._database.empty_wal()
+        return self._database.free_bytes() >= needed_bytes
 
     def _write(self, draft: Draft) -> Row:
         sequence = self._database.one(
@@ -308,11 +339,13 @@ class OutboxStore:
         """Delete the oldest released rows, about `goal_bytes` of them; returns how many bytes."""
         return sum(size for _, size in self._delete_oldest("state = 'released'", goal_bytes))
 
-    def _drop_oldest_bulk(self, goal_bytes: int) -> None:
+    def _drop_oldest_bulk(self, goal_bytes: int) -> int:
+        """Give up the oldest waveforms, about `goal_bytes` of them; returns how many bytes."""
         dropped = self._delete_oldest("state = 'queued' AND lane = 'bulk'", goal_bytes)
         if dropped:
             first, last = dropped[0][0], dropped[-1][0]
             self._give_up(Drop(Lane.BULK, first, last, len(dropped), DropReason.FULL))
+        return sum(size for _, size in dropped)
 
     def _delete_oldest(self, which: str, goal_bytes: int) -> list[tuple[int, int]]:
         """Delete the oldest rows of a kind; returns (sequence, size) of each."""
