@@ -38,6 +38,7 @@ export class PatientTrends {
   #period: Period;
   readonly #guides: Readonly<Record<string, Guide>>;
   #asked = 0;
+  #drawnToMs: number | null = null;
 
   constructor(
     patient: string,
@@ -78,21 +79,27 @@ export class PatientTrends {
     element("charts").append(root);
     const guide = this.#guides[charted.quantity];
     return new TrendChart(root, charted, this.#texts, this.#formats, guide, (startMs, endMs) =>
-      this.#choose(marked(startMs, endMs, this.#now())),
+      this.#change((nowMs) => marked(startMs, endMs, nowMs)),
     );
   }
 
   #move(by: -1 | 1): void {
-    this.#choose(moved(this.#period, by, this.#now()));
+    this.#change((nowMs) => moved(this.#period, by, nowMs));
   }
 
   #zoom(factor: number, share: number): void {
-    this.#choose(zoomed(this.#period, factor, share, this.#now()));
+    this.#change((nowMs) => zoomed(this.#period, factor, share, nowMs));
   }
 
-  #now(): number {
-    // Before the hub has told the time there is nothing on the page that could be moved.
-    return this.#nowMs() ?? this.#period.endMs ?? 0;
+  /** The hub's time: from its stream, or, before that speaks, from what it last drew. */
+  #now(): number | null {
+    return this.#nowMs() ?? this.#drawnToMs;
+  }
+
+  /** Without the hub's time there is nothing on the page that could be moved. */
+  #change(period: (nowMs: number) => Period): void {
+    const nowMs = this.#now();
+    if (nowMs !== null) this.#choose(period(nowMs));
   }
 
   #choose(period: Period): void {
@@ -121,6 +128,8 @@ export class PatientTrends {
   }
 
   #show({ start_ms, end_ms, trends }: Answer): void {
+    this.#drawnToMs = end_ms;
+    this.#mark();
     CHARTED.forEach(({ quantity }, index) => {
       const trend = trends[quantity];
       if (trend) this.#charts[index]?.show(trend, start_ms, end_ms);
@@ -186,6 +195,7 @@ export class PatientTrends {
     for (const button of element("ranges").querySelectorAll("button")) {
       button.setAttribute("aria-pressed", String(button.dataset["range"] === name));
     }
+    (element("earlier") as HTMLButtonElement).disabled = this.#now() === null;
     (element("later") as HTMLButtonElement).disabled = this.#period.endMs === null;
   }
 }
