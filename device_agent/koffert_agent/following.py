@@ -63,6 +63,7 @@ class Following:
             wanted.answered_call,
             wanted.plan,
             wanted.paused,
+            wanted.visits,
         )
         await asyncio.to_thread(write_loan, self._data_dir, current)
         self._current = current

@@ -24,6 +24,7 @@ from koffert_hub.registry import RegistryError
 from koffert_hub.rights.tables import consent, forget_rights, person_change, record_state
 from koffert_hub.spirometry.tables import forget_spirometry, physique, spirometry_part
 from koffert_hub.transmission_log import LogWriter, draft
+from koffert_hub.visits.tables import planned_visit
 from koffert_hub.web.tables import hand_entry, note, self_plan
 from koffert_wire.envelope import parse_payload
 from koffert_wire.errors import UnreadablePayload
@@ -53,6 +54,7 @@ REWRITTEN = (
     hand_entry,
     note,
     self_plan,
+    planned_visit,
 )
 
 
@@ -81,7 +83,7 @@ def erase_patient(engine: sa.Engine, time_series: Forgets, patient: str, *, now_
         ).rowcount
         quarantined = _erase_quarantine(connection, loans)
         forget_alerts(connection, patient)
-        for table in (tables.correction, note, hand_entry, self_plan):
+        for table in (tables.correction, note, hand_entry, self_plan, planned_visit):
             connection.execute(table.delete().where(table.c.patient == patient))
         connection.execute(tables.person.delete().where(tables.person.c.patient == patient))
         connection.execute(

@@ -13,6 +13,8 @@ from koffert_wire.commands import (
     DesiredState,
     Hours,
     NewCertificate,
+    PlannedVisit,
+    VisitWith,
     encode_command,
 )
 from koffert_wire.errors import UnreadablePayload
@@ -107,3 +109,13 @@ def test_certificates_are_handed_on_and_nonsense_is_an_error(tmp_path: Path) -> 
     assert box.certificates == [b"pem"]
     with pytest.raises(UnreadablePayload):
         asyncio.run(box.following.obey(b"\xc1"))
+
+
+def test_planned_visits_are_kept_and_confirmed_without_a_restart(tmp_path: Path) -> None:
+    Listener(tmp_path).hear(DesiredState(1, "l-1"))
+    box = Listener(tmp_path)
+    visits = (PlannedVisit(1_000), PlannedVisit(2_000, VisitWith.DOCTOR))
+    box.hear(DesiredState(2, "l-1", visits=visits))
+    assert box.confirmed == [2]
+    assert not box.following.changed.is_set()
+    assert read_loan(tmp_path).visits == visits

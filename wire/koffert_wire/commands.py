@@ -4,6 +4,7 @@ A box confirms a `DesiredState` with `StateApplied`; a certificate, by connectin
 kept by the broker: what was not confirmed is said again.
 """
 
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -13,6 +14,7 @@ from koffert_wire.errors import DECODE_ERRORS, Reason, UnreadablePayload
 
 # What fits one screen in large type.
 MOST_PLAN_CHARACTERS = 600
+MOST_VISITS = 100
 PlanText = Annotated[str, Meta(max_length=MOST_PLAN_CHARACTERS)]
 Minute = Annotated[int, Meta(ge=0, le=1440)]
 Staffing = Annotated[tuple["Hours | None", ...], Meta(min_length=8, max_length=8)]
@@ -47,13 +49,27 @@ class SelfPlan(Struct, frozen=True, array_like=True):
     red: PlanText
 
 
+class VisitWith(StrEnum):
+    """Whom a planned visit is with."""
+
+    NURSE = "nurse"
+    DOCTOR = "doctor"
+
+
+class PlannedVisit(Struct, frozen=True, array_like=True):
+    """A video visit that the centre has planned; what was cancelled is not among them."""
+
+    starts_ms: int
+    visit_with: VisitWith = VisitWith.NURSE
+
+
 class DesiredState(Struct, frozen=True, array_like=True, tag="desired-state"):
     """What the box should be. `revision` only grows: an older word than the last one changes nothing.
 
     `loan` is None while the box is not lent, `ends_ms` is when it falls silent by itself, `locked` means
     that it was reported lost. Without `settings` the box takes the cautious floors, and nobody watches.
     `answered_call` is the last press of the call button that somebody has taken, `plan` is the patient's own.
-    `paused`: the patient is away, so that nothing is measured or asked; calls go both ways all the same.
+    `paused`: the patient is away, so that nothing is measured or asked; calls go both ways all the same. `visits` are those to come, the first one first.
     """
 
     revision: int
@@ -64,6 +80,7 @@ class DesiredState(Struct, frozen=True, array_like=True, tag="desired-state"):
     answered_call: bytes | None = None
     plan: SelfPlan | None = None
     paused: bool = False
+    visits: Annotated[tuple[PlannedVisit, ...], Meta(max_length=MOST_VISITS)] = ()
 
 
 class NewCertificate(Struct, frozen=True, array_like=True, tag="certificate"):

@@ -5,6 +5,7 @@ import koffert_hub.documents.tables
 import koffert_hub.provisioning.tables
 import koffert_hub.rights.tables
 import koffert_hub.spirometry.tables
+import koffert_hub.visits.tables
 import koffert_hub.web.tables  # noqa: F401 - all add their tables to the metadata
 from koffert_hub.tables import metadata
 

@@ -25,6 +25,7 @@ class Desired(Struct, frozen=True):
     answered_call: bytes | None = None
     plan: bytes | None = None
     paused: bool = False
+    visits: bytes | None = None
 
     @property
     def followed(self) -> bool:
@@ -54,7 +55,8 @@ def desire(
     """
     table = desired_state
     values = {"loan": loan, "ends_ms": ends_ms, "locked": locked, "changed_ms": to_ms(now)}
-    values |= {"settings": None, "setting": None, "answered_call": None, "plan": None}
+    values |= {"settings": None, "setting": None, "answered_call": None}
+    values |= {"plan": None, "visits": None}
     known: int | None = connection.execute(
         table.update()
         .where(table.c.device == device)
@@ -90,10 +92,13 @@ def note_changed(connection: sa.Connection, loan: str, now: datetime) -> None:
 
 
 def unlock(connection: sa.Connection, device: str, now: datetime) -> None:
-    """A box that was shut out is trusted again; its loan stays as it is."""
-    before = desired(connection, device)
-    if before is not None and before.locked:
-        desire(connection, device, loan=before.loan, ends_ms=before.ends_ms, now=now)
+    """A box that was shut out is trusted again; its loan, plan and visits stay as they are."""
+    table = desired_state
+    connection.execute(
+        table.update()
+        .where(table.c.device == device, table.c.locked)
+        .values(revision=table.c.revision + 1, locked=False, changed_ms=to_ms(now))
+    )
 
 
 def desired(connection: sa.Connection, device: str) -> Desired | None:

@@ -16,6 +16,7 @@ from koffert_hub.provisioning.desired_state import note_changed
 from koffert_hub.provisioning.fleet import BoxInfo
 from koffert_hub.registry import RegistryError
 from koffert_hub.times import to_ms
+from koffert_hub.visits.calendar import plan_fortnight
 from koffert_hub.zones import send_plan
 
 # How long a centre follows a patient after discharge, unless it says otherwise.
@@ -38,9 +39,10 @@ def hand_out(
 
     Raises RegistryError (UnsignedRules among them), NoDoctor and ImpossibleSettings; then nothing is lent.
     """
-    fleet.lend(connection, device, patient, rules=rules, now=now, days=days)
+    loan = fleet.lend(connection, device, patient, rules=rules, now=now, days=days)
     begin(connection, patient, wanted, doctor, now_ms=to_ms(now))
     send_plan(connection, patient, now=now)
+    plan_fortnight(connection, loan, now=now)
     return fleet.describe(connection, device)
 
 

@@ -16,7 +16,14 @@ from koffert_hub.provisioning.renewal import renew_linked
 from koffert_hub.technical_alerts import Cause
 from koffert_hub.times import to_ms
 from koffert_hub.transmission_log import position
-from koffert_wire.commands import BoxSettings, Command, DesiredState, NewCertificate, SelfPlan
+from koffert_wire.commands import (
+    BoxSettings,
+    Command,
+    DesiredState,
+    NewCertificate,
+    PlannedVisit,
+    SelfPlan,
+)
 from koffert_wire.envelope import Header, decode_header
 from koffert_wire.messages import CertificateRequest, Hello, Message, StateApplied, decode_messages
 
@@ -26,6 +33,7 @@ STEP_RECORDS = 1000
 _KINDS = frozenset({"hello", "state-applied", "certificate-request"})
 _SETTINGS = msgspec.msgpack.Decoder(BoxSettings)
 _PLAN = msgspec.msgpack.Decoder(SelfPlan)
+_VISITS = msgspec.msgpack.Decoder(tuple[PlannedVisit, ...])
 _SET_CURSOR = upserts(tables.cursor, ("sequence",))
 
 
@@ -115,6 +123,7 @@ def as_command(wanted: Desired) -> DesiredState:
         wanted.answered_call,
         None if wanted.plan is None else _PLAN.decode(wanted.plan),
         wanted.paused,
+        () if wanted.visits is None else _VISITS.decode(wanted.visits),
     )
 
 

@@ -67,4 +67,6 @@ desired_state = sa.Table(
     sa.Column("answered_call", sa.LargeBinary),
     # The patient's own plan, as msgpack.
     sa.Column("plan", sa.LargeBinary),
+    # The planned visits to come, as msgpack.
+    sa.Column("visits", sa.LargeBinary),
 )

@@ -23,6 +23,7 @@ _HOLDS = {
     "cards.csv": "Avdeling og kontakt i planen din",
     "notes.csv": "Notater",
     "plans.csv": "Egenbehandlingsplanen din, med det som sto før",
+    "planned-visits.csv": "Planlagte videobesøk, med dem som ble flyttet, avlyst og holdt",
     "entered-by-hand.csv": "Hvem som skrev inn målinger for hånd",
     "struck-readings.csv": "Målinger som ikke teller, og hvem som strøk dem",
     "build.csv": "Kjønn, fødselsdato og høyde brukt til referanseverdier",

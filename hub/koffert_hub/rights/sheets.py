@@ -14,6 +14,7 @@ from koffert_hub.provisioning.tables import checklist
 from koffert_hub.rights import tables as rights_tables
 from koffert_hub.spirometry.tables import physique
 from koffert_hub.times import from_ms
+from koffert_hub.visits.tables import planned_visit
 from koffert_hub.web import tables as web_tables
 
 _ALERT = msgspec.msgpack.Decoder(Alert)
@@ -75,6 +76,7 @@ SHEETS = (
     Sheet("cards", _all_of(alert_tables.patient_card)),
     Sheet("notes", _all_of(web_tables.note)),
     Sheet("plans", _all_of(web_tables.self_plan)),
+    Sheet("planned-visits", _all_of(planned_visit)),
     Sheet("entered-by-hand", _all_of(web_tables.hand_entry)),
     Sheet("struck-readings", _all_of(tables.correction)),
     Sheet("build", _all_of(physique)),

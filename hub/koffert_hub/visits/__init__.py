@@ -1,0 +1,1 @@
+"""Planned video visits: the calendar of a centre."""
