@@ -14,6 +14,7 @@ import msgspec
 from koffert_cli.device_work import look
 from koffert_cli.hub_options import CONFIG, hub_settings
 from koffert_cli.output import CommandGroup, UserError, json_option, print_json
+from koffert_cli.patient_home import card, home
 from koffert_cli.patient_settings import settings_command
 from koffert_hub import patients
 from koffert_hub.alerts.civil import OSLO
@@ -46,10 +47,12 @@ _ASKED = {
 
 @click.group(cls=CommandGroup)
 def patient() -> None:
-    """Act on one patient's record: copy, correct, consent, restrict, close, erase."""
+    """Act on one patient: settings, days at home, VIP card, and the record (copy, consent, close, erase)."""
 
 
 patient.add_command(settings_command)
+patient.add_command(home)
+patient.add_command(card)
 
 
 @patient.command()

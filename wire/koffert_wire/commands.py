@@ -20,6 +20,12 @@ Minute = Annotated[int, Meta(ge=0, le=1440)]
 Staffing = Annotated[tuple["Hours | None", ...], Meta(min_length=8, max_length=8)]
 
 
+MOST_ROUNDS = 8
+EVERY_DAY = 0b1111111
+# A language of a later version must not make the whole command unreadable: a box passes over what it has no texts for.
+Language = Annotated[str, Meta(min_length=2, max_length=8)]
+
+
 class Hours(Struct, frozen=True, array_like=True):
     """From and to, in minutes after midnight on the wall clock in Oslo; `end_min` is exclusive."""
 
@@ -27,11 +33,27 @@ class Hours(Struct, frozen=True, array_like=True):
     end_min: Minute
 
 
+class Round(Struct, frozen=True, array_like=True):
+    """One measurement of the day: when, in minutes after midnight in Oslo, and what is asked for beside the clip.
+
+    `weekdays` has a bit for each day on which it is due, the lowest for Monday.
+    """
+
+    at_min: Annotated[int, Meta(ge=0, lt=1440)]
+    blow: bool = True
+    questions: bool = True
+    weekdays: Annotated[int, Meta(ge=1, le=EVERY_DAY)] = EVERY_DAY
+
+
+Schedule = Annotated[tuple[Round, ...], Meta(max_length=MOST_ROUNDS)]
+
+
 class BoxSettings(Struct, frozen=True, array_like=True):
     """What the patient's screen goes by. A reading at a floor or beyond it is taken once more.
 
     `staffed` are Monday to Sunday and then public holidays; None: nobody watches on such a day. `telephone` is
-    the number to ring when nobody answers.
+    the number to ring when nobody answers. Without a `language` the screen speaks its own. `schedule` is sorted by
+    time; without one the patient is asked for everything each time.
     """
 
     spo2_floor_pct: float
@@ -39,6 +61,8 @@ class BoxSettings(Struct, frozen=True, array_like=True):
     pulse_high_bpm: float
     staffed: Staffing
     telephone: str | None = None
+    language: Language | None = None
+    schedule: Schedule = ()
 
 
 class SelfPlan(Struct, frozen=True, array_like=True):

@@ -1,7 +1,7 @@
-"""What a lent box goes by: the doctor's limits for its patient, and the centre's hours and telephone.
+"""What a lent box goes by: limits, times and language of its patient, and the centre's hours and telephone.
 
 Made from what stands in the database and the hub's settings, so that it does not matter by which command or
-page a doctor changed a limit. A change is a new revision of the box's desired state.
+page somebody changed it. A change is a new revision of the box's desired state.
 """
 
 from datetime import datetime, time
@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
-from koffert_hub import tables
+from koffert_hub import at_home, tables
 from koffert_hub.alerts.case import case_of
 from koffert_hub.alerts.civil import MIDNIGHT, Shift, StaffingHours
 from koffert_hub.alerts.history import settled
@@ -18,11 +18,14 @@ from koffert_hub.alerts.opening import AlertSettings
 from koffert_hub.alerts.records import Patient
 from koffert_hub.alerts.rules import RuleSet, load_rules
 from koffert_hub.alerts.tables import alert_setting
+from koffert_hub.at_home import AtHome
+from koffert_hub.provisioning.tables import at_home as at_home_table
 from koffert_hub.provisioning.tables import desired_state
 from koffert_hub.times import to_ms
 from koffert_wire.commands import BoxSettings, Hours
 
 _DAY_MIN = 24 * 60
+_ANYHOW = AtHome()
 _ENCODE = msgspec.msgpack.Encoder().encode
 
 
@@ -39,7 +42,7 @@ def standard_of(alerts: AlertSettings) -> Standard:
     return Standard(load_rules(alerts.rules), alerts.staffing, alerts.telephone)
 
 
-def settings_for(standard: Standard, patient: Patient) -> BoxSettings:
+def settings_for(standard: Standard, patient: Patient, home: AtHome = _ANYHOW) -> BoxSettings:
     """What the box of this patient goes by."""
     limits = case_of(standard.rules, patient).limits
     hours = standard.staffing or StaffingHours()
@@ -49,6 +52,8 @@ def settings_for(standard: Standard, patient: Patient) -> BoxSettings:
         limits.pulse_high_bpm,
         tuple(map(_hours, msgspec.structs.astuple(hours))),
         standard.telephone,
+        home.language,
+        home.schedule,
     )
 
 
@@ -60,21 +65,27 @@ def bring_up_to_date(
     `every` looks at all of them: the rules, the hours or the telephone may be others than at the last start.
     """
     table, loan = desired_state, tables.loan
-    newest = (
-        sa.select(sa.func.max(alert_setting.c.id))
-        .where(alert_setting.c.patient == loan.c.patient)
-        .scalar_subquery()
-    )
+    setting, home = _newest(alert_setting), _newest(at_home_table)
     lent = sa.select(
-        table.c.device, table.c.loan, table.c.settings, loan.c.patient, newest.label("setting")
+        table.c.device,
+        table.c.loan,
+        table.c.settings,
+        loan.c.patient,
+        setting.label("setting"),
+        home.label("home"),
     ).join(loan, loan.c.id == table.c.loan)
     if not every:
-        stale = sa.func.coalesce(table.c.setting, 0) < sa.func.coalesce(newest, 0)
-        lent = lent.where(table.c.settings.is_(None) | stale)
+        stale = sa.or_(
+            table.c.settings.is_(None),
+            sa.func.coalesce(table.c.setting, 0) < sa.func.coalesce(setting, 0),
+            sa.func.coalesce(table.c.home, 0) < sa.func.coalesce(home, 0),
+        )
+        lent = lent.where(stale)
     for row in connection.execute(lent).all():
         patient = settled(connection, row.patient) or Patient()
-        packed = _ENCODE(settings_for(standard, patient))
-        values: dict[str, object] = {"setting": row.setting}
+        agreed = at_home.standing(connection, row.patient)
+        packed = _ENCODE(settings_for(standard, patient, agreed))
+        values: dict[str, object] = {"setting": row.setting, "home": row.home}
         if packed != row.settings:
             values |= {"settings": packed, "changed_ms": to_ms(now)}
             values["revision"] = table.c.revision + 1
@@ -83,6 +94,12 @@ def bring_up_to_date(
             .where(table.c.device == row.device, table.c.loan == row.loan)
             .values(values)
         )
+
+
+def _newest(table: sa.Table) -> "sa.ScalarSelect[int]":
+    """The id of the newest row of a loan's patient."""
+    newest = sa.select(sa.func.max(table.c.id)).where(table.c.patient == tables.loan.c.patient)
+    return newest.scalar_subquery()
 
 
 def _hours(shift: Shift | None) -> Hours | None:

@@ -55,7 +55,7 @@ def desire(
     """
     table = desired_state
     values = {"loan": loan, "ends_ms": ends_ms, "locked": locked, "changed_ms": to_ms(now)}
-    values |= {"settings": None, "setting": None, "answered_call": None}
+    values |= {"settings": None, "setting": None, "home": None, "answered_call": None}
     values |= {"plan": None, "visits": None}
     known: int | None = connection.execute(
         table.update()
@@ -92,7 +92,7 @@ def note_changed(connection: sa.Connection, loan: str, now: datetime) -> None:
 
 
 def unlock(connection: sa.Connection, device: str, now: datetime) -> None:
-    """A box that was shut out is trusted again; its loan, plan and visits stay as they are."""
+    """A box that was shut out is trusted again; its loan, and all that the patient has on it, stay as they are."""
     table = desired_state
     connection.execute(
         table.update()

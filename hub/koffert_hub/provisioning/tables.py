@@ -61,12 +61,31 @@ desired_state = sa.Table(
     sa.Column("changed_ms", sa.BigInteger, nullable=False),
     sa.Column("applied_revision", sa.BigInteger, nullable=False),
     sa.Column("applied_ms", sa.BigInteger),
-    # What the box goes by, as msgpack, and the newest of the doctor's settings that it was made of.
+    # What the box goes by, as msgpack, and what it was made of: the doctor's settings and the agreement for home.
     sa.Column("settings", sa.LargeBinary),
     sa.Column("setting", sa.BigInteger),
+    sa.Column("home", sa.BigInteger),
     sa.Column("answered_call", sa.LargeBinary),
     # The patient's own plan, as msgpack.
     sa.Column("plan", sa.LargeBinary),
     # The planned visits to come, as msgpack.
     sa.Column("visits", sa.LargeBinary),
+)
+
+# When a patient measures at home, and in which language (`koffert_hub.at_home`). Rows are added, never changed; the
+# newest holds.
+at_home = sa.Table(
+    "at_home",
+    metadata,
+    sa.Column(
+        "id",
+        sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    sa.Column("patient", sa.Text, sa.ForeignKey("patient.key"), nullable=False, index=True),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("language", sa.Text),
+    sa.Column("schedule", sa.Text, nullable=False),
 )
