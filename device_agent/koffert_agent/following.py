@@ -64,6 +64,7 @@ class Following:
             wanted.plan,
             wanted.paused,
             wanted.visits,
+            wanted.message,
         )
         await asyncio.to_thread(write_loan, self._data_dir, current)
         self._current = current

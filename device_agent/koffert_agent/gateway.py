@@ -219,6 +219,7 @@ def _box(settings: Settings, clock: Clock, uplink: Uplink, following: Following)
         answered_call=told.answered_call,
         paused=told.paused,
         plan=told.plan,
+        message=told.message,
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from koffert_wire.commands import BoxSettings, PlannedVisit, SelfPlan
+from koffert_wire.commands import BoxSettings, NurseMessage, PlannedVisit, SelfPlan
 from koffert_wire.private_files import replace_private
 
 _FILE = "loan.json"
@@ -19,8 +19,8 @@ class CurrentLoan(Struct, frozen=True):
     """`loan` is None while the box is not lent; `revision` grows with each word of the hub.
 
     `ends_ms` is when the kiosk falls silent by itself, `locked` that the box was reported lost.
-    `plan` is the patient's own; `paused` that the patient is away; `visits` are planned. `settings` is what the screen goes by; None while the hub
-    has said nothing.
+    `plan` is the patient's own; `paused` that the patient is away; `visits` are planned; `message` is a nurse's, not
+    read yet. `settings` is what the screen goes by; None while the hub has said nothing.
     """
 
     loan: str | None
@@ -32,6 +32,7 @@ class CurrentLoan(Struct, frozen=True):
     plan: SelfPlan | None = None
     paused: bool = False
     visits: tuple[PlannedVisit, ...] = ()
+    message: NurseMessage | None = None
 
 
 def loan_file(data_dir: Path) -> Path:

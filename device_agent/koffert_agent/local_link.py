@@ -38,6 +38,7 @@ from koffert_wire.messages import (
     CallButton,
     Diary,
     Message,
+    MessageRead,
     Mode,
     Reading,
     SensorLink,
@@ -58,7 +59,7 @@ _SAID_FOLLOWED = 64
 # A kiosk that has not read for this long is not there any more.
 _MOST_UNREAD_BYTES = 256 * 1024
 # What a person said or did, as opposed to what a meter measured; of waveforms only the blows.
-_SAID = Diary | CallButton | Attempt | Spirometry | WaveformBlock
+_SAID = Diary | CallButton | MessageRead | Attempt | Spirometry | WaveformBlock
 
 
 class LocalLink:

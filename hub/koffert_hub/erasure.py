@@ -20,7 +20,7 @@ from koffert_hub.documents.tables import (
 )
 from koffert_hub.loans import LoanState
 from koffert_hub.log_record import Event, Result
-from koffert_hub.provisioning.tables import at_home
+from koffert_hub.provisioning.tables import at_home, nurse_message
 from koffert_hub.registry import RegistryError
 from koffert_hub.rights.tables import consent, forget_rights, person_change, record_state
 from koffert_hub.spirometry.tables import forget_spirometry, physique, spirometry_part
@@ -57,6 +57,7 @@ REWRITTEN = (
     self_plan,
     planned_visit,
     at_home,
+    nurse_message,
 )
 
 
@@ -85,7 +86,10 @@ def erase_patient(engine: sa.Engine, time_series: Forgets, patient: str, *, now_
         ).rowcount
         quarantined = _erase_quarantine(connection, loans)
         forget_alerts(connection, patient)
-        for table in (tables.correction, note, hand_entry, self_plan, planned_visit, at_home):
+        for table in (
+            *(tables.correction, note, hand_entry, self_plan),
+            *(planned_visit, at_home, nurse_message),
+        ):
             connection.execute(table.delete().where(table.c.patient == patient))
         connection.execute(tables.person.delete().where(tables.person.c.patient == patient))
         connection.execute(

@@ -15,6 +15,9 @@ from koffert_wire.errors import DECODE_ERRORS, Reason, UnreadablePayload
 # What fits one screen in large type.
 MOST_PLAN_CHARACTERS = 600
 MOST_VISITS = 100
+# Some pages of such a screen.
+MOST_NURSE_CHARACTERS = 240
+NurseText = Annotated[str, Meta(min_length=1, max_length=MOST_NURSE_CHARACTERS)]
 PlanText = Annotated[str, Meta(max_length=MOST_PLAN_CHARACTERS)]
 Minute = Annotated[int, Meta(ge=0, le=1440)]
 Staffing = Annotated[tuple["Hours | None", ...], Meta(min_length=8, max_length=8)]
@@ -87,13 +90,22 @@ class PlannedVisit(Struct, frozen=True, array_like=True):
     visit_with: VisitWith = VisitWith.NURSE
 
 
+class NurseMessage(Struct, frozen=True, array_like=True):
+    """A few words for the patient; they stand on the screen until a `MessageRead` names `id`."""
+
+    id: bytes
+    sent_ms: int
+    text: NurseText
+
+
 class DesiredState(Struct, frozen=True, array_like=True, tag="desired-state"):
     """What the box should be. `revision` only grows: an older word than the last one changes nothing.
 
     `loan` is None while the box is not lent, `ends_ms` is when it falls silent by itself, `locked` means
     that it was reported lost. Without `settings` the box takes the cautious floors, and nobody watches.
     `answered_call` is the last press of the call button that somebody has taken, `plan` is the patient's own.
-    `paused`: the patient is away, so that nothing is measured or asked; calls go both ways all the same. `visits` are those to come, the first one first.
+    `paused`: the patient is away, so that nothing is measured or asked; calls go both ways all the same.
+    `visits` are those to come, the first one first, `message` is the oldest of the nurses' messages that nobody has read yet.
     """
 
     revision: int
@@ -105,6 +117,7 @@ class DesiredState(Struct, frozen=True, array_like=True, tag="desired-state"):
     plan: SelfPlan | None = None
     paused: bool = False
     visits: Annotated[tuple[PlannedVisit, ...], Meta(max_length=MOST_VISITS)] = ()
+    message: NurseMessage | None = None
 
 
 class NewCertificate(Struct, frozen=True, array_like=True, tag="certificate"):

@@ -147,6 +147,14 @@ class CallButton(Struct, frozen=True, array_like=True, tag="call-button"):
     at: Instant
 
 
+class MessageRead(Struct, frozen=True, array_like=True, tag="message-read"):
+    """The patient has pressed that the nurse's `message` (`commands.NurseMessage`) is read."""
+
+    id: bytes
+    at: Instant
+    message: bytes
+
+
 class Spirometry(Struct, frozen=True, array_like=True, tag="spirometry"):
     """One session of blows: the best values with their grades (ATS/ERS 2019); None is not measured.
 
@@ -243,6 +251,7 @@ Message = (
     | Quarantined
     | Diary
     | CallButton
+    | MessageRead
     | Spirometry
     | Attempt
     | Hello
@@ -254,7 +263,9 @@ Message = (
 
 # What is said of a patient: it must be filed under a loan. The rest is the box speaking of itself, and records
 # of which nobody knows the patient.
-OfPatient = Reading | WaveformBlock | Diary | CallButton | Spirometry | Attempt | DocumentPart
+OfPatient = (
+    Reading | WaveformBlock | Diary | CallButton | MessageRead | Spirometry | Attempt | DocumentPart
+)
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(list[Message])

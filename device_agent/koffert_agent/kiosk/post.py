@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from koffert_agent.kiosk.facts import Sent
 from koffert_agent.kiosk.records import Delivery, DeliveryState, FromKiosk, Submit
-from koffert_wire.messages import Attempt, CallButton, Diary, Spirometry, WaveformBlock
+from koffert_wire.messages import Attempt, CallButton, Diary, MessageRead, Spirometry, WaveformBlock
 
 # Receipts remembered: readings come once a second.
 _DELIVERIES = 512
 
-Said = Diary | CallButton | Attempt | Spirometry | WaveformBlock
+Said = Diary | CallButton | MessageRead | Attempt | Spirometry | WaveformBlock
 
 
 class Post:

@@ -5,12 +5,13 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from koffert_wire.commands import BoxSettings, SelfPlan
+from koffert_wire.commands import BoxSettings, NurseMessage, SelfPlan
 from koffert_wire.messages import (
     Attempt,
     CallButton,
     Diary,
     Instant,
+    MessageRead,
     SensorLink,
     Spirometry,
     SpotContext,
@@ -78,7 +79,8 @@ class Box(Struct, frozen=True, tag="box"):
 
     `loan` is None while the box is not lent; `ends_ms` (wall clock) is when the kiosk falls silent by itself;
     `settings` are the hub's, and `answered_call` is the last call that somebody has taken.
-    `paused` says that the patient is away: nothing is asked or measured. `plan` is the patient's own.
+    `paused` says that the patient is away: nothing is asked or measured. `plan` is the patient's own,
+    `message` a nurse's that is not read yet.
     """
 
     link_up: bool
@@ -91,12 +93,13 @@ class Box(Struct, frozen=True, tag="box"):
     answered_call: bytes | None = None
     paused: bool = False
     plan: SelfPlan | None = None
+    message: NurseMessage | None = None
 
 
 class Submit(Struct, frozen=True, tag="submit"):
     """Something that the patient said or did, with its id: saying it twice does no harm."""
 
-    message: Diary | CallButton | Attempt | Spirometry | WaveformBlock
+    message: Diary | CallButton | MessageRead | Attempt | Spirometry | WaveformBlock
 
 
 class Circumstances(Struct, frozen=True, tag="circumstances"):

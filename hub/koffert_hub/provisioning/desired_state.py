@@ -26,6 +26,7 @@ class Desired(Struct, frozen=True):
     plan: bytes | None = None
     paused: bool = False
     visits: bytes | None = None
+    message: bytes | None = None
 
     @property
     def followed(self) -> bool:
@@ -55,8 +56,8 @@ def desire(
     """
     table = desired_state
     values = {"loan": loan, "ends_ms": ends_ms, "locked": locked, "changed_ms": to_ms(now)}
-    values |= {"settings": None, "setting": None, "home": None, "answered_call": None}
-    values |= {"plan": None, "visits": None}
+    values |= dict.fromkeys(("settings", "setting", "home", "answered_call"))
+    values |= dict.fromkeys(("plan", "visits", "message"))
     known: int | None = connection.execute(
         table.update()
         .where(table.c.device == device)

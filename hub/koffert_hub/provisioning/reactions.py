@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from koffert_hub import tables, technical_alerts
 from koffert_hub.authority import Authority
-from koffert_hub.clock import decode_basis
+from koffert_hub.clock import TimeBasis, decode_basis, measured_at
 from koffert_hub.database import upserts
 from koffert_hub.provisioning.desired_state import Desired, desired, note_applied
+from koffert_hub.provisioning.nurse_messages import note_read
 from koffert_hub.provisioning.renewal import renew_linked
 from koffert_hub.technical_alerts import Cause
 from koffert_hub.times import to_ms
@@ -21,28 +22,37 @@ from koffert_wire.commands import (
     Command,
     DesiredState,
     NewCertificate,
+    NurseMessage,
     PlannedVisit,
     SelfPlan,
 )
 from koffert_wire.envelope import Header, decode_header
-from koffert_wire.messages import CertificateRequest, Hello, Message, StateApplied, decode_messages
+from koffert_wire.messages import (
+    CertificateRequest,
+    Hello,
+    Message,
+    MessageRead,
+    StateApplied,
+    decode_messages,
+)
 
 CURSOR = "provisioning"
 # Log records per step, some 10 ms of work.
 STEP_RECORDS = 1000
-_KINDS = frozenset({"hello", "state-applied", "certificate-request"})
+_KINDS = frozenset({"hello", "state-applied", "certificate-request", "message-read"})
 _SETTINGS = msgspec.msgpack.Decoder(BoxSettings)
+_MESSAGE = msgspec.msgpack.Decoder(NurseMessage)
 _PLAN = msgspec.msgpack.Decoder(SelfPlan)
 _VISITS = msgspec.msgpack.Decoder(tuple[PlannedVisit, ...])
 _SET_CURSOR = upserts(tables.cursor, ("sequence",))
 
 
 class Said(NamedTuple):
-    """A message of a box. `same_boot`: it was sent by the boot that made it."""
+    """A message of a box, and what its times mean."""
 
     header: Header
     message: Message
-    same_boot: bool
+    basis: TimeBasis
 
 
 class ToSend(NamedTuple):
@@ -87,6 +97,9 @@ class Reactions:
                     yield ToSend(device, as_command(wanted))
             case StateApplied(revision=revision):
                 note_applied(connection, device, revision, now)
+            case MessageRead(message=message, at=at):
+                read_ms = measured_at(at, said.basis).ms
+                note_read(connection, said.header.loan, message, read_ms, now)
             case CertificateRequest(csr=csr):
                 pem = renew_linked(connection, self._authority, device, csr, now)
                 if pem is not None:
@@ -94,7 +107,7 @@ class Reactions:
 
     def _watch_boots(self, connection: sa.Connection, said: Said, now: datetime) -> None:
         """A, B, A: two machines with one identity push each other out."""
-        if not said.same_boot:
+        if not said.basis.same_boot:
             return
         device, boot = said.header.device, said.header.boot
         before, last = self._boots.get(device, (b"", b""))
@@ -124,6 +137,7 @@ def as_command(wanted: Desired) -> DesiredState:
         None if wanted.plan is None else _PLAN.decode(wanted.plan),
         wanted.paused,
         () if wanted.visits is None else _VISITS.decode(wanted.visits),
+        None if wanted.message is None else _MESSAGE.decode(wanted.message),
     )
 
 
@@ -145,6 +159,6 @@ def _said_between(connection: sa.Connection, after: int, until: int) -> Iterator
     for row in rows:
         header = decode_header(row.header)
         if header.kind in _KINDS:
-            same_boot = decode_basis(row.time_basis).same_boot
+            basis = decode_basis(row.time_basis)
             for message in decode_messages(row.messages):
-                yield Said(header, message, same_boot)
+                yield Said(header, message, basis)

@@ -66,10 +66,11 @@ desired_state = sa.Table(
     sa.Column("setting", sa.BigInteger),
     sa.Column("home", sa.BigInteger),
     sa.Column("answered_call", sa.LargeBinary),
-    # The patient's own plan, as msgpack.
+    # The patient's own plan, and the oldest message that is not read, as msgpack.
     sa.Column("plan", sa.LargeBinary),
     # The planned visits to come, as msgpack.
     sa.Column("visits", sa.LargeBinary),
+    sa.Column("message", sa.LargeBinary),
 )
 
 # When a patient measures at home, and in which language (`koffert_hub.at_home`). Rows are added, never changed; the
@@ -88,4 +89,18 @@ at_home = sa.Table(
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("language", sa.Text),
     sa.Column("schedule", sa.Text, nullable=False),
+)
+
+# What nurses have written to patients' screens; `read_ms` is when the patient pressed that it is read.
+nurse_message = sa.Table(
+    "nurse_message",
+    metadata,
+    sa.Column("id", sa.LargeBinary, primary_key=True),
+    sa.Column("loan", sa.Text, sa.ForeignKey("loan.id"), nullable=False, index=True),
+    sa.Column("patient", sa.Text, nullable=False, index=True),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+    sa.Column("username", sa.Text, nullable=False),
+    sa.Column("display_name", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("read_ms", sa.BigInteger),
 )

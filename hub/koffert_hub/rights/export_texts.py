@@ -25,6 +25,7 @@ _HOLDS = {
     "plans.csv": "Egenbehandlingsplanen din, med det som sto før",
     "planned-visits.csv": "Planlagte videobesøk, med dem som ble flyttet, avlyst og holdt",
     "at-home.csv": "Når du måler hjemme, og språket på kofferten",
+    "messages-to-the-patient.csv": "Meldinger fra sykepleierne til skjermen din, og når de ble lest",
     "entered-by-hand.csv": "Hvem som skrev inn målinger for hånd",
     "struck-readings.csv": "Målinger som ikke teller, og hvem som strøk dem",
     "build.csv": "Kjønn, fødselsdato og høyde brukt til referanseverdier",

@@ -10,7 +10,7 @@ from koffert_hub import tables
 from koffert_hub.alerts import tables as alert_tables
 from koffert_hub.alerts.prescription import flat
 from koffert_hub.alerts.records import Alert, Patient
-from koffert_hub.provisioning.tables import at_home, checklist
+from koffert_hub.provisioning.tables import at_home, checklist, nurse_message
 from koffert_hub.rights import tables as rights_tables
 from koffert_hub.spirometry.tables import physique
 from koffert_hub.times import from_ms
@@ -78,6 +78,7 @@ SHEETS = (
     Sheet("plans", _all_of(web_tables.self_plan)),
     Sheet("planned-visits", _all_of(planned_visit)),
     Sheet("at-home", _all_of(at_home)),
+    Sheet("messages-to-the-patient", _all_of(nurse_message)),
     Sheet("entered-by-hand", _all_of(web_tables.hand_entry)),
     Sheet("struck-readings", _all_of(tables.correction)),
     Sheet("build", _all_of(physique)),

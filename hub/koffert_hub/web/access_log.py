@@ -52,6 +52,7 @@ class Action(StrEnum):
     BROUGHT_DOCUMENT = "brought-document"
     DECIDED_DOCUMENT = "decided-document"
     CHANGED_ZONES = "changed-zones"
+    WROTE_TO_PATIENT = "wrote-to-patient"
     PRINTED_SUMMARY = "printed-summary"
     SAW_HAND_OVER = "saw-hand-over"
     TOOK_SHIFT = "took-shift"

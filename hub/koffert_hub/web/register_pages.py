@@ -26,6 +26,7 @@ CONTENTS = (
     "spirometry",
     "attempt",
     "call-button",
+    "message-read",
     "sensor-state",
     "hello",
     "dropped",
