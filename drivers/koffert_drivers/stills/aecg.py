@@ -7,8 +7,8 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from koffert_drivers.stills import fields
-from koffert_drivers.stills.errors import DamagedStill, TooLarge
-from koffert_drivers.stills.leads import MOST_SAMPLES, Wide, canonical, frozen, with_derived
+from koffert_drivers.stills.errors import DamagedStill, TooLarge, UnsupportedStill
+from koffert_drivers.stills.leads import MOST_SAMPLES, Wide, canonical, shifted_lead, with_derived
 from koffert_drivers.stills.records import (
     Device,
     EcgStill,
@@ -49,13 +49,13 @@ def read_aecg(root: Element) -> EcgStill:
     series = root.find("component/series")
     if series is None:
         raise DamagedStill("the aECG has no series")
-    sequence_set = series.find("component/sequenceSet")
-    leads = [] if sequence_set is None else _leads(sequence_set)
-    rate_hz = 0.0 if sequence_set is None else _rate(sequence_set)
+    sequence_sets = series.findall("component/sequenceSet")
+    rate_hz = _rate(sequence_sets[0]) if sequence_sets else 0.0
+    leads = [lead for each in sequence_sets for lead in _leads(each, sequence_sets[0])]
     if not leads or rate_hz <= 0:
         raise DamagedStill("the aECG holds no leads with a rate")
-    if len({lead.samples.size for lead in leads}) != 1:
-        raise DamagedStill("the leads differ in length")
+    if any(_rate(each) != rate_hz for each in sequence_sets):
+        raise UnsupportedStill("several rates among the leads")
     started = attribute(series, "effectiveTime/low", "value")
     return EcgStill(
         format=Format.AECG,
@@ -78,25 +78,47 @@ def _rate(sequence_set: Element) -> float:
     return 0.0
 
 
-def _leads(sequence_set: Element) -> list[Lead]:
+def _leads(sequence_set: Element, first: Element) -> list[Lead]:
+    """Return the leads of one set; carts that record in turns write a set for each turn."""
+    start_s = _began_after(sequence_set, first)
     found = []
     for sequence in sequence_set.iterfind("component/sequence"):
         code = attribute(sequence, "code", "code")
         value = sequence.find("value")
         if code.startswith(LEAD_PREFIX) and value is not None:
-            found.append(_lead(canonical(code), value))
+            found.append(_lead(canonical(code), value, start_s))
+    if len({lead.samples.size for lead in found}) > 1:
+        raise DamagedStill("the leads differ in length")
     return found
 
 
-def _lead(name: str, value: Element) -> Lead:
-    scale, origin = (fields.number(attribute(value, part, "value")) for part in ("scale", "origin"))
-    unit_uv = UV_PER.get(attribute(value, "scale", "unit"))
-    if scale is None or scale <= 0 or unit_uv is None:
+def _began_after(sequence_set: Element, first: Element) -> float:
+    """Return the seconds from the first set's beginning, 0 where the sets do not tell."""
+    began, start = (
+        fields.instant(attribute(each, "component/sequence/value/head", "value"))
+        for each in (sequence_set, first)
+    )
+    if began is None or start is None or (began.tzinfo is None) != (start.tzinfo is None):
+        return 0.0
+    return (began - start).total_seconds()
+
+
+def _lead(name: str, value: Element, start_s: float) -> Lead:
+    scale_uv, origin_uv = (_microvolts(value, part) for part in ("scale", "origin"))
+    if scale_uv is None or scale_uv <= 0:
         raise DamagedStill(f"lead {name} has no scale in volts")
-    steps = (origin or 0.0) / scale
-    if steps != round(steps):
-        raise DamagedStill(f"the origin of lead {name} is no whole number of units")
-    return Lead(name, frozen(_digits(name, text(value, "digits")) + round(steps)), scale * unit_uv)
+    digits = _digits(name, text(value, "digits"))
+    return shifted_lead(name, digits, scale_uv, origin_uv or 0.0, start_s)
+
+
+def _microvolts(value: Element, part: str) -> float | None:
+    size = fields.number(attribute(value, part, "value"))
+    if not size:
+        return size
+    unit_uv = UV_PER.get(attribute(value, part, "unit"))
+    if unit_uv is None:
+        raise DamagedStill(f"the {part} of a lead is not in volts")
+    return size * unit_uv
 
 
 def _digits(name: str, digits: str) -> Wide:

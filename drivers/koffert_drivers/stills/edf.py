@@ -10,13 +10,22 @@ import numpy as np
 from koffert_drivers.stills import fields
 from koffert_drivers.stills.cursor import Cursor
 from koffert_drivers.stills.errors import DamagedStill, TooLarge, UnsupportedStill
-from koffert_drivers.stills.leads import MOST_SAMPLES, Wide, canonical, frozen, with_derived
+from koffert_drivers.stills.leads import (
+    MOST_SAMPLES,
+    STANDARD_ORDER,
+    Wide,
+    canonical,
+    shifted_lead,
+    with_derived,
+)
 from koffert_drivers.stills.records import Device, EcgStill, Format, Lead, PatientIdentity
 
 MAGIC = b"0       "
 FIXED_HEADER, SIGNAL_HEADER = 256, 256
 MOST_SIGNALS = 128
 UV_PER = {"uV": 1.0, "µV": 1.0, "mV": 1000.0, "V": 1e6, "nV": 0.001}
+# A night's recording has other signals in volts beside it (EEG, EOG, EMG).
+ECG_LABELS = ("ECG", "EKG")
 # Two-digit years: 85 is 1985, 84 is 2084.
 CLIPPING_YEAR = 85
 
@@ -28,6 +37,7 @@ class _Signal(NamedTuple):
     digital: tuple[float, float]
     filtering: str
     per_record: int
+    is_ecg: bool
 
 
 def is_edf(content: bytes) -> bool:
@@ -40,7 +50,7 @@ def is_edf(content: bytes) -> bool:
 
 
 def read_edf(content: bytes) -> EcgStill:
-    """Read the signals that are in volts.
+    """Read the signals in volts; where some are called an ECG or by a lead's name, these alone.
 
     Raises UnsupportedStill where their rates differ or the recording is interrupted (EDF+D).
     """
@@ -53,7 +63,7 @@ def read_edf(content: bytes) -> EcgStill:
     if not 0 < count <= MOST_SIGNALS or duration_s <= 0:
         raise DamagedStill("no signals or no duration")
     signals = _signals(cursor, int(count))
-    chosen = [i for i, signal in enumerate(signals) if signal.unit in UV_PER]
+    chosen = _chosen(signals)
     if len({signals[i].per_record for i in chosen}) != 1:
         raise UnsupportedStill("no signal in volts, or several rates among them")
     table = _table(content[cursor.at :], signals, int(records))
@@ -65,6 +75,12 @@ def read_edf(content: bytes) -> EcgStill:
         device=Device(model=_plus(recording, 4)),
         patient=_patient(patient),
     )
+
+
+def _chosen(signals: list[_Signal]) -> list[int]:
+    in_volts = [i for i, signal in enumerate(signals) if signal.unit in UV_PER]
+    named = [i for i in in_volts if signals[i].is_ecg]
+    return named or in_volts
 
 
 def _text(data: bytes) -> str:
@@ -97,9 +113,14 @@ def _signals(cursor: Cursor, count: int) -> list[_Signal]:
             (bottom[i], top[i]),
             _text(filtering[i]),
             int(per_record[i]),
+            _is_ecg(_text(names[i])),
         )
         for i in range(count)
     ]
+
+
+def _is_ecg(label: str) -> bool:
+    return label.upper().startswith(ECG_LABELS) or canonical(label) in STANDARD_ORDER
 
 
 def _table(data: bytes, signals: list[_Signal], records: int) -> list[Wide]:
@@ -118,17 +139,12 @@ def _table(data: bytes, signals: list[_Signal], records: int) -> list[Wide]:
 
 def _lead(signal: _Signal, stored: Wide) -> Lead:
     (low, high), (bottom, top) = signal.physical, signal.digital
-    if not top > bottom or high == low:
+    if top == bottom or high == low:
         raise DamagedStill(f"lead {signal.name} has no scale")
-    each = (high - low) / (top - bottom)
-    zero = bottom - low / each  # the stored number of 0 V
-    whole = round(zero)
-    # Limits are rounded to eight characters; half a unit of shift is theirs, more is a real one.
-    if abs(zero - whole) * abs(each) * UV_PER[signal.unit] > 1.0:
-        raise UnsupportedStill(f"lead {signal.name} is off its scale by a part of a unit")
-    sign = -1 if each < 0 else 1
-    samples = sign * (stored.astype(np.int64) - whole)
-    return Lead(signal.name, frozen(samples), abs(each) * UV_PER[signal.unit])
+    each_uv = (high - low) / (top - bottom) * UV_PER[signal.unit]
+    zero_uv = low * UV_PER[signal.unit] - bottom * each_uv
+    sign = -1 if each_uv < 0 else 1
+    return shifted_lead(signal.name, sign * stored.astype(np.int64), abs(each_uv), zero_uv)
 
 
 def _recorded_at(day: str, clock: str, recording: str) -> datetime | None:

@@ -24,6 +24,9 @@ _DERIVED = {
 }
 # Two minutes of twelve leads at 8 kHz; a still has ten seconds.
 MOST_SAMPLES = 12_000_000
+# A shift that is smaller comes from limits that were written with few digits.
+SMALLEST_SHIFT_UV = 0.005
+NANOVOLT_UV = 0.001
 
 
 def canonical(name: str) -> str:
@@ -41,17 +44,37 @@ def in_order(leads: Sequence[Lead]) -> tuple[Lead, ...]:
 def with_derived(leads: Sequence[Lead]) -> tuple[Lead, ...]:
     """Add the limb leads that are missing, exactly: no rounding, half a unit where halves occur.
 
-    Leads are added where one piece each of I and II is there, of one length and unit.
+    Leads are added where one piece each of I and II is there, of one time, length and unit.
     """
     pieces = {name: [lead for lead in leads if lead.name == name] for name in ("I", "II")}
     if any(len(found) != 1 for found in pieces.values()):
         return in_order(leads)
     one, two = pieces["I"][0], pieces["II"][0]
-    if one.samples.shape != two.samples.shape or one.gain_uv != two.gain_uv:
+    together = one.samples.shape == two.samples.shape and one.start_s == two.start_s
+    if not together or one.gain_uv != two.gain_uv:
         return in_order(leads)
     present = {lead.name for lead in leads}
     missing = [_derived(name, one, two) for name in _DERIVED if name not in present]
     return in_order([*leads, *missing])
+
+
+def shifted_lead(
+    name: str, values: Wide, gain_uv: float, zero_uv: float, start_s: float = 0.0
+) -> Lead:
+    """Return a lead whose stored 0 stands for `zero_uv`.
+
+    In whole units where the shift is one, in half units where converters' uneven ranges (-2048 to 2047)
+    make it so, else in nanovolts.
+    """
+    missing = values == NO_SAMPLE
+    for unit_uv, parts in ((gain_uv, 1), (gain_uv / 2, 2)):
+        shift = round(zero_uv / unit_uv)
+        if abs(shift * unit_uv - zero_uv) < SMALLEST_SHIFT_UV:
+            moved = np.where(missing, NO_SAMPLE, values * parts + shift)
+            return Lead(name, frozen(moved), unit_uv, start_s)
+    nanovolts = np.rint((values * gain_uv + zero_uv) / NANOVOLT_UV)
+    moved = np.where(missing, NO_SAMPLE, nanovolts)
+    return Lead(name, frozen(moved), NANOVOLT_UV, start_s)
 
 
 def frozen(values: npt.ArrayLike) -> Samples:

@@ -57,8 +57,7 @@ def is_scp(content: bytes) -> bool:
 def read_scp(content: bytes) -> EcgStill:
     """Read an SCP-ECG record.
 
-    Raises DamagedStill where a length or checksum fails, UnsupportedStill for a maker's own Huffman
-    tables and for bimodal compression.
+    Raises DamagedStill where a length or checksum fails, UnsupportedStill for bimodal compression.
     """
     sections = _sections(content)
     tags = _tags(sections.get(1, b""))

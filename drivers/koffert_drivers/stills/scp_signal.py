@@ -20,8 +20,10 @@ from koffert_drivers.stills.records import Lead
 DEFAULT_TABLE = 19_999
 SUBTRACTED = 0b1
 # Section 3's lead numbers; others keep their number as name.
-LEAD_NAMES = {1: "I", 2: "II", **{n: f"V{n - 2}" for n in range(3, 9)}}
-LEAD_NAMES |= {61: "III", 62: "aVR", 63: "aVL", 64: "aVF"}
+LEAD_NAMES = {1: "I", 2: "II", **{n: f"V{n - 2}" for n in range(3, 10)}}
+LEAD_NAMES |= {n: f"V{n - 8}R" for n in range(10, 16)} | {16: "X", 17: "Y", 18: "Z"}
+LEAD_NAMES |= {61: "III", 62: "aVR", 63: "aVL", 64: "aVF", 65: "-aVR"}
+LEAD_NAMES |= {66: "V8", 67: "V9", 68: "V8R", 69: "V9R"}
 MOST_LEADS = 85
 NV_PER_UV = 1000
 
@@ -41,6 +43,10 @@ class _Place(NamedTuple):
     start: int
     promised: int
 
+    def after_s(self, interval_us: int) -> float:
+        """The time of its first sample; carts that record in turns start leads later."""
+        return (self.start - 1) * interval_us / 1e6
+
 
 class _Block(NamedTuple):
     """Section 5 or 6: unit in nV, interval in µs, and the numbers of each lead."""
@@ -58,6 +64,11 @@ class _Beat(NamedTuple):
     fiducial: int
     end: int
 
+    def counted_from(self, start: int) -> _Beat:
+        """The same beat in samples of a lead that begins at sample `start` of the record."""
+        late = start - 1
+        return _Beat(self.kind, self.start - late, self.fiducial - late, self.end - late)
+
 
 def read_signal(sections: dict[int, bytes], *, smooth_between_beats: bool) -> Signal:
     """Return the samples of sections 2 to 6.
@@ -65,29 +76,33 @@ def read_signal(sections: dict[int, bytes], *, smooth_between_beats: bool) -> Si
     `smooth_between_beats` takes three-point means of the residual outside the beats, as the public
     converter for Burdick's carts does. Raises as `read_scp`.
     """
-    packed = _is_huffman(sections.get(2, b""))
+    tables = _tables(sections.get(2, b""))
     flags, places = _places(sections.get(3, b""))
-    rhythm = _block(sections.get(6, b""), 6, [place.promised for place in places], packed=packed)
+    rhythm = _block(sections.get(6, b""), 6, [place.promised for place in places], tables)
     if rhythm.unit_nv == 0 or rhythm.interval_us == 0:
         raise DamagedStill("section 6 gives no unit or no rate")
     notes = _shortened(rhythm, places)
     unit_nv, values = rhythm.unit_nv, rhythm.values
     if flags & SUBTRACTED and 5 in sections:
-        unit_nv, values = _with_beats(sections, rhythm, packed=packed, smooth=smooth_between_beats)
+        starts = [place.start for place in places]
+        unit_nv, values = _with_beats(sections, rhythm, starts, tables, smooth=smooth_between_beats)
         notes += ("reference beats were added to the residual",)
     leads = tuple(
-        Lead(place.name, frozen(samples), unit_nv / NV_PER_UV)
+        Lead(place.name, frozen(samples), unit_nv / NV_PER_UV, place.after_s(rhythm.interval_us))
         for place, samples in zip(places, values, strict=True)
     )
     return Signal(1e6 / rhythm.interval_us, leads, notes)
 
 
-def _is_huffman(section: bytes) -> bool:
-    """Tell whether samples are packed with the default table; plain 16 bits where section 2 is absent."""
-    tables = Cursor(section, "section 2").u16() if section else 0
-    if tables not in {0, DEFAULT_TABLE}:
-        raise UnsupportedStill("the cart brought Huffman tables of its own")
-    return tables == DEFAULT_TABLE
+def _tables(section: bytes) -> huffman.Tables | None:
+    """Return what samples are packed with; None for plain 16 bits, where section 2 is absent."""
+    if not section:
+        return None
+    cursor = Cursor(section, "section 2")
+    count = cursor.u16()
+    if count == DEFAULT_TABLE:
+        return huffman.DEFAULT
+    return huffman.read_tables(cursor, count) if count else None
 
 
 def _places(section: bytes) -> tuple[int, list[_Place]]:
@@ -108,22 +123,24 @@ def _places(section: bytes) -> tuple[int, list[_Place]]:
     return flags, places
 
 
-def _block(section: bytes, number: int, counts: Sequence[int], *, packed: bool) -> _Block:
+def _block(
+    section: bytes, number: int, counts: Sequence[int], tables: huffman.Tables | None
+) -> _Block:
     cursor = Cursor(section, f"section {number}")
     unit_nv, interval_us, order, bimodal = cursor.numbers("HHBB")
     if number == 6 and bimodal:
         raise UnsupportedStill("bimodal compression")
     lengths = cursor.numbers(f"{len(counts)}H")
     values = [
-        _values(cursor.take(length), count, order, packed=packed)
+        _values(cursor.take(length), count, order, tables)
         for length, count in zip(lengths, counts, strict=True)
     ]
     return _Block(unit_nv, interval_us, values)
 
 
-def _values(data: bytes, count: int, order: int, *, packed: bool) -> Wide:
-    if packed:
-        return huffman.undo_differences(huffman.decode(data, count), order)
+def _values(data: bytes, count: int, order: int, tables: huffman.Tables | None) -> Wide:
+    if tables is not None:
+        return huffman.undo_differences(huffman.decode(data, count, tables), order)
     whole = data[: len(data) // 2 * 2]
     plain = np.frombuffer(whole, dtype="<i2").astype(np.int64)[:count]
     return huffman.undo_differences(plain, order)
@@ -142,20 +159,26 @@ def _shortened(rhythm: _Block, places: Sequence[_Place]) -> tuple[str, ...]:
 
 
 def _with_beats(
-    sections: dict[int, bytes], rhythm: _Block, *, packed: bool, smooth: bool
+    sections: dict[int, bytes],
+    rhythm: _Block,
+    starts: Sequence[int],
+    tables: huffman.Tables | None,
+    *,
+    smooth: bool,
 ) -> tuple[int, list[Wide]]:
     """Return the unit in nV and the samples, reference beats added back."""
     fiducial, length_ms, beats = _beats(sections.get(4, b""))
     most = length_ms * 1000 // rhythm.interval_us + 1
-    reference = _block(sections[5], 5, [most] * len(rhythm.values), packed=packed)
+    reference = _block(sections[5], 5, [most] * len(rhythm.values), tables)
     unit_nv = gcd(reference.unit_nv, rhythm.unit_nv)
     if reference.unit_nv == 0 or reference.interval_us != rhythm.interval_us:
         raise UnsupportedStill("reference beat and rhythm differ in rate")
     out = []
-    for residual, beat in zip(rhythm.values, reference.values, strict=True):
+    for residual, beat, start in zip(rhythm.values, reference.values, starts, strict=True):
         scaled = residual * (rhythm.unit_nv // unit_nv)
-        whole = _smoothed(scaled, beats) if smooth else scaled.copy()
-        for one in beats:
+        inside = [one.counted_from(start) for one in beats]
+        whole = _smoothed(scaled, inside) if smooth else scaled.copy()
+        for one in inside:
             _add(whole, beat * (reference.unit_nv // unit_nv), one, fiducial)
         out.append(whole)
     return unit_nv, out
@@ -187,7 +210,7 @@ def _smoothed(residual: Wide, beats: Sequence[_Beat]) -> Wide:
     outside[[0, -1]] = False
     for beat in beats:
         if beat.kind == 0:
-            outside[max(beat.start - 1, 0) : beat.end + 2] = False
+            outside[max(beat.start - 1, 0) : max(beat.end + 2, 0)] = False
     sums = np.convolve(residual, np.ones(3, dtype=np.int64), mode="same")
     means = np.sign(sums) * ((np.abs(sums) + 2) // 3)
     return np.where(outside, means, residual)

@@ -1,4 +1,4 @@
-"""WFDB records: a text header and signal files beside it, in formats 16, 80, 212, 24 and 32.
+"""WFDB records: a text header and signal files beside it.
 
 The header is the still; the signal files come as companions, by the names that it gives.
 """
@@ -21,6 +21,7 @@ from koffert_drivers.stills.errors import (
 )
 from koffert_drivers.stills.leads import MOST_SAMPLES, Wide, canonical, frozen, with_derived
 from koffert_drivers.stills.records import NO_SAMPLE, EcgStill, Format, Lead, PatientIdentity
+from koffert_drivers.stills.wfdb_numbers import DIFFERENCES, NO_NUMBER, numbers
 
 # Record line: name[/segments] signals [rate[/counter]] [samples] [time] [day].
 RECORD = re.compile(
@@ -29,7 +30,7 @@ RECORD = re.compile(
     rb"(?:[ \t]+(?P<time>[\d:.]+)(?:[ \t]+(?P<day>\d+/\d+/\d+))?)?)?)?[ \t]*\r?$"
 )
 SIGNAL = re.compile(
-    r"^(?P<file>\S+)\s+(?P<format>\d+)(?P<more>[x:+]\S*)?"
+    r"^(?P<file>\S+)\s+(?P<format>\d+)(?:x(?P<each>\d+))?(?::(?P<skew>\d+))?(?:\+(?P<prolog>\d+))?"
     r"(?:\s+(?P<gain>[-+\d.eE]+)(?:\((?P<baseline>-?\d+)\))?(?:/(?P<unit>\S+))?"
     r"(?:\s+(?P<bits>\d+)(?:\s+(?P<zero>-?\d+)(?:\s+(?P<first>-?\d+)(?:\s+(?P<sum>-?\d+)"
     r"(?:\s+(?P<block>\d+)(?:\s+(?P<name>.*))?)?)?)?)?)?)?$"
@@ -37,20 +38,28 @@ SIGNAL = re.compile(
 DEFAULT_RATE_HZ, DEFAULT_GAIN_PER_UNIT = 250.0, 200.0
 UV_PER = {"mV": 1000.0, "uV": 1.0, "µV": 1.0, "V": 1e6, "nV": 0.001}
 MOST_SIGNALS = 64
-# The lowest number of each format stands for "no sample".
-NO_NUMBER = {16: -(2**15), 212: -(2**11), 80: -(2**7), 24: -(2**23), 32: -(2**31)}
+MOST_PER_FRAME = 1000
 # Header comments that say who it was.
 SEX = re.compile(r"<?sex>?:?\s*(\w+)", re.IGNORECASE)
 AGE = re.compile(r"<?age>?:?\s*([\d.]+)", re.IGNORECASE)
 
 
 class _Signal(NamedTuple):
+    """A signal line; `gain_uv` is None for what is not in volts, as breathing or a blood pressure.
+
+    A frame holds `each` samples of it, `skew` frames late; the file's samples begin after `prolog` bytes.
+    """
+
     file: str
     format: int
-    gain_uv: float
+    gain_uv: float | None
     baseline: int
     name: str
+    first: int
     sum: int | None
+    each: int
+    skew: int
+    prolog: int
 
 
 def is_wfdb(content: bytes) -> bool:
@@ -60,10 +69,10 @@ def is_wfdb(content: bytes) -> bool:
 
 
 def read_wfdb(content: bytes, companions: Mapping[str, bytes]) -> EcgStill:
-    """Read the record whose header is `content`.
+    """Read the signals in volts of the record whose header is `content`.
 
     Raises IncompleteStill with the names of signal files that are not among the companions,
-    UnsupportedStill for segments, several samples per frame and other formats.
+    UnsupportedStill for segments, several rates, FLAC, and where nothing is in volts.
     """
     lines = content.decode("latin-1").splitlines()
     plain = [line for line in lines if line.strip() and not line.startswith("#")]
@@ -76,94 +85,87 @@ def read_wfdb(content: bytes, companions: Mapping[str, bytes]) -> EcgStill:
     rate_hz = float(fields.number((record["rate"] or b"").decode()) or DEFAULT_RATE_HZ)
     if not 0 < count <= MOST_SIGNALS or len(plain) < 1 + count or rate_hz <= 0:
         raise DamagedStill("signals and their lines do not pair")
-    signals = [_signal(line) for line in plain[1 : 1 + count]]
+    signals = [_signal(line, number) for number, line in enumerate(plain[1 : 1 + count])]
+    rates = {signal.each for signal in signals if signal.gain_uv is not None}
+    if len(rates) != 1:
+        raise UnsupportedStill("no signal in volts, or several rates among them")
     comments = " ".join(line for line in lines if line.startswith("#"))
     return EcgStill(
         format=Format.WFDB,
-        rate_hz=rate_hz,
+        rate_hz=rate_hz * rates.pop(),
         leads=with_derived(_leads(signals, int(record["samples"] or 0), companions)),
         recorded_at=_recorded_at(record),
         patient=_patient(comments),
     )
 
 
-def _signal(line: str) -> _Signal:
+def _signal(line: str, number: int) -> _Signal:
     found = SIGNAL.match(line)
     if found is None:
         raise DamagedStill("a signal line cannot be read")
-    if found["more"]:
-        raise UnsupportedStill("several samples per frame, skew or offset")
     gain = fields.number(found["gain"]) or DEFAULT_GAIN_PER_UNIT
     unit_uv = UV_PER.get(found["unit"] or "mV")
-    if unit_uv is None or gain <= 0:
-        raise UnsupportedStill("a signal that is not in volts")
-    baseline = int(found["baseline"] or found["zero"] or 0)
-    total = None if found["sum"] is None else int(found["sum"])
-    name = canonical(found["name"] or "")
-    return _Signal(found["file"], int(found["format"]), unit_uv / gain, baseline, name, total)
+    each = int(found["each"] or 1)
+    if not 0 < each <= MOST_PER_FRAME:
+        raise DamagedStill(f"{each} samples per frame")
+    return _Signal(
+        file=found["file"],
+        format=int(found["format"]),
+        gain_uv=unit_uv / gain if unit_uv and gain > 0 else None,
+        baseline=int(found["baseline"] or found["zero"] or 0),
+        name=canonical(found["name"] or "") or f"signal {number}",
+        first=int(found["first"] or 0),
+        sum=None if found["sum"] is None else int(found["sum"]),
+        each=each,
+        skew=int(found["skew"] or 0),
+        prolog=int(found["prolog"] or 0),
+    )
 
 
 def _leads(signals: list[_Signal], samples: int, companions: Mapping[str, bytes]) -> list[Lead]:
+    """Return the signals in volts of all files; `samples` is the promised number of frames, 0 for none."""
     files = dict.fromkeys(signal.file for signal in signals)
     missing = tuple(name for name in files if name not in companions)
     if missing:
         raise IncompleteStill(missing)
-    leads: dict[int, Lead] = {}
+    columns: dict[int, Wide] = {}
     for name in files:
         inside = [i for i, signal in enumerate(signals) if signal.file == name]
-        formats = {signals[i].format for i in inside}
-        if len(formats) != 1:
-            raise DamagedStill("one signal file in two formats")
-        numbers = _numbers(companions[name], formats.pop(), samples * len(inside))
-        table = numbers[: numbers.size // len(inside) * len(inside)].reshape(-1, len(inside))
-        if table.size == 0 or (samples and len(table) < samples):
-            raise DamagedStill("a signal file ends too early")
-        for column, i in enumerate(inside):
-            leads[i] = _lead(signals[i], table[:, column])
-    return [leads[i] for i in range(len(signals))]
+        values = _columns([signals[i] for i in inside], samples, companions[name])
+        columns |= zip(inside, values, strict=True)
+    return [
+        _lead(signal, columns[i], signal.gain_uv)
+        for i, signal in enumerate(signals)
+        if signal.gain_uv is not None
+    ]
 
 
-def _lead(signal: _Signal, numbers: Wide) -> Lead:
-    if signal.sum is not None and (int(numbers.sum()) - signal.sum) % 2**16:
-        raise DamagedStill(f"the checksum of lead {signal.name} does not match")
-    missing = numbers == NO_NUMBER[signal.format]
-    samples = np.where(missing, NO_SAMPLE, numbers - signal.baseline)
-    return Lead(signal.name, frozen(samples), signal.gain_uv)
-
-
-def _numbers(data: bytes, number_format: int, count: int) -> Wide:
-    """Return the numbers of a signal file, at most `count` of them (0: all)."""
-    limit = count or MOST_SAMPLES
-    if limit > MOST_SAMPLES or len(data) > 4 * MOST_SAMPLES:
+def _columns(inside: list[_Signal], samples: int, data: bytes) -> list[Wide]:
+    """Return the numbers of each signal of one file: frame after frame, in a frame one after another."""
+    if len({signal.format for signal in inside}) != 1:
+        raise DamagedStill("one signal file in two formats")
+    if len(data) > 4 * MOST_SAMPLES:
         raise TooLarge("more samples than any still holds")
-    raw = np.frombuffer(data, dtype=np.uint8)
-    match number_format:
-        case 16 | 32:
-            width = number_format // 8
-            whole = data[: len(data) // width * width]
-            found = np.frombuffer(whole, dtype=f"<i{width}").astype(np.int64)
-        case 80:
-            found = raw.astype(np.int64) - 128
-        case 24:
-            bytes_3 = raw[: raw.size // 3 * 3].reshape(-1, 3).astype(np.int64)
-            found = _signed(bytes_3 @ np.array([1, 1 << 8, 1 << 16]), 24)
-        case 212:
-            found = _twelve_bits(raw.astype(np.int64))
-        case _:
-            raise UnsupportedStill(f"WFDB format {number_format}")
-    return found[:limit]
+    width = sum(signal.each for signal in inside)
+    found = numbers(data[inside[0].prolog :], inside[0].format)
+    table = found[: found.size // width * width].reshape(-1, width)
+    if table.size == 0 or len(table) < samples:
+        raise DamagedStill("a signal file ends too early")
+    ends = np.cumsum([signal.each for signal in inside])
+    parts = np.split(table[: samples or None], ends[:-1], axis=1)
+    return [part.reshape(-1) for part in parts]
 
 
-def _twelve_bits(raw: Wide) -> Wide:
-    """Return two numbers of each three bytes: low byte, both high halves, low byte."""
-    padded = np.append(raw, np.zeros(-raw.size % 3, dtype=np.int64))
-    low, halves, second = padded.reshape(-1, 3).T
-    pairs = np.stack([low | ((halves & 0x0F) << 8), second | ((halves >> 4) << 8)], axis=1)
-    return _signed(pairs.reshape(-1), 12)[: raw.size * 2 // 3]
-
-
-def _signed(values: Wide, bits: int) -> Wide:
-    return np.where(values >> (bits - 1), values - (1 << bits), values)
+def _lead(signal: _Signal, values: Wide, gain_uv: float) -> Lead:
+    if signal.format == DIFFERENCES:
+        values = signal.first + np.cumsum(values)
+    if signal.sum is not None and (int(values.sum()) - signal.sum) % 2**16:
+        raise DamagedStill(f"the checksum of lead {signal.name} does not match")
+    missing = values == NO_NUMBER.get(signal.format)
+    stored = np.where(missing, NO_SAMPLE, values - signal.baseline)
+    late = signal.skew * signal.each
+    in_time = np.concatenate([stored[late:], np.full(min(late, stored.size), NO_SAMPLE)])
+    return Lead(signal.name, frozen(in_time), gain_uv)
 
 
 def _recorded_at(record: re.Match[bytes]) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from copy import deepcopy
 from io import BytesIO
 from typing import Any
 
@@ -12,12 +13,17 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+)
 
 from koffert_drivers.stills.errors import DamagedStill, StillError, TooLarge, UnsupportedStill
 from koffert_drivers.stills.leads import STANDARD_ORDER
 from koffert_drivers.stills.reader import read_still
-from koffert_drivers.stills.records import EcgStill
+from koffert_drivers.stills.records import NO_SAMPLE, EcgStill
 from tests.drivers.stills import samples
 
 TWELVE_LEAD = "1.2.840.10008.5.1.4.1.1.9.1.1"
@@ -41,7 +47,11 @@ def channel(name: str, **changes: Any) -> Dataset:
     return made
 
 
-def dicom(bend: Any = lambda _data, _rhythm: None, **changes: Any) -> bytes:
+def dicom(
+    bend: Any = lambda _data, _rhythm: None,
+    syntax: UID = ExplicitVRLittleEndian,
+    **changes: Any,
+) -> bytes:
     rhythm = Dataset()
     rhythm.WaveformOriginality = "ORIGINAL"
     rhythm.NumberOfWaveformChannels, rhythm.NumberOfWaveformSamples = 12, TWELVE[0].size
@@ -56,7 +66,7 @@ def dicom(bend: Any = lambda _data, _rhythm: None, **changes: Any) -> bytes:
     data.WaveformSequence = Sequence([rhythm])
     bend(data, rhythm)
     data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.file_meta.TransferSyntaxUID = syntax
     data.file_meta.MediaStorageSOPClassUID = UID(TWELVE_LEAD)
     data.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3")
     out = BytesIO()
@@ -66,9 +76,14 @@ def dicom(bend: Any = lambda _data, _rhythm: None, **changes: Any) -> bytes:
     return out.getvalue()
 
 
-def test_samples_words_and_identity() -> None:
-    still = read_still(dicom())
+def read(content: bytes) -> EcgStill:
+    still = read_still(content)
     assert isinstance(still, EcgStill)
+    return still
+
+
+def test_samples_words_and_identity() -> None:
+    still = read(dicom())
     for name, expected in zip(STANDARD_ORDER, TWELVE, strict=True):
         assert np.array_equal(still.lead(name).samples, expected)
     assert (still.rate_hz, still.lead("V1").gain_uv) == (500.0, 2.5)
@@ -76,12 +91,106 @@ def test_samples_words_and_identity() -> None:
     assert (still.patient.family_name, still.patient.given_name) == ("Testpasient 1", "A")
 
 
-def test_a_baseline_of_whole_units_is_added() -> None:
-    still = read_still(dicom(ChannelBaseline="-25"))
-    assert isinstance(still, EcgStill)
-    assert np.array_equal(still.lead("II").samples, TWELVE[1] - 10)
-    with pytest.raises(UnsupportedStill):
-        read_still(dicom(ChannelBaseline="1"))
+@pytest.mark.parametrize(
+    ("sensitivity", "correction", "baseline", "unit", "each_uv", "zero_uv"),
+    [
+        ("2.5", "1", "-25", "uV", 2.5, -25.0),
+        ("2.5", "1", "1", "uV", 2.5, 1.0),
+        ("0.00488", "1", "0.00244", "mV", 4.88, 2.44),
+        ("0.0025", "2", "0.1", "mV", 5.0, 100.0),
+        ("1", "1.0018", "0", "uV", 1.0018, 0.0),
+        ("2500", "1", "-500", "nV", 2.5, -0.5),
+        ("1.25e-6", "1", "0.001", "V", 1.25, 1000.0),
+    ],
+)
+def test_scales(
+    *, sensitivity: str, correction: str, baseline: str, unit: str, each_uv: float, zero_uv: float
+) -> None:
+    still = read(
+        dicom(
+            ChannelSensitivity=sensitivity,
+            ChannelSensitivityCorrectionFactor=correction,
+            ChannelBaseline=baseline,
+            ChannelSensitivityUnitsSequence=code(unit, "", "UCUM"),
+        )
+    )
+    expected = TWELVE[1] * each_uv + zero_uv
+    assert still.lead("II").microvolts() == pytest.approx(expected, abs=1e-3)
+
+
+def no_volts(_data: Dataset, rhythm: Dataset) -> None:
+    channels = rhythm.ChannelDefinitionSequence
+    channels[3].ChannelSensitivityUnitsSequence = code("mm[Hg]", "", "UCUM")
+
+
+SMALL = np.stack([lead % 90 for lead in TWELVE], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("interpretation", "bits", "padding"),
+    [("SB", 8, -128), ("UB", 8, 255), ("SS", 16, -7000), ("US", 16, 65535), ("SL", 32, -(2**31))],
+)
+def test_sample_layouts(interpretation: str, bits: int, padding: int) -> None:
+    layout = f"<{'i' if interpretation[0] == 'S' else 'u'}{bits // 8}"
+
+    def bend(_data: Dataset, rhythm: Dataset) -> None:
+        stored = SMALL.copy()
+        stored[5] = padding
+        rhythm.WaveformBitsAllocated, rhythm.WaveformSampleInterpretation = bits, interpretation
+        lost = np.array([padding]).astype(layout).tobytes()
+        rhythm.add_new(0x5400100A, "OB" if bits == 8 else "OW", lost.ljust(2, b"\0"))
+        rhythm.add_new(0x54001010, "OB" if bits == 8 else "OW", stored.astype(layout).tobytes())
+
+    still = read(dicom(bend))
+    for column, name in enumerate(STANDARD_ORDER):
+        expected = SMALL[:, column].copy()
+        expected[5] = NO_SAMPLE
+        assert np.array_equal(still.lead(name).samples, expected), name
+
+
+def test_a_big_endian_file() -> None:
+    def bend(_data: Dataset, rhythm: Dataset) -> None:
+        rhythm.add_new(0x54001010, "OW", np.stack(TWELVE, axis=1).astype(">i2").tobytes())
+
+    still = read(dicom(bend, syntax=ExplicitVRBigEndian))
+    assert np.array_equal(still.lead("V6").samples, TWELVE[11])
+
+
+def test_groups_that_were_recorded_in_turns() -> None:
+    def bend(data: Dataset, rhythm: Dataset) -> None:
+        channels, table = rhythm.ChannelDefinitionSequence, np.stack(TWELVE, axis=1)
+        groups = []
+        for turn in range(4):
+            group = deepcopy(rhythm)
+            group.ChannelDefinitionSequence = Sequence(channels[3 * turn : 3 * turn + 3])
+            group.NumberOfWaveformChannels = 3
+            part = table[:, 3 * turn : 3 * turn + 3].astype("<i2").tobytes()
+            group.add_new(0x54001010, "OW", part)
+            group.MultiplexGroupTimeOffset = 100 + 2500 * turn
+            groups.append(group)
+        strip = deepcopy(groups[0])
+        median = deepcopy(groups[0])
+        median.WaveformOriginality = "DERIVED"
+        slower = deepcopy(groups[0])
+        slower.SamplingFrequency = "250"
+        data.WaveformSequence = Sequence([*groups, strip, median, slower])
+
+    still = read(dicom(bend))
+    assert [lead.name for lead in still.leads] == list(STANDARD_ORDER)
+    assert [lead.start_s for lead in still.leads[::3]] == [0.0, 2.5, 5.0, 7.5]
+    assert np.array_equal(still.lead("V5").samples, TWELVE[10])
+
+
+@pytest.mark.parametrize(
+    ("value", "scheme", "name"),
+    [("5.6.3-9-1", "SCPECG", "I"), ("2:62", "MDC", "aVR"), ("MDC_ECG_LEAD_V3", "MDC", "V3")],
+)
+def test_lead_codes(value: str, scheme: str, name: str) -> None:
+    def bend(_data: Dataset, rhythm: Dataset) -> None:
+        rhythm.ChannelDefinitionSequence[0].ChannelSourceSequence = code(value, "", scheme)
+
+    found = [lead.name for lead in read(dicom(bend)).leads]
+    assert found.count(name) == (1 if name == "I" else 2)
 
 
 def other_object(data: Dataset, _rhythm: Dataset) -> None:
@@ -92,8 +201,8 @@ def derived(_data: Dataset, rhythm: Dataset) -> None:
     rhythm.WaveformOriginality = "DERIVED"
 
 
-def eight_bits(_data: Dataset, rhythm: Dataset) -> None:
-    rhythm.WaveformSampleInterpretation = "UB"
+def companded(_data: Dataset, rhythm: Dataset) -> None:
+    rhythm.WaveformSampleInterpretation, rhythm.WaveformBitsAllocated = "MB", 8
 
 
 def more_than_there(_data: Dataset, rhythm: Dataset) -> None:
@@ -113,7 +222,8 @@ def no_rate(_data: Dataset, rhythm: Dataset) -> None:
     [
         (other_object, UnsupportedStill),
         (derived, DamagedStill),
-        (eight_bits, UnsupportedStill),
+        (companded, UnsupportedStill),
+        (no_volts, UnsupportedStill),
         (more_than_there, DamagedStill),
         (far_too_many, TooLarge),
         (no_rate, DamagedStill),
