@@ -9,6 +9,7 @@ from koffert_hub.loans import RULES
 from koffert_hub.log_record import Event, LogRecord, Result
 from koffert_hub.registry import DeviceState
 from koffert_hub.transmission_log import LogWriter, draft
+from koffert_hub.visits.calendar import note_held
 
 
 class Suitcase(Struct, frozen=True):
@@ -38,7 +39,10 @@ def suitcase_of(engine: sa.Engine, patient: str) -> Suitcase | None:
 
 
 class VisitNote(Struct, frozen=True, kw_only=True):
-    """One line about a call: what happened, to which box, by which account; never what was said."""
+    """One line about a call: what happened, to which box, by which account; never what was said.
+
+    `held_ms` is when the patient answered: the calendar's visit was held.
+    """
 
     at_ms: int
     device: str
@@ -49,6 +53,7 @@ class VisitNote(Struct, frozen=True, kw_only=True):
     count: int | None = None
     bytes: int | None = None
     result: Result = Result.DONE
+    held_ms: int | None = None
 
 
 def write_note(engine: sa.Engine, note: VisitNote) -> None:
@@ -57,6 +62,8 @@ def write_note(engine: sa.Engine, note: VisitNote) -> None:
         writer = LogWriter(connection)
         writer.add(_record(note))
         writer.flush()
+        if note.held_ms is not None:
+            note_held(connection, note.loan, at_ms=note.held_ms)
 
 
 def _record(note: VisitNote) -> LogRecord:

@@ -251,6 +251,7 @@ class Switchboard:
             f" received:{call.bytes.received} by:{','.join(call.everybody)}",
             count=len(call.everybody),
             size=call.bytes.sent + call.bytes.received,
+            held_ms=None if call.answered_s is None else self._wall_ns() // 1_000_000 - int(talked_s * 1000),
         )
         self._guests.close(call.id)
         line = self._lines.get(call.device)
@@ -295,6 +296,7 @@ class Switchboard:
         count: int | None = None,
         size: int | None = None,
         result: Result = Result.DONE,
+        held_ms: int | None = None,
     ) -> None:
         note = VisitNote(
             at_ms=self._wall_ns() // 1_000_000,
@@ -306,6 +308,7 @@ class Switchboard:
             count=count,
             bytes=size,
             result=result,
+            held_ms=held_ms,
         )
         task = asyncio.create_task(
             self._thread(partial(write_note, self._engine, note)), name="call note"

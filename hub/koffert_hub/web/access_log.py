@@ -65,6 +65,10 @@ class Action(StrEnum):
     SAW_WAVE = "saw-wave"
     EXPORTED_RECORD = "exported-record"
     ENTERED_BY_HAND = "entered-by-hand"
+    SAW_VISITS = "saw-visits"
+    PLANNED_VISIT = "planned-visit"
+    MOVED_VISIT = "moved-visit"
+    CANCELLED_VISIT = "cancelled-visit"
 
 
 class Look(Struct, frozen=True):

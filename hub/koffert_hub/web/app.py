@@ -31,6 +31,7 @@ from koffert_hub.web import (
     station_pages,
     totp_pages,
     trend_api,
+    visit_pages,
     wave_api,
     zone_pages,
 )
@@ -60,6 +61,7 @@ ROUTES = (
     *loan_pages.ROUTES,
     *zone_pages.ROUTES,
     *message_api.ROUTES,
+    *visit_pages.ROUTES,
     *shift_pages.ROUTES,
     *staff_pages.ROUTES,
     *station_pages.ROUTES,
