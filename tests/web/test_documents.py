@@ -66,6 +66,22 @@ def test_a_still_is_brought_in_drawn_and_handed_out(
     assert {Action.SAW_DOCUMENTS, Action.SAW_DOCUMENT, Action.BROUGHT_DOCUMENT} <= seen
 
 
+def test_the_newest_still_is_shown_beside_the_picture_once(
+    hub: Hub, lent: Lent, nurse: httpx.Client
+) -> None:
+    beside = f"/patients/{lent.patient}/call/ecg"
+    assert nurse.get(beside).status_code == 204
+    bring(lent, nurse, STILL)
+    bring(lent, nurse, PDF)
+    still = next(one for one in listed(lent.store, lent.patient) if one.kind != "pdf")
+    shown = nurse.get(beside).text
+    assert f'data-document="{still.id}"' in shown
+    assert shown.count('class="trace fine-units"') == 13
+    assert nurse.get(f"{beside}?known={still.id}").status_code == 204
+    looks = AccessLog(hub.engine).latest(9, before=2**62, patient=lent.patient)
+    assert [look.action for look in looks].count(Action.SAW_DOCUMENT) == 1
+
+
 @pytest.mark.parametrize("query", ["gain=7", "speed=x", "start=-1", "start=nan", "layout=1x1"])
 def test_a_view_that_is_none_is_refused(lent: Lent, nurse: httpx.Client, query: str) -> None:
     bring(lent, nurse, STILL)

@@ -201,4 +201,5 @@ def _ward_alert(row: Row) -> WardAlert:
         raised_ms=row.opened_ms,
         acknowledged_by=row.taken_name,
         acknowledged_ms=row.taken_ms,
+        call=row.alert.cause == CALL_BUTTON,
     )

@@ -46,6 +46,7 @@ def ward_alert(one: Unconfirmed) -> WardAlert:
         raised_ms=one.since_ms,
         waiting=True,
         takeable=one.cause == CALL_BUTTON,
+        call=one.cause == CALL_BUTTON,
     )
 
 

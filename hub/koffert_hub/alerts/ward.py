@@ -12,7 +12,8 @@ class WardAlert(Struct, frozen=True, kw_only=True):
     """One open alert of one patient. `reason` is the rule's sentence for each language.
 
     `waiting`: it is no alert yet, but a first reading beyond a red limit, or a call that nobody has taken.
-    `takeable` says whether a person can take it; `card` is the patient's VIP card.
+    `takeable` says whether a person can take it; `card` is the patient's VIP card; `call`: the patient has pressed
+    the call button, and a video call is the answer.
     """
 
     id: str
@@ -25,6 +26,7 @@ class WardAlert(Struct, frozen=True, kw_only=True):
     waiting: bool = False
     takeable: bool = True
     card: Card | None = None
+    call: bool = False
 
 
 class Taken(Struct, frozen=True):

@@ -251,7 +251,9 @@ class Switchboard:
             f" received:{call.bytes.received} by:{','.join(call.everybody)}",
             count=len(call.everybody),
             size=call.bytes.sent + call.bytes.received,
-            held_ms=None if call.answered_s is None else self._wall_ns() // 1_000_000 - int(talked_s * 1000),
+            held_ms=None
+            if call.answered_s is None
+            else self._wall_ns() // 1_000_000 - int(talked_s * 1000),
         )
         self._guests.close(call.id)
         line = self._lines.get(call.device)

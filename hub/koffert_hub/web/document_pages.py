@@ -25,6 +25,8 @@ from koffert_signal.ecg.quality import quality
 # What a browser may open by itself; everything else is handed over to be saved.
 _OPENED = frozenset({"application/pdf"})
 _MOST_START_S = 3600.0
+# Beside a call the newest still is shown; one that lies behind this many other papers is not of this visit.
+_RECENT = 10
 
 
 class _Lead(Struct, frozen=True):
@@ -127,6 +129,38 @@ def document_page(
     )
 
 
+def newest_ecg(
+    request: Request,
+    context: Context,
+    session: CurrentSession,
+    patient: str,
+    known: Annotated[str, Query(max_length=80)] = "",
+) -> Response:
+    """The newest filed still as a part of the call's page; 204 when there is none, or the page has it."""
+    row = on_ward(context, patient)
+    with reading(context.services.engine) as connection:
+        lines = list_documents(connection, patient, State.FILED)
+    setting = Setting()
+    for line in lines[:_RECENT]:
+        if line.id == known:
+            break
+        found = _of(context, patient, line.id)
+        sheet, _ = _drawn(context, found, setting)
+        if sheet is not None:
+            _seen(context, session.username, found)
+            return context.patient_page(
+                request,
+                "call_ecg.html",
+                row,
+                line=line,
+                summary=found.summary,
+                sheet=sheet,
+                setting=setting,
+                fixed=fixed,
+            )
+    return Response(status_code=204)
+
+
 def document_file(
     context: Context, session: CurrentSession, patient: str, document: str
 ) -> Response:
@@ -220,5 +254,6 @@ ROUTES = (
     Route("POST", "/patients/{patient}/documents", bring_document, Permission.WRITE_RECORD),
     Route("GET", _ONE, document_page, Permission.SEE_PATIENT),
     Route("GET", f"{_ONE}/file", document_file, Permission.SEE_PATIENT),
+    Route("GET", "/patients/{patient}/call/ecg", newest_ecg, Permission.SEE_PATIENT),
     Route("POST", f"{_ONE}/decision", decide_document, Permission.WRITE_RECORD),
 )

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Formats } from "../src/format/moment.ts";
 import { type WardAlert, byPatient } from "../src/model/alert.ts";
 import { matches, parseFilter, withFilter } from "../src/model/filter.ts";
-import { LOST_AFTER_MS, RED_AGAIN_MS, SoundPolicy } from "../src/model/sound.ts";
+import { LOST_AFTER_MS, RED_AGAIN_MS, RING_AGAIN_MS, SoundPolicy } from "../src/model/sound.ts";
 import { WardState } from "../src/model/ward_state.ts";
 import { duration, viewAlerts } from "../src/ward/alert_view.ts";
 import { liveRow } from "./rows.ts";
@@ -22,6 +22,7 @@ function alert(id: string, changes: Partial<WardAlert> = {}): WardAlert {
     waiting: false,
     takeable: true,
     card: null,
+    call: false,
     ...changes,
   };
 }
@@ -126,4 +127,16 @@ test("a filter finds a patient by part of the name or the suitcase", () => {
   assert.equal(matches(row, { query: "", show: "alerts" }), false);
   assert.equal(matches({ ...row, band: "blue" }, { query: "", show: "alerts" }), true);
   assert.equal(matches({ ...row, freshness: "stale" }, { query: "", show: "silent" }), true);
+});
+
+test("a call rings until somebody takes it, and is answered with video", () => {
+  const sound = new SoundPolicy([]);
+  const call = alert("c", { priority: "yellow", waiting: true, call: true });
+  sound.take([call]);
+  assert.deepEqual([sound.due(0, true), sound.due(RING_AGAIN_MS - 1, true), sound.due(RING_AGAIN_MS, true)], ["call", null, "call"]);
+  assert.equal(viewAlerts([alert("r"), call], 2000, {}, formats).call?.id, "c");
+  const answered = { ...call, ...taken };
+  sound.take([answered]);
+  assert.equal(sound.due(3 * RING_AGAIN_MS, true), null);
+  assert.equal(viewAlerts([answered], 2000, {}, formats).call, null);
 });

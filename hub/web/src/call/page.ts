@@ -4,7 +4,11 @@ import { type LiveRow, supersedes } from "../model/row.ts";
 import { type PageData, element, setState, setText, within } from "../page/data.ts";
 import { HubLink } from "../page/hub_link.ts";
 import { viewRow } from "../ward/row_view.ts";
+import { PulseWave } from "../patient/pulse_wave.ts";
+import { answers } from "../page/answer.ts";
+import { post } from "../page/session.ts";
 import { bindDesk } from "./desk.ts";
+import { EcgBeside } from "./ecg_beside.ts";
 import { staffDoor } from "./line.ts";
 import type { Peer } from "./peer.ts";
 import { type Totals, between, judge, totals } from "./quality.ts";
@@ -23,6 +27,7 @@ export class CallPage {
   readonly #formats: Formats;
   readonly #link: HubLink;
   readonly #stage: Stage;
+  readonly #wave: PulseWave;
   readonly #now = element("now");
   #row: LiveRow | undefined;
   #before: { readonly peer: Peer; readonly totals: Totals } | null = null;
@@ -30,6 +35,7 @@ export class CallPage {
   constructor(data: CallPageData) {
     this.#data = data;
     this.#formats = new Formats(data.locale);
+    this.#wave = new PulseWave(data.patient, data.texts, () => this.#link.nowMs);
     this.#link = new HubLink(data, this.#formats, {
       onSnapshot: (rows) => this.#takeRow(rows.find((row) => row.patient === data.patient)),
       onReading: (row) => this.#takeRow(row.patient === data.patient ? row : undefined),
@@ -49,12 +55,23 @@ export class CallPage {
 
   start(): void {
     this.#link.open();
-    element("ring").addEventListener("click", () => void this.#stage.open(staffDoor(this.#data.patient)));
+    this.#wave.start();
+    new EcgBeside(this.#data.patient).start();
+    element("ring").addEventListener("click", () => this.#ring());
     element("hang-up").addEventListener("click", () => this.#stage.session?.hangUp());
     element("caption").addEventListener("change", (event) => {
       this.#stage.session?.say((event.target as HTMLInputElement).value);
     });
     window.setInterval(() => void this.#measureLine(), STATS_MS);
+    const alert = answers(this.#data.patient);
+    if (alert !== null) {
+      void post(`/api/v1/alerts/${encodeURIComponent(alert)}/acknowledge`, this.#data.csrf);
+      this.#ring();
+    }
+  }
+
+  #ring(): void {
+    void this.#stage.open(staffDoor(this.#data.patient));
   }
 
   async #measureLine(): Promise<void> {
@@ -81,6 +98,7 @@ export class CallPage {
   }
 
   #renderNumbers(nowMs: number | null, connected: boolean): void {
+    this.#wave.tick(nowMs, connected);
     if (this.#row === undefined) return;
     const view = viewRow(this.#row, nowMs, connected, this.#data.texts, this.#formats);
     setState(this.#now, view.freshness);

@@ -21,6 +21,8 @@ export interface WardAlert {
   readonly waiting: boolean;
   readonly takeable: boolean;
   readonly card: VipCard | null;
+  /** The patient has pressed the call button: a video call is the answer. */
+  readonly call: boolean;
 }
 
 const PRIORITIES: readonly WardAlert["priority"][] = ["red", "yellow", "blue"];

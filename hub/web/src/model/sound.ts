@@ -1,18 +1,21 @@
 import { type WardAlert, isAcknowledged } from "./alert.ts";
 
 /** What may be sounded. */
-export type Tone = "red" | "yellow" | "lost";
+export type Tone = "red" | "yellow" | "call" | "lost";
 
 /** A red alert that nobody takes sounds again after this long; IEC 60601-1-8 has 2.5 to 15 s between bursts. */
 export const RED_AGAIN_MS = 15_000;
+/** A patient who calls is heard like a telephone. */
+export const RING_AGAIN_MS = 5_000;
 /** Short breaks of the link are on the screen; a longer one is also heard, once. */
 export const LOST_AFTER_MS = 10_000;
 
-/** Decides what is heard when: each new alert once, red until someone takes it, nothing twice. */
+/** Decides what is heard when: each new alert once, red and a call until someone takes it, nothing else twice. */
 export class SoundPolicy {
   readonly #heard: Set<string>;
   #alerts: readonly WardAlert[] = [];
   #redAtMs = -RED_AGAIN_MS;
+  #rangAtMs = -RING_AGAIN_MS;
   #lostSinceMs: number | null = null;
   #lostTold = false;
 
@@ -42,7 +45,11 @@ export class SoundPolicy {
       this.#redAtMs = nowMs;
       return "red";
     }
-    return fresh.length > 0 ? "yellow" : lost;
+    if (this.#alerts.some((alert) => alert.call) && nowMs - this.#rangAtMs >= RING_AGAIN_MS) {
+      this.#rangAtMs = nowMs;
+      return "call";
+    }
+    return fresh.some((alert) => !alert.call) ? "yellow" : lost;
   }
 
   #lost(nowMs: number, connected: boolean): Tone | null {

@@ -3,6 +3,7 @@ import { type Texts, text } from "../format/text.ts";
 import type { WardAlert } from "../model/alert.ts";
 import { element, setText, within } from "../page/data.ts";
 import { viewAlerts } from "../ward/alert_view.ts";
+import { toAnswer } from "../page/answer.ts";
 import { bindWhy } from "./why.ts";
 import { SHAPES } from "../ward/row_element.ts";
 
@@ -41,6 +42,7 @@ export class AlertList {
   #add(alert: WardAlert): void {
     const item = within(this.#template.content.cloneNode(true) as DocumentFragment, "li");
     within(item, ".acknowledge").addEventListener("click", () => this.#onTake(alert));
+    within(item, ".answer").addEventListener("click", () => toAnswer(alert));
     bindWhy(within(item, ".why") as HTMLDetailsElement, alert.id, this.#texts, this.#formats);
     this.#items.set(alert.id, item);
     element("alerts").append(item);
@@ -55,5 +57,6 @@ export class AlertList {
     setText(within(item, ".cause"), view.cause);
     setText(within(item, ".status"), view.status);
     within(item, ".acknowledge").hidden = !view.takeable;
+    within(item, ".answer").hidden = view.call === null;
   }
 }

@@ -8,12 +8,14 @@ export interface AlertView {
   readonly band: Band;
   readonly acknowledged: boolean;
   readonly takeable: boolean;
+  /** The call that a video call answers, as long as nobody has taken it. */
+  readonly call: WardAlert | null;
   readonly cause: string;
   /** How long nobody has taken it, or who has. */
   readonly status: string;
 }
 
-const NO_ALERT: AlertView = { band: "rest", acknowledged: false, takeable: false, cause: "", status: "" };
+const NO_ALERT: AlertView = { band: "rest", acknowledged: false, takeable: false, call: null, cause: "", status: "" };
 
 /** The view of a patient's alerts, the most urgent first, at the hub's time `nowMs`. */
 export function viewAlerts(
@@ -29,6 +31,7 @@ export function viewAlerts(
     band: worst.priority,
     acknowledged: isAcknowledged(worst),
     takeable: worst.takeable && !isAcknowledged(worst),
+    call: alerts.find((alert) => alert.call && alert.takeable && !isAcknowledged(alert)) ?? null,
     cause: (worst.reason[formats.language] ?? worst.reason["nb"] ?? "") + more,
     status: [status(worst, nowMs, texts, formats), vip(worst, texts)].filter(Boolean).join(" · "),
   };

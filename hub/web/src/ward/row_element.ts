@@ -23,6 +23,7 @@ export class RowElement {
   readonly trend: HTMLElement;
   readonly link: HTMLAnchorElement;
   readonly acknowledge: HTMLButtonElement;
+  readonly answer: HTMLAnchorElement;
   readonly #shape: HTMLElement;
   readonly #word: HTMLElement;
   readonly #suitcase: HTMLElement;
@@ -37,6 +38,7 @@ export class RowElement {
     this.trend = within(root, ".trend");
     this.link = within(root, ".name") as HTMLAnchorElement;
     this.acknowledge = within(root, ".acknowledge") as HTMLButtonElement;
+    this.answer = within(root, ".answer") as HTMLAnchorElement;
     this.#shape = within(root, ".shape");
     this.#word = within(root, ".word");
     this.#suitcase = within(root, ".suitcase");
@@ -61,6 +63,7 @@ export class RowElement {
   identify({ display_name: name, suitcase, marks }: LiveRow): void {
     setText(this.link, name);
     this.link.href = `/patients/${encodeURIComponent(this.patient)}`;
+    this.answer.href = `${this.link.href}/call`;
     setText(this.#suitcase, suitcase);
     this.root.dataset["marks"] = marks.join(" ");
   }
@@ -87,5 +90,7 @@ export class RowElement {
     if (this.root.dataset["acknowledged"] !== taken) this.root.dataset["acknowledged"] = taken;
     const open = alert.takeable;
     if (this.acknowledge.hidden === open) this.acknowledge.hidden = !open;
+    const calls = alert.call !== null;
+    if (this.answer.hidden === calls) this.answer.hidden = !calls;
   }
 }

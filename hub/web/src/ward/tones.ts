@@ -23,6 +23,11 @@ const PATTERNS: Readonly<Record<Tone, readonly Pulse[]>> = {
     [0.4, 523],
     [0.8, 523],
   ],
+  // A telephone: two notes in turn, unlike any alarm.
+  call: [0, 0.4, 0.8, 1.2].flatMap((start): Pulse[] => [
+    [start, 880],
+    [start + 0.2, 1109],
+  ]),
   lost: [
     [0, 659],
     [0.3, 392],

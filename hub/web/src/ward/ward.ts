@@ -6,6 +6,7 @@ import { BANDS } from "../model/order.ts";
 import type { LiveRow } from "../model/row.ts";
 import { WardState } from "../model/ward_state.ts";
 import { acknowledge } from "../page/acknowledge.ts";
+import { toAnswer } from "../page/answer.ts";
 import { type PageData, element, setText } from "../page/data.ts";
 import { HubLink } from "../page/hub_link.ts";
 import { viewAlerts } from "./alert_view.ts";
@@ -87,6 +88,11 @@ export class Ward {
     this.#trends.add(row.patient, row.trend);
     row.acknowledge.addEventListener("click", () => {
       if (this.#list.settled) void this.#acknowledge(row);
+    });
+    row.answer.addEventListener("click", (event) => {
+      const { call } = viewAlerts(this.#state.alertsOf(row.patient), null, this.#texts, this.#formats);
+      if (call && this.#list.settled) toAnswer(call);
+      else event.preventDefault();
     });
   }
 
