@@ -38,17 +38,21 @@ def kiosk(config: Path, port: int | None) -> None:
 @click.command()
 @CONFIG
 def voices(config: Path) -> None:
-    """Let espeak-ng speak every sentence of the patient's page into `kiosk.voices`, once."""
-    from koffert_agent.kiosk.catalogue import load_catalogue  # noqa: PLC0415
+    """Let espeak-ng speak every sentence of the patient's page, in each language, into `kiosk.voices`, once."""
+    from koffert_agent.kiosk.catalogue import LANGUAGES, load_catalogue  # noqa: PLC0415
     from koffert_agent.kiosk.speech import NoVoiceError, render, sentences  # noqa: PLC0415
 
     place = _place_of(config)
     settings = place.settings
     if place.voices is None:
         raise UserError("kiosk.voices names no folder", next_step=f'add voices = "…" to {config}')
-    said = sentences(load_catalogue(settings.language), settings.nurse_telephone)
+    # The language of the settings first: where two share a sentence, it has that one's voice.
+    languages = sorted(LANGUAGES, key=lambda one: one != settings.language)
     try:
-        count = render(place.voices, settings.language, said)
+        count = sum(
+            render(place.voices, one, sentences(load_catalogue(one), settings.nurse_telephone))
+            for one in languages
+        )
     except NoVoiceError as error:
         raise UserError(
             str(error),

@@ -13,11 +13,11 @@ from koffert_agent.kiosk.records import DeliveryState
 from koffert_agent.kiosk.screen import Screen
 from koffert_agent.video.records import CallState
 from koffert_drivers.simulated.physiology import Effort
-from koffert_wire.commands import SelfPlan
+from koffert_wire.commands import MOST_ROUNDS, Round, SelfPlan
 from koffert_wire.messages import Diary, SensorLink, Spirometry
 from tests.browser.conftest import ARTIFACTS
 from tests.browser.kiosk_look import PANELS, check
-from tests.device_agent.kiosk.patient import Patient
+from tests.device_agent.kiosk.patient import TOLD, Patient
 from tests.support.kiosk_page import StoryPage
 
 LEAST_NUMBER_PX = 96
@@ -32,6 +32,8 @@ PLAN = SelfPlan(
 )
 LONG_PLAN = SelfPlan(("Mer oksygenmetningsmåling om morgenen. " * 20)[:600], "a", "b")
 LINED_PLAN = SelfPlan("\n".join(("Medisin om morgenen.",) * 6), "a", "b")
+
+CROWDED = tuple(Round(hour * 60) for hour in range(7, 7 + 2 * MOST_ROUNDS, 2))
 
 Scene = Callable[[Patient], object]
 
@@ -159,10 +161,22 @@ def with_plan(patient: Patient, plan: SelfPlan = PLAN) -> Patient:
     return patient.wait(1)
 
 
+def on_schedule(patient: Patient, *rounds: Round, language: str | None = None) -> Patient:
+    schedule = rounds or (Round(9 * 60), Round(19 * 60))
+    told = msgspec.structs.replace(TOLD, schedule=schedule, language=language)
+    patient.box = msgspec.structs.replace(patient.box, settings=told)
+    return patient.wait(1)
+
+
 # Each screen that a patient can meet, with the network up and, where that is another screen, down.
 SCENES: dict[str, Scene] = {
     "greeting": lambda p: p,
     "greeting_away": away,
+    "greeting_day": on_schedule,
+    "greeting_day_done": lambda p: on_schedule(p).to_clip().hold(12).wait(1801),
+    "greeting_day_nn": lambda p: on_schedule(p, language="nn"),
+    "greeting_day_away": lambda p: on_schedule(away(p)),
+    "greeting_day_crowded_plan": lambda p: on_schedule(with_plan(p), *CROWDED),
     "asleep": lambda p: p.press("screen"),
     "night": lambda p: p.wait_until(23),
     "night_hold": lambda p: p.wait_until(23).to_clip().hold(5),
@@ -362,3 +376,13 @@ def test_a_kiosk_that_is_away_leaves_nothing_standing(pages: list[Page], story: 
     story.serve()
     for page in pages:
         expect(page.locator("#title")).to_have_text("God morgen.", timeout=20_000)
+
+
+def test_the_page_itself_speaks_the_language_that_the_hub_names(
+    page: Page, story: StoryPage
+) -> None:
+    expect(page.locator("html")).to_have_attribute("lang", "nb")
+    story.tell(lambda patient: on_schedule(patient, language="en"))
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    expect(page.locator("#call")).to_have_text("Call the nurse")
+    expect(page.locator("#title")).to_have_text("It is time to measure.")

@@ -11,7 +11,6 @@ from av import VideoFrame
 
 from koffert_agent.kiosk.app import Stage, create_app
 from koffert_agent.kiosk.assets import load_assets, page
-from koffert_agent.kiosk.catalogue import load_catalogue
 from koffert_agent.kiosk.nurse import part_of
 from koffert_agent.video.faces import Faces
 from koffert_cli.demonstration.children import free_port
@@ -48,9 +47,8 @@ class StoryPage:
         self.url = f"http://127.0.0.1:{self._port}/"
         self.patient = Patient()
         self._stage = Stage(lambda: self.patient.attendant.shown, frozenset())
-        texts = load_catalogue("nb")
         self._app = create_app(
-            page=page(texts),
+            page=lambda: page(self.patient.attendant.texts),
             assets=load_assets(),
             voices=None,
             stage=self._stage,

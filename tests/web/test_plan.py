@@ -8,6 +8,7 @@ import pytest
 from koffert_hub.alerts.card import Card, cards
 from koffert_hub.alerts.prescription import standing
 from koffert_hub.alerts.records import Patient
+from koffert_hub.at_home import agreements, written
 from koffert_hub.database import reading
 from koffert_hub.registry import Role
 from koffert_hub.web.access_log import AccessLog, Action
@@ -26,10 +27,12 @@ def fixture_doctor(hub: Hub) -> httpx.Client:
     return client(hub, Role.DOCTOR)
 
 
-def _post(visitor: httpx.Client, path: str, data: dict[str, str]) -> httpx.Response:
+def _post(
+    visitor: httpx.Client, path: str, data: dict[str, str], form: str = "plan"
+) -> httpx.Response:
     page = visitor.get(path.replace("/card", "/plan")).text
     csrf = page.partition('name="csrf" value="')[2].partition('"')[0]
-    return visitor.post(path, data={"csrf": csrf, **data})
+    return visitor.post(path.replace("/plan", f"/{form}"), data={"csrf": csrf, **data})
 
 
 def _standing(hub: Hub, patient: str) -> Patient:
@@ -108,3 +111,25 @@ def test_the_card_is_written_and_shown(hub: Hub, lent: Lent) -> None:
 
 def test_a_patient_who_is_not_on_the_ward_has_no_page(doctor: httpx.Client) -> None:
     assert doctor.get("/patients/p-none/plan").status_code == 404
+
+
+def test_the_staff_agree_on_times_and_language_for_home(hub: Hub, lent: Lent) -> None:
+    nurse = client(hub, Role.NURSE)
+    path = f"/patients/{lent.patient}/plan"
+    rounds = {"at_0": "19:00", "questions_0": "yes", "days_0": "mon-fri", "at_3": "09:00"}
+    assert _post(nurse, path, rounds | {"language": "nn", "days_3": ""}, "home").status_code == 303
+    with reading(hub.engine) as connection:
+        [agreed] = agreements(connection, lent.patient)
+    assert list(map(written, agreed.home.schedule)) == [
+        "09:00/clip",
+        "19:00/questions/mon,tue,wed,thu,fri",
+    ]
+    assert (agreed.home.language, agreed.by) == ("nn", "Sykepleier Test")
+    html = nurse.get(path).text
+    assert 'value="09:00"' in html
+    assert "09:00/clip" in html
+    twice = {"at_0": "09:00", "at_1": "09:00"}
+    answer = _post(nurse, path, twice, "home")
+    assert (answer.status_code, "Ikke lagret" in answer.text) == (422, True)
+    looks = AccessLog(hub.engine).latest(10, patient=lent.patient, before=2**62)
+    assert Action.CHANGED_HOME in [look.action for look in looks]

@@ -37,6 +37,7 @@ EXPECTED: dict[tuple[str, str], set[Role] | None] = {
     ("GET", "/patients/{patient}/plan"): {Role.NURSE, Role.DOCTOR},
     ("POST", "/patients/{patient}/plan"): {Role.DOCTOR},
     ("POST", "/patients/{patient}/card"): {Role.NURSE, Role.DOCTOR},
+    ("POST", "/patients/{patient}/home"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/patients/{patient}/looks"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/patients/{patient}/spirometry"): {Role.NURSE, Role.DOCTOR},
     ("POST", "/patients/{patient}/build"): {Role.NURSE, Role.DOCTOR},

@@ -109,7 +109,7 @@ class Stage:
 
 def create_app(
     *,
-    page: str,
+    page: Callable[[], str],
     assets: Mapping[str, Asset],
     voices: Path | None,
     stage: Stage,
@@ -119,7 +119,7 @@ def create_app(
     """The ASGI app. `press` gets the screen's number and the button, `nurse` gives her pictures as they come."""
 
     async def the_page(_: Request) -> Response:
-        return HTMLResponse(page)
+        return HTMLResponse(page())
 
     async def built_file(request: Request) -> Response:
         asset = assets.get(request.path_params["name"])

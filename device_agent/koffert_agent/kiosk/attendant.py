@@ -1,7 +1,7 @@
 """The kiosk's one piece of state: takes what happens, knows what stands on the screen. No I/O of its own."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
 
 import msgspec
@@ -11,6 +11,7 @@ from koffert_agent.clock import NS_PER_S, Clock
 from koffert_agent.kiosk import duty
 from koffert_agent.kiosk.blowing import Blowing, Effort
 from koffert_agent.kiosk.catalogue import Catalogue
+from koffert_agent.kiosk.day import Today, round_now
 from koffert_agent.kiosk.facts import Facts, Sent, Volume
 from koffert_agent.kiosk.flow import BUTTONS, Event, Flow, Step, advance
 from koffert_agent.kiosk.measuring import Result, Watch, is_low, listen, observe
@@ -44,7 +45,7 @@ from koffert_agent.panel.panel import Control
 from koffert_agent.video.records import AnswerCall, CallState, CallView, EndCall
 from koffert_signal.spirometry.grading import Advice
 from koffert_signal.spirometry.live import Phase
-from koffert_wire.commands import BoxSettings, SelfPlan
+from koffert_wire.commands import BoxSettings, Schedule, SelfPlan
 from koffert_wire.identifiers import uuid7
 from koffert_wire.messages import (
     Attempt,
@@ -80,6 +81,7 @@ _IN_MEASUREMENT = {
     Step.GUEST,
 }
 _AT_THE_BLOW = {Step.BLOW, Step.BLOWN}
+_BEFORE_MEASURING = {Step.GREETING, Step.PLAN, Step.DONE}
 
 
 class Shown(Struct, frozen=True):
@@ -97,18 +99,22 @@ class Given(Struct, frozen=True):
 
 
 class Attendant:
-    """Attends to one patient. `send` hands a record to the gateway, `tell_video` one to the video process."""
+    """Attends to one patient, in the language of `catalogues` that the hub names, else in that of the settings.
+
+    `send` hands a record to the gateway, `tell_video` one to the video process.
+    """
 
     def __init__(
         self,
         settings: KioskSettings,
-        texts: Catalogue,
+        catalogues: Mapping[str, Catalogue],
         clock: Clock,
         send: Callable[[FromKiosk], None],
         tell_video: Callable[[AnswerCall | EndCall], None] = lambda _: None,
     ) -> None:
         self._settings = settings
-        self._texts = texts
+        self._catalogues = catalogues
+        self._texts = catalogues[settings.language]
         self._clock = clock
         self._send = send
         self._tell_video = tell_video
@@ -124,18 +130,24 @@ class Attendant:
         self._blown: Given | None = None
         self._visit = CallView()
         self._asleep = self._paused = False
+        self._today = Today()
         self._call: Given | None = None
         self._diary: Given | None = None
         self._volume = Volume.LOW
         self._sensor = ""
         self._step_at_s = self._result_at_s = self._now_s()
-        self._shown = Shown(0, compose(self._facts(), texts))
+        self._shown = Shown(0, compose(self._facts(), self._texts))
         self._shown_at_s = -inf
 
     @property
     def shown(self) -> Shown:
         """What is on the screen."""
         return self._shown
+
+    @property
+    def texts(self) -> Catalogue:
+        """The words that are spoken with the patient."""
+        return self._texts
 
     @property
     def effort(self) -> Effort | None:
@@ -159,6 +171,8 @@ class Attendant:
         match record:
             case Box():
                 self._box, self._box_at_s = record, self._now_s()
+                wanted = (self._told and self._told.language) or self._settings.language
+                self._texts = self._catalogues.get(wanted, self._texts)
                 if is_silent(record):
                     self._become_silent()
                 elif record.paused != self._paused:
@@ -252,6 +266,8 @@ class Attendant:
             self._happen(Event.RESTED)
         elif now_s - self._step_at_s >= LEFT_AFTER_S:
             self._happen(Event.LEFT)
+        if self._today.reminds(*self._scheduled()):
+            self._asleep = False
         self._look()
 
     # -- what follows -----------------------------------------------------------------------------
@@ -285,15 +301,34 @@ class Attendant:
     def _happen(self, event: Event, result: Result | None = None) -> None:
         if self._paused:
             return
+        if self._flow.step in _BEFORE_MEASURING:
+            self._flow = self._for_this_round(self._flow)
         before, self._flow = self._flow, advance(self._flow, event, result)
         if result is not None:
             self._result_at_s = self._now_s()
+            self._today.note_measured(*self._scheduled())
         if self._flow.step is not before.step:
             self._asleep = False
             self._step_at_s = self._now_s()
             self._follow(before)
         if self._flow != before:
             self._send(Circumstances(self._circumstances()))
+
+    def _for_this_round(self, flow: Flow) -> Flow:
+        """What is asked for now; beside the schedule, and together with the nurse, it is everything."""
+        alone = self._visit.state is CallState.IDLE
+        agreed = round_now(*self._scheduled()) if alone else None
+        return msgspec.structs.replace(
+            flow,
+            asks_blow=agreed is None or agreed.blow,
+            asks_questions=agreed is None or agreed.questions,
+        )
+
+    def _scheduled(self) -> tuple[Schedule, int]:
+        """The schedule, and what time it is; no schedule holds while nobody knows the time."""
+        trusted = self._box is not None and self._box.wall_trusted and not self._box.paused
+        schedule = self._told.schedule if self._told and trusted else ()
+        return schedule, self._clock.wall_ns() // 1_000_000
 
     def _follow(self, before: Flow) -> None:
         """What a new step brings with it."""
@@ -332,7 +367,7 @@ class Attendant:
     def _become_silent(self) -> None:
         """What one patient said is nothing to the next."""
         self._flow, self._call, self._diary = Flow(can_blow=self._flow.can_blow), None, None
-        self._plan = None
+        self._plan, self._today = None, Today()
         self._blowing, self._blown = Blowing(), None
         self._post.forget()
         self._refuse_visit()
@@ -403,6 +438,7 @@ class Attendant:
             blown=None if self._blown is None else self._sent(self._blown.id, self._blown.at_s),
             visit=self._visit,
             asleep=self._asleep,
+            today=self._today.planned(*self._scheduled()),
             left_s=max(0.0, self._step_at_s + REPEAT_AFTER_S - now_s),
             volume=self._volume,
             telephone=(self._told.telephone if self._told else None)

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from koffert_agent.kiosk.catalogue import Catalogue
+from koffert_agent.kiosk.day import Planned
 from koffert_agent.kiosk.duty import local_time
 from koffert_agent.kiosk.facts import Facts, Sent
 from koffert_agent.kiosk.flow import Step
@@ -23,6 +24,8 @@ PATIENCE_S = 60.0
 # Where nobody else is named: the out-of-hours doctor, all over Norway.
 OUT_OF_HOURS_TELEPHONE = "116 117"
 _NO_BREAK = "\N{NO-BREAK SPACE}"
+# What fits one line; the rest of a busier day moves up as it is done.
+_MOST_ROUNDS_SHOWN = 4
 _MORNING_UNTIL, _DAY_UNTIL = 10, 18
 # So long the first shout of the coach lasts; then it is about going on.
 _BLAST_S = 1.5
@@ -76,6 +79,26 @@ def delivery(sent: Sent, box: Box | None, texts: Catalogue) -> str:
     return texts.text("delivery.sending" if there else "delivery.later")
 
 
+def note_of(name: str, facts: Facts, texts: Catalogue) -> str:
+    """Said before anything is begun: that the network is away, else what the day holds."""
+    if name != Step.GREETING:
+        return ""
+    if facts.box is not None and not facts.box.link_up:
+        return texts.text("network.away")
+    return texts.text("today.rounds", rounds=_rounds(facts.today)) if facts.today else ""
+
+
+def _rounds(today: tuple[Planned, ...]) -> str:
+    left = [number for number, one in enumerate(today) if not one.done]
+    first = max(0, min([*left, len(today) - 1, len(today) - _MOST_ROUNDS_SHOWN]))
+    return f"{_NO_BREAK} ".join(map(_clock, today[first : first + _MOST_ROUNDS_SHOWN]))
+
+
+def _clock(one: Planned) -> str:
+    clock = f"{one.at_min // 60:02}:{one.at_min % 60:02}"
+    return f"{clock}{_NO_BREAK}✓" if one.done else clock
+
+
 # -- what stands in the middle --------------------------------------------------------------------
 
 
@@ -118,7 +141,9 @@ def _question(facts: Facts, texts: Catalogue) -> Content:
 def _greeting(facts: Facts, texts: Catalogue) -> Content:
     hour = local_time(facts.wall_ms).hour
     part = "morning" if hour < _MORNING_UNTIL else "day" if hour < _DAY_UNTIL else "evening"
-    return _spoken(texts.text(f"greeting.{part}"), (texts.text("greeting.ask"),))
+    due = any(one.due for one in facts.today)
+    title = texts.text("today.due" if due else f"greeting.{part}")
+    return _spoken(title, (texts.text("greeting.ask"),))
 
 
 def _who(_: Facts, texts: Catalogue) -> Content:

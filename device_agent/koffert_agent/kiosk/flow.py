@@ -77,7 +77,8 @@ BUTTONS = frozenset(
 class Flow(Struct, frozen=True):
     """Where the patient is and what has been said; `repeat` marks the measurement after a low one.
 
-    `can_blow` is whether a spirometer that streams its flow is there, `plan_pages` how long the patient's plan is.
+    `can_blow` is whether a spirometer that streams its flow is there, `plan_pages` how long the patient's plan is;
+    `asks_blow` and `asks_questions` are whether this round of the schedule has them.
     """
 
     step: Step = Step.GREETING
@@ -86,6 +87,8 @@ class Flow(Struct, frozen=True):
     tries: int = 0
     repeat: bool = False
     can_blow: bool = False
+    asks_blow: bool = True
+    asks_questions: bool = True
     plan_pages: int = 0
     plan_page: int = 0
     result: Result | None = None
@@ -101,12 +104,18 @@ Note = Callable[[Flow], Flow]
 
 
 class Move(Struct, frozen=True):
-    """Where an event leads and what is noted; where `only_if` does not hold it leads to `otherwise`."""
+    """Where an event leads and what is noted; where `only_if` does not hold it leads to, or is, `otherwise`."""
 
     to: Step
     note: Note = lambda flow: flow
     only_if: Callable[[Flow], bool] = lambda _: True
-    otherwise: Step = Step.GREETING
+    otherwise: "Step | Move" = Step.GREETING
+
+    def end(self, flow: Flow) -> Step:
+        """The step that this leads to."""
+        if self.only_if(flow):
+            return self.to
+        return self.otherwise if isinstance(self.otherwise, Step) else self.otherwise.end(flow)
 
 
 def advance(flow: Flow, event: Event, result: Result | None = None) -> Flow:
@@ -115,7 +124,7 @@ def advance(flow: Flow, event: Event, result: Result | None = None) -> Flow:
     if move is None:
         return flow
     noted = move.note(flow if result is None else msgspec.structs.replace(flow, result=result))
-    return msgspec.structs.replace(noted, step=move.to if move.only_if(noted) else move.otherwise)
+    return msgspec.structs.replace(noted, step=move.end(noted))
 
 
 # -- what is noted --------------------------------------------------------------------------------
@@ -156,12 +165,23 @@ def _repeat(flow: Flow) -> Flow:
 
 def _afresh(flow: Flow) -> Flow:
     """All forgotten but how the oxygen was set: tomorrow it will be the same."""
-    return Flow(flow_choice=flow.flow_choice, can_blow=flow.can_blow, plan_pages=flow.plan_pages)
+    return Flow(
+        flow_choice=flow.flow_choice,
+        can_blow=flow.can_blow,
+        asks_blow=flow.asks_blow,
+        asks_questions=flow.asks_questions,
+        plan_pages=flow.plan_pages,
+    )
 
 
 def _may_blow(flow: Flow) -> bool:
     """Nobody blows with all force after a low reading."""
-    return flow.can_blow and not flow.repeat
+    return flow.can_blow and flow.asks_blow and not flow.repeat
+
+
+def _is_asked(flow: Flow) -> bool:
+    """After a low reading whatever the schedule says."""
+    return flow.asks_questions or flow.repeat
 
 
 def _may_try_again(flow: Flow) -> bool:
@@ -215,7 +235,8 @@ def _questions(
     return moves
 
 
-_to_the_blow = Move(Step.BLOW_ASK, lambda f: f, _may_blow, Step.BREATHLESSNESS)
+_to_the_questions = Move(Step.BREATHLESSNESS, lambda f: f, _is_asked, Step.DONE)
+_to_the_blow = Move(Step.BLOW_ASK, lambda f: f, _may_blow, _to_the_questions)
 
 _MOVES: Mapping[tuple[Step, Event], Move] = MappingProxyType(
     {
@@ -249,13 +270,13 @@ _MOVES: Mapping[tuple[Step, Event], Move] = MappingProxyType(
         (Step.NO_VALUE, Event.NEXT): _to_the_blow,
         (Step.RESULT, Event.NEXT): _to_the_blow,
         (Step.BLOW_ASK, Event.YES): Move(Step.BLOW),
-        (Step.BLOW_ASK, Event.NO): Move(Step.BREATHLESSNESS),
+        (Step.BLOW_ASK, Event.NO): _to_the_questions,
         (Step.BLOW, Event.BLEW): Move(Step.BLOWN),
         (Step.BLOW, Event.ENOUGH): Move(Step.BLOW_RESULT),
-        (Step.BLOW, Event.STOP): Move(Step.BREATHLESSNESS),
+        (Step.BLOW, Event.STOP): _to_the_questions,
         (Step.BLOWN, Event.NEXT): Move(Step.BLOW),
         (Step.BLOWN, Event.STOP): Move(Step.BLOW_RESULT),
-        (Step.BLOW_RESULT, Event.NEXT): Move(Step.BREATHLESSNESS),
+        (Step.BLOW_RESULT, Event.NEXT): _to_the_questions,
         (Step.LOW, Event.NEXT): Move(Step.BREATHLESSNESS),
         # The minor signs decide nothing where no major one is there (clinical rule set, layer 2).
         **_questions(MAJORS, Step.COUGH, _any_major),

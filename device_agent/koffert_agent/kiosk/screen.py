@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from koffert_agent.kiosk.catalogue import Catalogue
-from koffert_agent.kiosk.contents import Content, content_of
+from koffert_agent.kiosk.contents import Content, content_of, note_of
 from koffert_agent.kiosk.duty import local_time
 from koffert_agent.kiosk.facts import Facts, Volume
 from koffert_agent.kiosk.flow import Event, Step, buttons_of
@@ -29,7 +29,7 @@ class Button(Struct, frozen=True):
 
 
 class Screen(Struct, frozen=True):
-    """One screen. `number` is a value with its `unit`; `progress` 0 to 1; `voice` is what to say aloud.
+    """One screen in one `language`. `number` is a value with its `unit`; `progress` 0 to 1; `voice` is what to say aloud.
 
     `call` and `volume` are the texts of the two buttons that are always there; None where they are not.
     During a video call `hang_up` stands in place of `call`, `watched` says who sees and hears, `caption` is
@@ -58,6 +58,7 @@ class Screen(Struct, frozen=True):
     caption: str = ""
     nurse: bool = False
     dark: bool = False
+    language: str = "nb"
 
 
 def compose(facts: Facts, texts: Catalogue) -> Screen:
@@ -74,7 +75,8 @@ def compose(facts: Facts, texts: Catalogue) -> Screen:
         blow=content.blow,
         progress=content.progress,
         buttons=_buttons(name, facts, texts),
-        note=_note(name, facts, texts),
+        note=note_of(name, facts, texts),
+        language=texts.language,
     )
     if name in _BARE:
         return screen
@@ -161,12 +163,6 @@ def asked(screen: Screen) -> tuple[object, ...]:
         screen.buttons,
         screen.lines if screen.name == Step.PLAN else (),
     )
-
-
-def _note(name: str, facts: Facts, texts: Catalogue) -> str:
-    """Said once, before it matters; afterwards each result says where it is."""
-    away = facts.box is not None and not facts.box.link_up
-    return texts.text("network.away") if away and name == Step.GREETING else ""
 
 
 def _voice(content: Content) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from koffert_agent.clock import Clock
 from koffert_agent.kiosk.app import Stage, create_app
 from koffert_agent.kiosk.assets import load_assets, page
 from koffert_agent.kiosk.attendant import CALL, Attendant
-from koffert_agent.kiosk.catalogue import load_catalogue
+from koffert_agent.kiosk.catalogue import LANGUAGES, load_catalogue
 from koffert_agent.kiosk.link import Link
 from koffert_agent.kiosk.nurse import pictures
 from koffert_agent.kiosk.records import (
@@ -41,9 +41,9 @@ class Kiosk:
     """The parts, wired; `run` until cancelled."""
 
     def __init__(self, place: KioskPlace, clock: Clock) -> None:
-        texts = load_catalogue(place.settings.language)
+        catalogues = {language: load_catalogue(language) for language in LANGUAGES}
         clips = known_clips(place.voices)
-        self._attendant = Attendant(place.settings, texts, clock, self._send, self._tell_video)
+        self._attendant = Attendant(place.settings, catalogues, clock, self._send, self._tell_video)
         self._stage = Stage(lambda: self._attendant.shown, clips)
         self._gateway = Link(
             place.data_dir,
@@ -61,7 +61,7 @@ class Kiosk:
         )
         self._panel = Panel(place.settings.panel, self._attendant.press_beside)
         self.app = create_app(
-            page=page(texts),
+            page=lambda: page(self._attendant.texts),
             assets=load_assets(),
             voices=place.voices,
             stage=self._stage,

@@ -47,6 +47,7 @@ class Action(StrEnum):
     SAW_PLAN = "saw-plan"
     SET_LIMITS = "set-limits"
     WROTE_CARD = "wrote-card"
+    CHANGED_HOME = "changed-home"
     SAW_DOCUMENTS = "saw-documents"
     SAW_DOCUMENT = "saw-document"
     BROUGHT_DOCUMENT = "brought-document"

@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
-from koffert_hub import tables
+from koffert_hub import at_home, tables
 from koffert_hub.alerts.card import SignedCard, cards
 from koffert_hub.alerts.civil import OSLO
 from koffert_hub.alerts.prescription import (
@@ -23,6 +23,7 @@ from koffert_hub.alerts.prescription import (
     steps,
 )
 from koffert_hub.alerts.records import Number
+from koffert_hub.at_home import Agreed, AtHome
 from koffert_hub.database import reading
 from koffert_hub.loans import LoanState
 from koffert_hub.provisioning.tables import desired_state
@@ -57,6 +58,8 @@ class Plan(Struct, frozen=True):
     values: dict[str, str]
     steps: list[Step]
     card: SignedCard | None
+    home: AtHome
+    agreed: list[Agreed]
     followed: bool | None
 
 
@@ -76,6 +79,8 @@ def plan(engine: sa.Engine, patient: str) -> Plan:
             },
             steps(connection, patient),
             cards(connection, [patient]).get(patient),
+            at_home.standing(connection, patient),
+            at_home.agreements(connection, patient),
             followed,
         )
 

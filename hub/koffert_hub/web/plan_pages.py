@@ -1,4 +1,4 @@
-"""A patient's limits, which a doctor sets, and the VIP card, which any of the staff writes."""
+"""A patient's limits, which a doctor sets; days at home and VIP card, which any of the staff writes."""
 
 from typing import Annotated
 
@@ -8,14 +8,18 @@ from starlette.responses import RedirectResponse, Response
 
 from koffert_hub.alerts.card import MOST_CHARACTERS, Card, write_card
 from koffert_hub.alerts.prescription import ImpossibleSettings, prescribe
+from koffert_hub.at_home import ImpossibleSchedule, agree, written
 from koffert_hub.live import LiveRow
 from koffert_hub.registry import RegistryError
+from koffert_hub.web import home_form
 from koffert_hub.web import plan as plans
 from koffert_hub.web.access_log import Action
 from koffert_hub.web.context import Context, CurrentSession, WebContext
 from koffert_hub.web.guard import Route
 from koffert_hub.web.permissions import Permission
 
+# The part of the page that a problem is in, beside the fields of the limits.
+_HOME = "home"
 Words = Annotated[str, Form(max_length=MOST_CHARACTERS)]
 
 
@@ -57,6 +61,39 @@ def write_the_card(
     with context.services.engine.begin() as connection:
         write_card(connection, patient, card, session.display_name, now_ms=now_ms)
     _note(context, session, patient, Action.WROTE_CARD)
+    return _back(patient)
+
+
+async def set_home(
+    request: Request, context: Context, session: CurrentSession, patient: str
+) -> Response:
+    """The patient measures then, and the suitcase speaks so, from now on."""
+    form = await request.form()
+    given = {key: value for key, value in form.items() if isinstance(value, str)}
+    return await run_in_threadpool(
+        _set_home, request, context, session, patient=patient, form=given
+    )
+
+
+def _set_home(
+    request: Request,
+    context: WebContext,
+    session: CurrentSession,
+    *,
+    patient: str,
+    form: dict[str, str],
+) -> Response:
+    row = _on_ward(context, patient)
+    now_ms = context.services.clock_ms()
+    try:
+        home = home_form.agreed(form)
+        with context.services.engine.begin() as connection:
+            agree(connection, patient, home, session.display_name, now_ms=now_ms)
+    except ImpossibleSchedule:
+        return _page(request, context, row, problem=_HOME)
+    except RegistryError as error:
+        raise HTTPException(404) from error
+    _note(context, session, patient, Action.CHANGED_HOME)
     return _back(patient)
 
 
@@ -104,6 +141,9 @@ def _page(
         problem=problem,
         groups=plans.GROUPS,
         unit=plans.unit,
+        rounds=home_form.rows(standing.home.schedule),
+        usual_days=home_form.USUAL_DAYS,
+        in_words=written,
         written=plans.written,
     )
 
@@ -127,5 +167,6 @@ def _on_ward(context: WebContext, patient: str) -> LiveRow:
 ROUTES = (
     Route("GET", "/patients/{patient}/plan", plan_page, Permission.SEE_PATIENT),
     Route("POST", "/patients/{patient}/plan", set_limits, Permission.PRESCRIBE),
+    Route("POST", "/patients/{patient}/home", set_home, Permission.WRITE_RECORD),
     Route("POST", "/patients/{patient}/card", write_the_card, Permission.WRITE_RECORD),
 )

@@ -7,7 +7,7 @@ import msgspec
 
 from koffert_agent.clock import now
 from koffert_agent.kiosk.attendant import UNSETTLED_S, Attendant
-from koffert_agent.kiosk.catalogue import load_catalogue
+from koffert_agent.kiosk.catalogue import LANGUAGES, load_catalogue
 from koffert_agent.kiosk.post import Said
 from koffert_agent.kiosk.records import (
     Box,
@@ -56,7 +56,7 @@ class Patient:
         )
         self.attendant = Attendant(
             settings,
-            load_catalogue(settings.language),
+            {language: load_catalogue(language) for language in LANGUAGES},
             self.clock,
             self._send,
             self.told_video.append,

@@ -39,6 +39,10 @@ function listen(view: View, voice: Voice, ringer: Ringer): void {
   source.addEventListener("screen", (event) => {
     alive();
     const shown = JSON.parse(event.data as string) as Shown;
+    if (shown.screen.language !== document.documentElement.lang) {
+      location.reload(); // what the page itself says, too
+      return;
+    }
     document.body.dataset["link"] = "there";
     view.show(shown);
     voice.say(shown.clips, shown.screen.loudness);

@@ -20,6 +20,7 @@ export interface Screen {
   readonly caption: string;
   readonly nurse: boolean;
   readonly dark: boolean;
+  readonly language: string;
 }
 
 export interface ButtonText {

@@ -76,6 +76,7 @@ export class View {
         caption: "",
         nurse: false,
         dark: false,
+        language: document.documentElement.lang,
       },
     });
     element("buttons").replaceChildren();
