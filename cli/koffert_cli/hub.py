@@ -89,6 +89,7 @@ def run(config: Path, *, without_ingest: bool) -> None:
     """Run ingest, projector and web pages until SIGTERM."""
     from koffert_hub.alerts.rules import RulesError  # noqa: PLC0415 - only this one reads them
     from koffert_hub.service import run_hub  # noqa: PLC0415 - only these two need the web stack
+    from koffert_hub.web.senders import UnfitKey  # noqa: PLC0415 - as above
 
     settings = hub_settings(config)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
@@ -98,6 +99,8 @@ def run(config: Path, *, without_ingest: bool) -> None:
         raise UserError(
             str(error), next_step="put them where `rules` in the settings says"
         ) from error
+    except UnfitKey as error:
+        raise UserError(str(error), next_step="openssl rand -base64 24 > KEY_FILE") from error
 
 
 @hub.command()

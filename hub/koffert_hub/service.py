@@ -40,6 +40,7 @@ from koffert_hub.video.turn import TurnCredentials
 from koffert_hub.web.app import create_app
 from koffert_hub.web.oidc import Provider
 from koffert_hub.web.register import own_log
+from koffert_hub.web.senders import load_senders
 from koffert_hub.web.services import LocalAccounts, WebServices
 from koffert_hub.web_server import PartServer
 from koffert_hub.worker import Worker
@@ -226,6 +227,7 @@ def _services(
         alerts=alerts.desk if alerts else NoAlerts(),
         calls=calls,
         provider=Provider(settings.oidc, wall_ms) if settings.oidc else None,
+        senders=load_senders(settings.drop) if settings.drop else None,
         rules_in_force=partial(rules_in_force, settings.alerts, engine),
     )
 

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from koffert_hub.alerts.opening import AlertSettings
 from koffert_hub.video.turn import TurnSettings
 from koffert_hub.web.oidc import OidcSettings
+from koffert_hub.web.senders import DropSettings
 from koffert_wire.mqtt import Endpoint, TlsFiles
 from koffert_wire.toml_place import fault_of, where
 from koffert_wire.topics import Lane
@@ -133,6 +134,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     turn: TurnSettings | None = None
     upkeep: UpkeepSettings | None = None
     oidc: OidcSettings | None = None
+    drop: DropSettings | None = None
 
     @property
     def database_url(self) -> str:

@@ -27,6 +27,7 @@ from koffert_hub.transmission_log import LogWriter, begin_log, draft, sign_due_h
 from koffert_hub.web.app import create_app
 from koffert_hub.web.oidc import Provider
 from koffert_hub.web.register import LogSource
+from koffert_hub.web.senders import Senders
 from koffert_hub.web.services import LocalAccounts, WebServices
 from koffert_hub.web.session import SessionStore
 from tests.hub.kit import SIGNED
@@ -37,6 +38,7 @@ LOG = "dalane"
 LOG_KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 AMK_KEY = Ed25519PrivateKey.from_private_bytes(bytes([1]) * 32)
 PASSWORD = "hemmelig nok til test"
+SENDER_KEY = b"a-key-of-a-cart-0123456789"
 DISPLAY_NAMES = {
     Role.NURSE: "Sykepleier Test",
     Role.DOCTOR: "Lege Test",
@@ -58,6 +60,7 @@ class Hub:
         self.time_series = SqliteTimeSeries(folder / "series.sqlite")
         self.rules: SignedDigest | None = SIGNED
         self.provider: Provider | None = None
+        self.senders = Senders({"ecg-cart-1": SENDER_KEY})
         self.url = ""
         self.port = 0
         self.sequence = 0
@@ -83,6 +86,7 @@ class Hub:
             logs=(self.log_source(),),
             rules_in_force=lambda: self.rules,
             provider=self.provider,
+            senders=self.senders,
         )
 
     def log_source(self) -> LogSource:

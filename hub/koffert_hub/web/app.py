@@ -36,6 +36,7 @@ from koffert_hub.web import (
     zone_pages,
 )
 from koffert_hub.web.context import WebContext, build_context
+from koffert_hub.web.drop import DROP_PATH, drop
 from koffert_hub.web.guard import NotLoggedIn, Refused, Route, WhoActs, guard
 from koffert_hub.web.headers import SecurityHeaders
 from koffert_hub.web.services import WebServices
@@ -98,6 +99,8 @@ def create_app(services: WebServices, routes: Sequence[Route] = ROUTES) -> FastA
     if services.calls is not None:
         app.add_api_websocket_route(CALL_PATH, call_socket)
         app.add_api_websocket_route(GUEST_PATH, guest_socket)
+    if services.senders is not None:
+        app.add_route(DROP_PATH, drop, methods=["PUT"], include_in_schema=False)
     app.add_middleware(SecurityHeaders, https=services.https)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _http_error)

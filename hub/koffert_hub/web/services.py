@@ -15,6 +15,7 @@ from koffert_hub.time_series.records import Trend
 from koffert_hub.video.call import Calls
 from koffert_hub.web.oidc import Provider
 from koffert_hub.web.register import LogSource
+from koffert_hub.web.senders import Senders
 
 
 class Accounts(Protocol):
@@ -52,7 +53,7 @@ class WebServices:
     `engine` holds sessions and the access log. `clock_ms` is the hub's wall clock in ms since 1970.
     `https` says that browsers reach the app over TLS (through the proxy in front): cookies are then
     bound to it. Without it the app is for loopback alone. `logs` are the registers that can be looked into.
-    `provider` is the organisation's own log-in. `rules_in_force` is what a loan may begin on, read anew; raises RulesError.
+    `provider` is the organisation's own log-in. `senders` are machines that may drop stills. `rules_in_force` is what a loan may begin on, read anew; raises RulesError.
     """
 
     engine: sa.Engine
@@ -66,4 +67,5 @@ class WebServices:
     calls: Calls | None = None
     logs: tuple[LogSource, ...] = ()
     provider: Provider | None = None
+    senders: Senders | None = None
     rules_in_force: Callable[[], SignedDigest | None] = lambda: None
