@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -23,17 +24,34 @@ from koffert_hub.registry import Role, create_user
     default=Role.ADMIN,
     show_default=True,
 )
+@click.option("--unit", help="Where a receiver works: an id of [receiving_units].")
 @click.password_option(help="Asked for when left out.")
 def add_user_command(
-    config: Path, username: str, display_name: str, role: str, password: str
+    *,
+    config: Path,
+    username: str,
+    display_name: str,
+    role: str,
+    unit: str | None,
+    password: str,
 ) -> None:
     """Let a person log in to the hub's pages."""
-    engine = open_database(hub_settings(config).database_url)
+    settings = hub_settings(config)
+    _check_unit(Role(role), unit, settings.receiving_units)
+    engine = open_database(settings.database_url)
     try:
         with engine.begin() as connection:
-            create_user(connection, username, password, Role(role), display_name)
+            create_user(connection, username, password, Role(role), display_name, unit=unit)
     except IntegrityError as error:
         raise UserError(f"there is already a user {username}") from error
     finally:
         engine.dispose()
     click.echo(f"{username} may log in")
+
+
+def _check_unit(role: Role, unit: str | None, units: Mapping[str, str]) -> None:
+    if role is not Role.RECEIVER and unit is not None:
+        raise UserError("only a receiver works at a unit: leave --unit out")
+    if role is Role.RECEIVER and unit not in units:
+        known = ", ".join(units) or "none; name them under [receiving_units] in hub.toml"
+        raise UserError(f"a receiver needs --unit, one of: {known}")

@@ -15,6 +15,7 @@ from koffert_hub.alerts.register import forget as forget_alerts
 from koffert_hub.documents.tables import (
     document,
     document_decision,
+    document_dispatch,
     document_part,
     forget_documents,
 )
@@ -46,6 +47,7 @@ REWRITTEN = (
     alert_tables.patient_card,
     document,
     document_decision,
+    document_dispatch,
     document_part,
     physique,
     spirometry_part,

@@ -33,12 +33,13 @@ class Link(StrEnum):
 
 
 class Mark(StrEnum):
-    """What must be known of a patient before the numbers are believed to be theirs."""
+    """What must be known of a patient beside the numbers."""
 
     UNCONFIRMED = (
         "unconfirmed"  # nobody has yet seen that the person with the suitcase is the patient
     )
     ALIKE = "alike"  # another name on the ward is easily taken for this one
+    STILL_SENT = "still-sent"  # a still is on its way to a unit that has not said it has it
     PAUSED = "paused"  # the patient is away: nothing is asked nor alarmed
 
 

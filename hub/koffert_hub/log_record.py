@@ -48,6 +48,8 @@ class Event(StrEnum):
     NOTICE = "notice"
     RECORD = "record"
     CONSENT = "consent"
+    DISPATCH = "dispatch"
+    RECEPTION = "reception"
 
 
 class Result(StrEnum):

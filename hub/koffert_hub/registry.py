@@ -17,6 +17,7 @@ from koffert_hub import tables
 from koffert_hub.alerts.rules import SignedDigest
 from koffert_hub.alike_names import Key, alike, name_key
 from koffert_hub.broker_config import HUB_USER
+from koffert_hub.documents.dispatch import patients_unreceived
 from koffert_hub.live import Mark
 from koffert_hub.loans import RULES, EndReason, LoanAction, LoanState, next_state
 from koffert_wire.identifiers import is_device_id
@@ -61,6 +62,7 @@ class Role(StrEnum):
     AMK = "amk"
     ENGINEER = "engineer"
     ADMIN = "admin"
+    RECEIVER = "receiver"
 
 
 class RegistryError(Exception):
@@ -110,6 +112,7 @@ class User(Struct, frozen=True):
     username: str
     role: Role
     display_name: str
+    unit: str | None = None
 
 
 def create_centre(connection: sa.Connection, name: str, *, now_ms: int) -> str:
@@ -229,8 +232,9 @@ def create_user(
     display_name: str,
     *,
     centre: str | None = None,
+    unit: str | None = None,
 ) -> None:
-    """Register a local account; the password is kept as argon2id."""
+    """Register a local account; the password is kept as argon2id. `unit` is where a receiver works."""
     connection.execute(
         tables.user.insert().values(
             username=username,
@@ -238,6 +242,7 @@ def create_user(
             role=role,
             display_name=display_name,
             centre=centre,
+            unit=unit,
         )
     )
 
@@ -294,15 +299,18 @@ def ward(connection: sa.Connection) -> list[WardPlace]:
         .order_by(person.c.display_name, loan.c.patient)
     ).all()
     confused = alike(row.display_name for row in rows)
+    sent = patients_unreceived(connection)
     return [
-        WardPlace(row.patient, row.display_name, row.device, _marks(row, confused)) for row in rows
+        WardPlace(row.patient, row.display_name, row.device, _marks(row, confused, sent))
+        for row in rows
     ]
 
 
-def _marks(row: Any, confused: frozenset[Key]) -> tuple[Mark, ...]:
+def _marks(row: Any, confused: frozenset[Key], sent: frozenset[str]) -> tuple[Mark, ...]:
     holds = {
         Mark.UNCONFIRMED: row.at_ms is None,
         Mark.ALIKE: name_key(row.display_name) in confused,
+        Mark.STILL_SENT: row.patient in sent,
         Mark.PAUSED: row.state == LoanState.PAUSED,
     }
     return tuple(mark for mark, yes in holds.items() if yes)

@@ -228,6 +228,7 @@ def _services(
         calls=calls,
         provider=Provider(settings.oidc, wall_ms) if settings.oidc else None,
         senders=load_senders(settings.drop) if settings.drop else None,
+        receiving_units=settings.receiving_units,
         rules_in_force=partial(rules_in_force, settings.alerts, engine),
     )
 

@@ -15,6 +15,9 @@ from koffert_wire.toml_place import fault_of, where
 from koffert_wire.topics import Lane
 
 Port = Annotated[int, Meta(ge=1, le=65_535)]
+# The id stands in the transmission log, so it never changes; the name is what people read.
+UnitId = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,31}$")]
+UnitName = Annotated[str, Meta(min_length=1, max_length=100)]
 
 _T = TypeVar("_T")
 
@@ -117,8 +120,8 @@ class UpkeepSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole file. Relative paths are relative to it.
 
-    Without `web` no pages are served, without `provisioning` no box can be enrolled, without `alerts`
-    nothing is judged.
+    `receiving_units` are who may be sent a still, by id. Without `web` no pages are served, without
+    `provisioning` no box can be enrolled, without `alerts` nothing is judged.
     """
 
     data_dir: Path
@@ -135,6 +138,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     upkeep: UpkeepSettings | None = None
     oidc: OidcSettings | None = None
     drop: DropSettings | None = None
+    receiving_units: dict[UnitId, UnitName] = {}
 
     @property
     def database_url(self) -> str:

@@ -96,6 +96,8 @@ user = sa.Table(
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("display_name", sa.Text, nullable=False),
     _text_key("centre", "centre.id", nullable=True),
+    # The receiving unit that a receiver works at; null for every other role.
+    sa.Column("unit", sa.Text),
 )
 
 # Up to record `complete_to` the bodies were there when the epoch began: boxes send again what came later.

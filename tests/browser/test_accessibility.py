@@ -8,14 +8,18 @@ from playwright.sync_api import BrowserContext, expect
 from koffert_hub.alerts.card import Card, write_card
 from koffert_hub.alerts.prescription import Change, prescribe
 from koffert_hub.alerts.records import Priority
+from koffert_hub.documents.dispatch import Hand
+from koffert_hub.documents.dispatch import send as send_to_unit
+from koffert_hub.documents.records import State
 from koffert_hub.registry import Role
 from tests.browser.axe import violations
 from tests.browser.conftest import Visit
 from tests.drivers.stills.samples import beats, scp
 from tests.hub.documents import kit as documents
+from tests.hub.kit import NOON_MS
 from tests.hub.spirometry.blows import blow, curve, follow, send, session
-from tests.web.hub import Hub
-from tests.web.lent import lent
+from tests.web.hub import UNITS, Hub
+from tests.web.lent import Lent, lent
 
 
 @pytest.fixture(autouse=True)
@@ -89,6 +93,19 @@ def test_what_is_read_about_a_patient(
             page.click(f"tr[data-state={state}] a")
             expect(page.locator(ready)).to_be_visible()
             assert violations(page) == []
+        _send_to_unit(patient)
+        page = visit("/received", Role.RECEIVER)
+        assert violations(page) == []
+        page.click("table a")
+        expect(page.locator("#ecg")).to_be_visible()
+        assert violations(page) == []
+
+
+def _send_to_unit(patient: Lent) -> None:
+    (filed,) = (line for line in documents.listed(patient.store) if line.state is State.FILED)
+    with patient.store.engine.begin() as connection:
+        hand = Hand(Role.NURSE, "Sykepleier Test")
+        send_to_unit(connection, filed, next(iter(UNITS)), hand, now_ms=NOON_MS)
 
 
 @pytest.mark.parametrize("theme", ["day", "night"])

@@ -1,10 +1,12 @@
 """The pages about one patient that are read: spirometry, ECG, documents."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
+from koffert_hub.registry import Role
 from koffert_hub.spirometry.person import Physique
 from koffert_hub.spirometry.store import write_physique
 from koffert_signal.reference.gli import Reference, Sex
@@ -119,6 +121,31 @@ def test_a_document_of_another_name_is_held(
     _look(page, keep)
     page.click("text=Dette er ikke pasientens")
     expect(page.locator(".documents")).to_contain_text("avvist")
+
+
+def test_an_ecg_is_sent_to_a_unit_and_received(
+    lent: Lent, visit: Visit, keep: Callable[..., None]
+) -> None:
+    still = _still(lent, STILL)
+    page = visit(still)
+    page.select_option("[name=unit]", label="Hjerteovervåkningen, SUS")
+    page.click("text=Send >> nth=-1")
+    expect(page.locator(".receipt")).to_contain_text("Ikke mottatt ennå")
+    page.locator(".dispatch").scroll_into_view_if_needed()
+    keep(page, "_sent")
+
+    unit = visit("/received", Role.RECEIVER)
+    expect(unit).to_have_title(re.compile(r"^\(1\) Mottatte EKG"))
+    keep(unit, "_inbox")
+    unit.click("text=Testpasient 1")
+    expect(unit.locator(".ecg .trace.fine-units")).to_have_count(13)
+    keep(unit, "_at_the_unit")
+    unit.click("text=Bekreft mottak")
+    expect(unit.locator(".receipt")).to_contain_text("av Mottaker Test")
+
+    page = visit(f"/patients/{lent.patient}/documents")
+    expect(page.locator(".receipt")).to_contain_text("✓ Mottatt")
+    keep(page, "_receipt")
 
 
 def test_a_file_is_brought_in_by_hand(lent: Lent, visit: Visit) -> None:

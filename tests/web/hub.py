@@ -37,6 +37,8 @@ CENTRE = "Dalane DMS"
 LOG = "dalane"
 LOG_KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 AMK_KEY = Ed25519PrivateKey.from_private_bytes(bytes([1]) * 32)
+# Where stills can be sent; the receiver works at the first.
+UNITS = {"sus-heart": "Hjerteovervåkningen, SUS", "sus-lung": "Lungeposten, SUS"}
 PASSWORD = "hemmelig nok til test"
 SENDER_KEY = b"a-key-of-a-cart-0123456789"
 DISPLAY_NAMES = {
@@ -45,6 +47,7 @@ DISPLAY_NAMES = {
     Role.AMK: "Operatør Test",
     Role.ENGINEER: "Tekniker Test",
     Role.ADMIN: "Administrator Test",
+    Role.RECEIVER: "Mottaker Test",
 }
 
 
@@ -84,6 +87,7 @@ class Hub:
             https=False,
             alerts=self.board,
             logs=(self.log_source(),),
+            receiving_units=UNITS,
             rules_in_force=lambda: self.rules,
             provider=self.provider,
             senders=self.senders,
@@ -240,7 +244,8 @@ def prepare_database(path: Path) -> Path:
     with engine.begin() as connection:
         begin_log(connection, bytes(16), now_ms=time.time_ns() // 1_000_000)
         for role, name in DISPLAY_NAMES.items():
-            create_user(connection, role, PASSWORD, role, name)
+            unit = next(iter(UNITS)) if role is Role.RECEIVER else None
+            create_user(connection, role, PASSWORD, role, name, unit=unit)
     engine.dispose()
     return path
 

@@ -50,7 +50,29 @@ document_decision = sa.Table(
 )
 
 
+# A document that was sent to a receiving unit, and the unit's receipt. A rebuild keeps it.
+document_dispatch = sa.Table(
+    "document_dispatch",
+    metadata,
+    sa.Column(
+        "id",
+        sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    sa.Column("document", sa.Text, nullable=False, index=True),
+    sa.Column("patient", sa.Text, sa.ForeignKey("patient.key"), nullable=False, index=True),
+    sa.Column("unit", sa.Text, nullable=False, index=True),
+    sa.Column("sent_ms", sa.BigInteger, nullable=False),
+    sa.Column("sent_by", sa.Text, nullable=False),
+    sa.Column("sender", sa.Text, nullable=False),
+    sa.Column("received_ms", sa.BigInteger),
+    sa.Column("received_by", sa.Text),
+    sa.Column("receiver", sa.Text),
+)
+
+
 def forget_documents(connection: sa.Connection, patient: str) -> None:
-    """Erase every document of one patient, and what was decided of them."""
-    for table in (document, document_part, document_decision):
+    """Erase every document of one patient, what was decided of them, and to whom they were sent."""
+    for table in (document, document_part, document_decision, document_dispatch):
         connection.execute(table.delete().where(table.c.patient == patient))

@@ -20,6 +20,7 @@ MIN_PASSWORD = 12
 _MAX_FIELD = 200
 
 Username = Annotated[str, Form(pattern=r"^[a-z0-9][a-z0-9._@-]{0,63}$")]
+Unit = Annotated[str, Form(max_length=_MAX_FIELD)]
 Password = Annotated[str, Form(max_length=_MAX_FIELD)]
 
 
@@ -35,12 +36,13 @@ def users_page(request: Request, context: Context, problem: str = "") -> Respons
     """Everyone who may log in."""
     with reading(context.services.engine) as connection:
         known = users.users(connection)
-    shown = problem if problem in ("taken", "short", "self") else ""
+    shown = problem if problem in ("taken", "short", "self", "unit") else ""
     return context.page(
         request,
         "users.html",
         users=known,
         roles=tuple(Role),
+        units=context.services.receiving_units,
         problem=shown,
         stations=context.sessions.stations(),
     )
@@ -54,13 +56,18 @@ def add_user(
     display_name: Annotated[str, Form(min_length=1, max_length=_MAX_FIELD)],
     role: Annotated[Role, Form()],
     password: Password,
+    unit: Unit = "",
 ) -> Response:
     """Let a person log in."""
+    if not _fits(context, role, unit):
+        return _back("unit")
     if len(password) < MIN_PASSWORD:
         return _back("short")
     try:
         with context.services.engine.begin() as connection:
-            create_user(connection, username, password, role, display_name.strip())
+            create_user(
+                connection, username, password, role, display_name.strip(), unit=unit or None
+            )
     except IntegrityError:
         return _back("taken")
     _note(context, session.username, f"{username}: {role}")
@@ -75,6 +82,7 @@ def change_user(
     change: Annotated[Change, Form()],
     role: Annotated[Role, Form()] = Role.NURSE,
     password: Password = "",
+    unit: Unit = "",
 ) -> Response:
     """Change a role or a password, or take the access away; the person's sessions end at once."""
     if username == session.username and change is not Change.PASSWORD:
@@ -82,10 +90,12 @@ def change_user(
         return _back("self")
     if change is Change.PASSWORD and len(password) < MIN_PASSWORD:
         return _back("short")
+    if change is Change.ROLE and not _fits(context, role, unit):
+        return _back("unit")
     try:
         with context.services.engine.begin() as connection:
             if change is Change.ROLE:
-                users.change_role(connection, username, role)
+                users.change_role(connection, username, role, unit or None)
             elif change is Change.PASSWORD:
                 users.change_password(connection, username, password)
             else:
@@ -95,6 +105,11 @@ def change_user(
     context.sessions.end_all(username)
     _note(context, session.username, f"{username}: {role if change is Change.ROLE else change}")
     return _back()
+
+
+def _fits(context: WebContext, role: Role, unit: str) -> bool:
+    """A receiver works at one of the units, nobody else at any."""
+    return unit in context.services.receiving_units if role is Role.RECEIVER else not unit
 
 
 def _note(context: WebContext, username: str, detail: str) -> None:

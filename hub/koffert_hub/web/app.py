@@ -13,6 +13,7 @@ from koffert_hub.video.socket import CALL_PATH, GUEST_PATH, call_socket, guest_s
 from koffert_hub.web import (
     admin_pages,
     alert_api,
+    dispatch_pages,
     document_pages,
     hand_pages,
     live_api,
@@ -56,6 +57,7 @@ ROUTES = (
     *spirometry_pages.ROUTES,
     *plan_pages.ROUTES,
     *document_pages.ROUTES,
+    *dispatch_pages.ROUTES,
     *hand_pages.ROUTES,
     *admin_pages.ROUTES,
     *people_pages.ROUTES,

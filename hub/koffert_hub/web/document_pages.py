@@ -8,10 +8,12 @@ from starlette.responses import RedirectResponse, Response
 
 from koffert_drivers.stills.reader import LARGEST_FILE_BYTES
 from koffert_hub.database import reading
+from koffert_hub.documents.dispatch import sent_of
 from koffert_hub.documents.importing import import_document
 from koffert_hub.documents.records import Document, NoSuchDocument, NothingToDecide, State
 from koffert_hub.documents.store import decide, fetch_document, fetch_leads, list_documents
 from koffert_hub.documents.upload import NotTaken, inspect
+from koffert_hub.web import users
 from koffert_hub.web.access_log import Action
 from koffert_hub.web.context import Context, CurrentSession, WebContext
 from koffert_hub.web.ecg_drawing import Gain, Layout, Pass, Setting, Sheet, Speed, draw
@@ -23,13 +25,16 @@ from koffert_signal.ecg.electrodes import leads_off
 from koffert_signal.ecg.quality import quality
 
 # What a browser may open by itself; everything else is handed over to be saved.
-_OPENED = frozenset({"application/pdf"})
+OPENED = frozenset({"application/pdf"})
+CHOICES = {"layout": Layout, "gain": Gain, "speed": Speed, "band": Pass}
 _MOST_START_S = 3600.0
 # Beside a call the newest still is shown; one that lies behind this many other papers is not of this visit.
 _RECENT = 10
 
+Start = Annotated[float, Query(ge=0, le=_MOST_START_S)]
 
-class _Lead(Struct, frozen=True):
+
+class LeadNote(Struct, frozen=True):
     """How well one lead can be read, and why not better."""
 
     name: str
@@ -53,11 +58,15 @@ def documents_page(
     )
     with reading(context.services.engine) as connection:
         lines = list_documents(connection, patient)
+        sent = sent_of(connection, patient)
     return context.patient_page(
         request,
         "documents.html",
         row,
         lines=lines,
+        sent=sent,
+        units=context.services.receiving_units,
+        now_ms=context.services.clock_ms(),
         waiting=bool(came) and came not in {line.id for line in lines},
         problem=problem
         if f"documents.reason.{problem}" in context.catalogue(request).texts
@@ -105,15 +114,18 @@ def document_page(
     gain: Gain = Gain.STANDARD,
     speed: Speed = Speed.STANDARD,
     band: Pass = Pass.DIAGNOSTIC,
-    start: Annotated[float, Query(ge=0, le=_MOST_START_S)] = 0.0,
+    start: Start = 0.0,
 ) -> Response:
     """A still as the standard sheet, another document by name; one that is held, as a question whose it is."""
     row = on_ward(context, patient)
-    found = _of(context, patient, document)
+    found = of(context, patient, document)
     _seen(context, session.username, found)
     setting = Setting(layout=layout, gain=gain, speed=speed, band=band, start_s=start)
     filed = found.line.state is State.FILED
-    sheet, leads = _drawn(context, found, setting) if filed else (None, ())
+    sheet, leads = drawn(context, found, setting) if filed else (None, ())
+    with reading(context.services.engine) as connection:
+        sent = [one for one in sent_of(connection, patient) if one.document == document]
+        staffed = users.units_staffed(connection)
     return context.patient_page(
         request,
         "document.html",
@@ -123,9 +135,13 @@ def document_page(
         sheet=sheet,
         leads=leads,
         setting=setting,
-        choices={"layout": Layout, "gain": Gain, "speed": Speed, "band": Pass},
-        opened=found.line.media_type in _OPENED,
+        choices=CHOICES,
+        opened=found.line.media_type in OPENED,
         fixed=fixed,
+        sent=sent,
+        units=context.services.receiving_units,
+        staffed=staffed,
+        now_ms=context.services.clock_ms(),
     )
 
 
@@ -144,8 +160,8 @@ def newest_ecg(
     for line in lines[:_RECENT]:
         if line.id == known:
             break
-        found = _of(context, patient, line.id)
-        sheet, _ = _drawn(context, found, setting)
+        found = of(context, patient, line.id)
+        sheet, _ = drawn(context, found, setting)
         if sheet is not None:
             _seen(context, session.username, found)
             return context.patient_page(
@@ -164,19 +180,13 @@ def newest_ecg(
 def document_file(
     context: Context, session: CurrentSession, patient: str, document: str
 ) -> Response:
-    """The document byte for byte; only what a browser can show without running it is opened in it."""
+    """The document as it came."""
     on_ward(context, patient)
-    found = _of(context, patient, document)
+    found = of(context, patient, document)
     if found.line.state is not State.FILED:
         raise HTTPException(404)
     _seen(context, session.username, found)
-    opened = found.line.media_type in _OPENED
-    place = "inline" if opened else "attachment"
-    return Response(
-        found.content,
-        media_type=found.line.media_type if opened else "application/octet-stream",
-        headers={"Content-Disposition": f'{place}; filename="{found.line.id}.{_ending(found)}"'},
-    )
+    return handed_out(found)
 
 
 def decide_document(
@@ -188,7 +198,7 @@ def decide_document(
 ) -> Response:
     """Say whether a held document is this patient's."""
     on_ward(context, patient)
-    found, now_ms = _of(context, patient, document), context.services.clock_ms()
+    found, now_ms = of(context, patient, document), context.services.clock_ms()
     try:
         with context.services.engine.begin() as connection:
             decide(connection, found.line.id, is_theirs=theirs, by=session.username, now_ms=now_ms)
@@ -204,7 +214,8 @@ def decide_document(
     return RedirectResponse(f"/patients/{patient}/documents", status_code=303)
 
 
-def _of(context: WebContext, patient: str, document: str) -> Document:
+def of(context: WebContext, patient: str, document: str) -> Document:
+    """A document of this patient; 404 for any other."""
     try:
         with reading(context.services.engine) as connection:
             found = fetch_document(connection, document)
@@ -213,6 +224,17 @@ def _of(context: WebContext, patient: str, document: str) -> Document:
     if found.line.patient != patient:
         raise HTTPException(404)
     return found
+
+
+def handed_out(found: Document) -> Response:
+    """The file byte for byte; only what a browser can show without running it is opened in it."""
+    opened = found.line.media_type in OPENED
+    place = "inline" if opened else "attachment"
+    return Response(
+        found.content,
+        media_type=found.line.media_type if opened else "application/octet-stream",
+        headers={"Content-Disposition": f'{place}; filename="{found.line.id}.{_ending(found)}"'},
+    )
 
 
 def _seen(context: WebContext, username: str, found: Document) -> None:
@@ -225,9 +247,10 @@ def _seen(context: WebContext, username: str, found: Document) -> None:
     )
 
 
-def _drawn(
+def drawn(
     context: WebContext, found: Document, setting: Setting
-) -> tuple[Sheet | None, tuple[_Lead, ...]]:
+) -> tuple[Sheet | None, tuple[LeadNote, ...]]:
+    """The sheet of a still, and how well each lead can be read; nothing for what is no still."""
     if found.summary is None or found.summary.rate_hz is None:
         return None, ()
     rate_hz = found.summary.rate_hz
@@ -236,7 +259,7 @@ def _drawn(
     judged = [quality(lead.microvolts(), rate_hz) for lead in leads]
     off = leads_off([lead.name for lead in leads], judged)
     notes = tuple(
-        _Lead(lead.name, round(100 * one.score), ("off",) if lead.name in off else one.reasons)
+        LeadNote(lead.name, round(100 * one.score), ("off",) if lead.name in off else one.reasons)
         for lead, one in zip(leads, judged, strict=True)
     )
     return draw(leads, rate_hz, setting), notes

@@ -21,6 +21,7 @@ HOME = {
     Role.AMK: "/log",
     Role.ENGINEER: "/account",
     Role.ADMIN: "/access-log",
+    Role.RECEIVER: "/received",
 }
 _YEAR_S = 365 * 24 * 3600
 # Longer ones are nobody's; argon2 need not chew on a megabyte.

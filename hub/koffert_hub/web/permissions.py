@@ -25,6 +25,7 @@ class Permission(StrEnum):
     MANAGE_USERS = "manage-users"
     SEE_LOG = "see-log"
     SEARCH_NAME = "search-name"
+    RECEIVE = "receive"
 
 
 _CARE = frozenset(
@@ -51,6 +52,8 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         Role.ADMIN: frozenset(
             {Permission.OWN_SESSION, Permission.SEE_ACCESS_LOG, Permission.MANAGE_USERS}
         ),
+        # A unit that stills are sent to sees those, and nothing else of the patient.
+        Role.RECEIVER: frozenset({Permission.OWN_SESSION, Permission.RECEIVE}),
     }
 )
 

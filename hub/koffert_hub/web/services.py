@@ -1,6 +1,6 @@
 """What the web app is given; it opens nothing by itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -53,7 +53,8 @@ class WebServices:
     `engine` holds sessions and the access log. `clock_ms` is the hub's wall clock in ms since 1970.
     `https` says that browsers reach the app over TLS (through the proxy in front): cookies are then
     bound to it. Without it the app is for loopback alone. `logs` are the registers that can be looked into.
-    `provider` is the organisation's own log-in. `senders` are machines that may drop stills. `rules_in_force` is what a loan may begin on, read anew; raises RulesError.
+    `provider` is the organisation's own log-in. `senders` are machines that may drop stills. `receiving_units` are the units that a
+    still can be sent to: id and name. `rules_in_force` is what a loan may begin on, read anew; raises RulesError.
     """
 
     engine: sa.Engine
@@ -68,4 +69,5 @@ class WebServices:
     logs: tuple[LogSource, ...] = ()
     provider: Provider | None = None
     senders: Senders | None = None
+    receiving_units: Mapping[str, str] = field(default_factory=dict)
     rules_in_force: Callable[[], SignedDigest | None] = lambda: None

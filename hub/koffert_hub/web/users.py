@@ -16,16 +16,33 @@ def users(connection: sa.Connection) -> list[User]:
     """Everyone who may log in, by name."""
     table = tables.user
     rows = connection.execute(
-        sa.select(table.c.username, table.c.role, table.c.display_name).order_by(
+        sa.select(table.c.username, table.c.role, table.c.display_name, table.c.unit).order_by(
             table.c.display_name, table.c.username
         )
     )
-    return [User(row.username, Role(row.role), row.display_name) for row in rows]
+    return [User(row.username, Role(row.role), row.display_name, row.unit) for row in rows]
 
 
-def change_role(connection: sa.Connection, username: str, role: Role) -> None:
-    """Give an account another role; raises NoSuchUser."""
-    _change(connection, username, role=role)
+def unit_of(connection: sa.Connection, username: str) -> str | None:
+    """The receiving unit that an account works at."""
+    table = tables.user
+    return connection.execute(
+        sa.select(table.c.unit).where(table.c.username == username)
+    ).scalar_one_or_none()
+
+
+def units_staffed(connection: sa.Connection) -> frozenset[str]:
+    """The receiving units where somebody can log in."""
+    table = tables.user
+    rows = connection.execute(sa.select(table.c.unit).where(table.c.role == Role.RECEIVER))
+    return frozenset(unit for unit in rows.scalars() if unit is not None)
+
+
+def change_role(
+    connection: sa.Connection, username: str, role: Role, unit: str | None = None
+) -> None:
+    """Give an account another role, a receiver a unit; raises NoSuchUser."""
+    _change(connection, username, role=role, unit=unit)
 
 
 def change_password(connection: sa.Connection, username: str, password: str) -> None:
