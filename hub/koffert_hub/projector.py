@@ -96,7 +96,7 @@ class Projector:
         self._stopping = False
         self._cursor = 0
         self._leadership = Leadership(engine)
-        self._ward: list[registry.WardPlace] = []
+        self._ward = registry.WardRows([], frozenset())
         self._signed: SignedHead | None = None
 
     def wake(self) -> None:
@@ -214,7 +214,7 @@ class Projector:
             await thread(partial(newest_row, self._engine, place))
             if self._live.row(place.patient) is None
             else empty_row(place)
-            for place in ward
+            for place in registry.ward_places(ward)
         ]
         self._live.set_patients(rows, self._cursor)
         self._ward = ward
@@ -299,9 +299,9 @@ def _corrected(connection: sa.Connection, after: int, until: int) -> list[Opened
     ]
 
 
-def _read_ward(engine: sa.Engine) -> list[registry.WardPlace]:
+def _read_ward(engine: sa.Engine) -> registry.WardRows:
     with open_reading(engine) as connection:
-        return registry.ward(connection)
+        return registry.ward_rows(connection)
 
 
 def _last_signed(engine: sa.Engine, key: Ed25519PrivateKey) -> SignedHead | None:

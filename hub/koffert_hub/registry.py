@@ -6,7 +6,7 @@ A patient is a random pseudonymous key everywhere; the name stands in `person` a
 import secrets
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from argon2 import PasswordHasher
@@ -44,6 +44,25 @@ _LOANS = sa.select(
 ).where(
     tables.loan.c.id.in_(sa.bindparam("identifiers", expanding=True)),
     tables.patient.c.key == tables.loan.c.patient,
+)
+
+
+_WARD = (
+    sa.select(
+        tables.loan.c.patient,
+        tables.person.c.display_name,
+        tables.loan.c.device,
+        tables.loan.c.state,
+        tables.identity_check.c.at_ms,
+    )
+    .join(tables.person, tables.person.c.patient == tables.loan.c.patient)
+    .outerjoin(tables.identity_check, tables.identity_check.c.loan == tables.loan.c.id)
+    .where(
+        tables.loan.c.state.in_(
+            [state for state, rules in RULES.items() if rules.measures or rules.rings]
+        )
+    )
+    .order_by(tables.person.c.display_name, tables.loan.c.patient)
 )
 
 
@@ -287,28 +306,48 @@ def loans(connection: sa.Connection, identifiers: Iterable[str]) -> dict[str, Lo
     }
 
 
+class WardRow(NamedTuple):
+    """A patient with a suitcase, as stored."""
+
+    patient: str
+    display_name: str
+    suitcase: str
+    state: str
+    checked_ms: int | None
+
+
+class WardRows(NamedTuple):
+    """The ward as stored: cheap enough to ask each second whether anything changed."""
+
+    rows: list[WardRow]
+    still_sent: frozenset[str]
+
+
 def ward(connection: sa.Connection) -> list[WardPlace]:
     """Every patient who has a suitcase now."""
-    loan, person, check = tables.loan, tables.person, tables.identity_check
-    on_ward = [state for state, rules in RULES.items() if rules.measures or rules.rings]
-    rows = connection.execute(
-        sa.select(loan.c.patient, person.c.display_name, loan.c.device, loan.c.state, check.c.at_ms)
-        .join(person, person.c.patient == loan.c.patient)
-        .outerjoin(check, check.c.loan == loan.c.id)
-        .where(loan.c.state.in_(on_ward))
-        .order_by(person.c.display_name, loan.c.patient)
-    ).all()
-    confused = alike(row.display_name for row in rows)
-    sent = patients_unreceived(connection)
+    return ward_places(ward_rows(connection))
+
+
+def ward_rows(connection: sa.Connection) -> WardRows:
+    """Every patient who has a suitcase now, by name."""
+    rows = [WardRow(*row) for row in connection.execute(_WARD)]
+    return WardRows(rows, patients_unreceived(connection))
+
+
+def ward_places(ward: WardRows) -> list[WardPlace]:
+    """The ward with what must be known of each patient before the numbers are believed."""
+    confused = alike(row.display_name for row in ward.rows)
     return [
-        WardPlace(row.patient, row.display_name, row.device, _marks(row, confused, sent))
-        for row in rows
+        WardPlace(
+            row.patient, row.display_name, row.suitcase, _marks(row, confused, ward.still_sent)
+        )
+        for row in ward.rows
     ]
 
 
-def _marks(row: Any, confused: frozenset[Key], sent: frozenset[str]) -> tuple[Mark, ...]:
+def _marks(row: WardRow, confused: frozenset[Key], sent: frozenset[str]) -> tuple[Mark, ...]:
     holds = {
-        Mark.UNCONFIRMED: row.at_ms is None,
+        Mark.UNCONFIRMED: row.checked_ms is None,
         Mark.ALIKE: name_key(row.display_name) in confused,
         Mark.STILL_SENT: row.patient in sent,
         Mark.PAUSED: row.state == LoanState.PAUSED,

@@ -57,6 +57,8 @@ from koffert_hub.loans import RULES
 from koffert_hub.registry import Loan
 from koffert_hub.tables import loan as loan_table
 
+# Silence is noted after hours: every lent case is looked at this seldom.
+SILENCE_EVERY_MS = 30_000
 _ENCODE = msgspec.msgpack.Encoder().encode
 _KEEP_STATE = upserts(tables.alert_state, ("state", "elapsed_ms", "next_due_ms", "last_arrival_ms"))
 
@@ -78,6 +80,7 @@ class Book:
 
     def __init__(self, rules: RuleSet) -> None:
         self.rules = rules
+        self._silence_looked_ms = NEVER_MS
 
     def take(
         self, connection: sa.Connection, loan: Loan, readings: Iterable[Reading], *, now_ms: int
@@ -116,6 +119,9 @@ class Book:
             cases = cases_of(connection, self.rules, loan.patient)
             self._elapse(connection, loan, cases, stand, now_ms=now_ms)
             changed = True
+        if abs(now_ms - self._silence_looked_ms) < SILENCE_EVERY_MS:
+            return changed
+        self._silence_looked_ms = now_ms
         return self._note_silence(connection, now_ms=now_ms) or changed
 
     def follow_faults(self, connection: sa.Connection, *, now_ms: int) -> None:
@@ -126,9 +132,8 @@ class Book:
                 alert = alert_of(fault, self.rules.version)
                 self._open(connection, _loan(connection, fault.loan), alert, now_ms=now_ms)
         standing = {(fault.loan, TECHNICAL_PREFIX + fault.cause) for fault in faults}
-        for row in open_rows(connection):
-            cause = row.alert.cause
-            if cause.startswith(TECHNICAL_PREFIX) and (row.loan, cause) not in standing:
+        for row in open_rows(connection, TECHNICAL_PREFIX):
+            if (row.loan, row.alert.cause) not in standing:
                 change(connection, row.id, Action.CLEAR, at_ms=now_ms)
 
     def silence(self, connection: sa.Connection, *, now_ms: int) -> None:
@@ -301,10 +306,11 @@ class Book:
         return bool(silent)
 
 
+_STAND = sa.select(tables.alert_state).where(tables.alert_state.c.loan == sa.bindparam("of"))
+
+
 def _stand(connection: sa.Connection, loan: str) -> _Stand:
-    row = connection.execute(
-        sa.select(tables.alert_state).where(tables.alert_state.c.loan == loan)
-    ).first()
+    row = connection.execute(_STAND, {"of": loan}).first()
     if row is None:
         return _Stand(State(), NEVER_MS, NEVER_MS)
     return _Stand(decode_state(row.state), row.elapsed_ms, row.last_arrival_ms)

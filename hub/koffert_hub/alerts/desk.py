@@ -9,12 +9,12 @@ from msgspec import structs
 
 from koffert_hub import registry
 from koffert_hub.alerts import tables
+from koffert_hub.alerts.board import Board, ward_row
 from koffert_hub.alerts.book import Book
-from koffert_hub.alerts.card import cards
 from koffert_hub.alerts.history import unconfirmed
 from koffert_hub.alerts.life import Action, WrongLife
 from koffert_hub.alerts.records import CALL_BUTTON
-from koffert_hub.alerts.register import NoSuchAlert, Row, change, find, open_rows
+from koffert_hub.alerts.register import NoSuchAlert, change, find
 from koffert_hub.alerts.waiting import called_loan, ward_alert
 from koffert_hub.alerts.ward import AlertGone, Taken, WardAlert
 from koffert_hub.database import reading as open_reading
@@ -34,7 +34,7 @@ CallTaken = Callable[[sa.Connection, str, bytes, int], None]
 
 
 class AlertDesk:
-    """The open alerts of the hub. `refresh` after every change; `open_alerts` only looks at memory.
+    """The open alerts of the hub. Its `board` is read after every change; `open_alerts` only looks at memory.
 
     `judging` is held by whoever judges: an answered call is a reading too.
     """
@@ -45,32 +45,16 @@ class AlertDesk:
         self._rules = book.rules.escalation
         self._judging = judging
         self._call_taken = call_taken
-        self._open: tuple[WardAlert, ...] = ()
-        self._version = 0
-        self.refresh()
+        self.board = Board(engine)
 
     @property
     def version(self) -> int:
         """See `ward.Alerts`."""
-        return self._version
+        return self.board.version
 
     def open_alerts(self) -> tuple[WardAlert, ...]:
         """See `ward.Alerts`."""
-        return self._open
-
-    def refresh(self) -> None:
-        """Read the open alerts again."""
-        with open_reading(self._engine) as connection:
-            found = [_ward_alert(row) for row in open_rows(connection)]
-            found += [ward_alert(one) for one in unconfirmed(connection)]
-            held = cards(connection, {one.patient for one in found})
-        now_open = tuple(
-            structs.replace(one, card=held[one.patient].card) if one.patient in held else one
-            for one in found
-        )
-        if now_open != self._open:
-            self._open = now_open
-            self._version += 1
+        return self.board.open
 
     def acknowledge(
         self, alert_id: str, username: str, display_name: str, at_ms: int, note: str | None = None
@@ -85,7 +69,7 @@ class AlertDesk:
             except NoSuchAlert as error:
                 raise AlertGone(alert_id) from error
             if row.taken_ms is not None:
-                return Taken(_ward_alert(row), first=False)
+                return Taken(ward_row(row), first=False)
             try:
                 row = change(
                     connection,
@@ -100,8 +84,8 @@ class AlertDesk:
                 raise AlertGone(alert_id) from error
             if row.alert.cause == CALL_BUTTON:
                 self._tell_patient(connection, row.loan, row.alert.readings, at_ms)
-        self.refresh()
-        return Taken(_ward_alert(row), first=True)
+        self.board.read()
+        return Taken(ward_row(row), first=True)
 
     def hand_over(
         self, alert_id: str, username: str, display_name: str, at_ms: int, note: str
@@ -163,7 +147,7 @@ class AlertDesk:
                 note=note,
                 until_ms=until_ms,
             )
-        self.refresh()
+        self.board.read()
 
     def _answer(self, alert_id: str, loan: str, display_name: str, at_ms: int) -> Taken:
         """Take a call before it has become an alert."""
@@ -179,7 +163,7 @@ class AlertDesk:
                 connection, registry.loans(connection, [loan])[loan], now_ms=at_ms
             )
             self._tell_patient(connection, loan, [one.reading for one in waiting], at_ms)
-        self.refresh()
+        self.board.read()
         taken = structs.replace(
             ward_alert(waiting[0]), acknowledged_by=display_name, acknowledged_ms=at_ms
         )
@@ -190,16 +174,3 @@ class AlertDesk:
     ) -> None:
         for press in presses:
             self._call_taken(connection, loan, bytes.fromhex(press), at_ms)
-
-
-def _ward_alert(row: Row) -> WardAlert:
-    return WardAlert(
-        id=row.id,
-        patient=row.patient,
-        priority=row.priority,
-        reason={"nb": row.alert.text_nb, "nn": row.alert.text_nb, "en": row.alert.text_en},
-        raised_ms=row.opened_ms,
-        acknowledged_by=row.taken_name,
-        acknowledged_ms=row.taken_ms,
-        call=row.alert.cause == CALL_BUTTON,
-    )

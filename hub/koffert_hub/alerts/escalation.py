@@ -11,16 +11,15 @@ from msgspec import Struct
 
 from koffert_hub.alerts import roster, tables
 from koffert_hub.alerts.civil import StaffingHours
-from koffert_hub.alerts.life import Action, Life
-from koffert_hub.alerts.records import CALL_BUTTON, Priority
-from koffert_hub.alerts.register import Row, open_rows
+from koffert_hub.alerts.life import Action
+from koffert_hub.alerts.records import CALL_BUTTON
+from koffert_hub.alerts.register import Row, untaken_reds
 from koffert_hub.alerts.rules import Escalation
 from koffert_hub.log_record import Event, Result
 from koffert_hub.transmission_log import LogWriter, draft
 
 # A provider that is down is not asked each second.
 AGAIN_MS = 60_000
-_UNTAKEN = frozenset({Life.OPEN, Life.AUDIO_PAUSED})
 
 
 class Watch(Struct, frozen=True):
@@ -37,10 +36,9 @@ def plan(connection: sa.Connection, rules: Escalation, watch: Watch, *, now_ms: 
     tried it begins anew, a minute after the last failure.
     """
     planned: list[str] = []
-    for row in open_rows(connection):
-        if row.priority is not Priority.RED or row.life not in _UNTAKEN:
-            continue
-        failures, last_ms = _failures(connection, row.id)
+    failed = _failures(connection)
+    for row in untaken_reds(connection):
+        failures, last_ms = failed.get(row.id, (0, 0))
         due = sum(now_ms >= row.opened_ms + after for after in _steps_ms(rules, watch, row))
         missing = due - (row.step - failures)
         if missing <= 0:
@@ -78,15 +76,16 @@ def note_outcome(
     _log(connection, row, result, notice, now_ms=now_ms)
 
 
-def _failures(connection: sa.Connection, alert: str) -> tuple[int, int]:
-    """How many notices of an alert failed, and when the last one did."""
-    table = tables.alert_notice
-    count, last_ms = connection.execute(
-        sa.select(sa.func.count(), sa.func.max(table.c.failed_ms)).where(
-            table.c.alert == alert, table.c.failed_ms.is_not(None)
-        )
-    ).one()
-    return int(count), int(last_ms or 0)
+def _failures(connection: sa.Connection) -> dict[str, tuple[int, int]]:
+    """Of each unresolved alert with a failed notice, how many failed and when the last one did."""
+    notice, alert = tables.alert_notice.c, tables.alert
+    rows = connection.execute(
+        sa.select(notice.alert, sa.func.count(), sa.func.max(notice.failed_ms))
+        .join(alert, alert.c.id == notice.alert)
+        .where(notice.failed_ms.is_not(None), alert.c.resolved_ms.is_(None))
+        .group_by(notice.alert)
+    )
+    return {identifier: (int(count), int(last_ms)) for identifier, count, last_ms in rows}
 
 
 def _steps_ms(rules: Escalation, watch: Watch, row: Row) -> Sequence[int]:

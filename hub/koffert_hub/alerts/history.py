@@ -1,6 +1,6 @@
 """What the hub keeps of a loan for the engine: its readings, and the settings that held."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -21,7 +21,7 @@ from koffert_hub.alerts.records import (
 )
 from koffert_hub.alerts.rules import RuleSet
 from koffert_hub.alerts.signing import staff_id
-from koffert_hub.alerts.state import State, decode_state
+from koffert_hub.alerts.state import Awaited, State
 from koffert_hub.loans import RULES
 from koffert_hub.log_record import Event as LogEvent
 from koffert_hub.log_record import Result
@@ -55,6 +55,43 @@ class Unconfirmed(NamedTuple):
     until_ms: int
     loan: str
     reading: str
+
+
+class _Awaiting(msgspec.Struct):
+    """So much of a `State` as says what it waits for: the rest is not read."""
+
+    awaited: dict[str, Awaited] = {}
+
+
+_AWAITED = msgspec.msgpack.Decoder(_Awaiting)
+_DUE = (
+    sa.select(
+        tables.alert_state.c.patient,
+        tables.alert_state.c.loan,
+        tables.alert_state.c.state,
+        loan_table.c.state.label("loan_state"),
+    )
+    .join(loan_table, loan_table.c.id == tables.alert_state.c.loan)
+    .where(tables.alert_state.c.next_due_ms.is_not(None), loan_table.c.state.in_(RINGING))
+)
+_DUE_OF = _DUE.where(tables.alert_state.c.loan.in_(sa.bindparam("loans", expanding=True)))
+
+
+# Asked at each reading: built once.
+_SETTLED = (
+    sa.select(
+        tables.alert_setting.c.from_ms,
+        tables.alert_setting.c.doctor,
+        tables.alert_setting.c.settings,
+    )
+    .where(tables.alert_setting.c.patient == sa.bindparam("of"))
+    .order_by(tables.alert_setting.c.from_ms, tables.alert_setting.c.id)
+)
+_KNOWN = sa.select(tables.alert_reading.c.id).where(
+    tables.alert_reading.c.loan == sa.bindparam("of"),
+    tables.alert_reading.c.id.in_(sa.bindparam("some", expanding=True)),
+)
+_KEEP_READINGS = tables.alert_reading.insert()
 
 
 class Settled(NamedTuple):
@@ -97,22 +134,20 @@ def replay(
     return sorted(alerts, key=lambda one: (one.raised_ms, one.cause))
 
 
-def unconfirmed(connection: sa.Connection) -> list[Unconfirmed]:
-    """Everything that waits for a repeat or, as `call_button`, for an answer; the oldest first."""
-    table = tables.alert_state
-    rows = connection.execute(
-        sa.select(
-            table.c.patient, table.c.loan, table.c.state, loan_table.c.state.label("loan_state")
-        )
-        .join(loan_table, loan_table.c.id == table.c.loan)
-        .where(table.c.next_due_ms.is_not(None), loan_table.c.state.in_(RINGING))
-    )
+def unconfirmed(
+    connection: sa.Connection, loans: Collection[str] | None = None
+) -> list[Unconfirmed]:
+    """Everything that waits, in `loans` or anywhere, for a repeat or, as `call_button`, for an answer; the oldest first."""
+    if loans is None:
+        rows = connection.execute(_DUE)
+    else:
+        rows = connection.execute(_DUE_OF, {"loans": list(loans)})
     waiting = [
         Unconfirmed(
             row.patient, cause, one.value, one.since_ms, one.until_ms, row.loan, one.reading
         )
         for row in rows
-        for cause, one in decode_state(row.state).awaited.items()
+        for cause, one in _AWAITED.decode(row.state).awaited.items()
         if RULES[row.loan_state].hears(call=cause == CALL_BUTTON)
     ]
     return sorted(waiting, key=lambda one: (one.since_ms, one.patient, one.cause))
@@ -167,12 +202,7 @@ def settled(connection: sa.Connection, patient: str) -> Patient | None:
 
 def settlements(connection: sa.Connection, patient: str) -> list[Settled]:
     """All settings that a patient ever had, the oldest first."""
-    table = tables.alert_setting
-    rows = connection.execute(
-        sa.select(table.c.from_ms, table.c.doctor, table.c.settings)
-        .where(table.c.patient == patient)
-        .order_by(table.c.from_ms, table.c.id)
-    )
+    rows = connection.execute(_SETTLED, {"of": patient})
     return [Settled(row.from_ms, row.doctor, _PATIENT.decode(row.settings)) for row in rows]
 
 
@@ -186,12 +216,10 @@ def fresh_ones(connection: sa.Connection, loan: Loan, readings: Iterable[Reading
     by_id: dict[str, Reading] = {}
     for one in readings:
         by_id.setdefault(one.id, one)
-    table, identities = tables.alert_reading, list(by_id)
+    identities = list(by_id)
     for start in range(0, len(identities), _IDS_PER_QUERY):
         some = identities[start : start + _IDS_PER_QUERY]
-        known = connection.execute(
-            sa.select(table.c.id).where(table.c.loan == loan.id, table.c.id.in_(some))
-        ).scalars()
+        known = connection.execute(_KNOWN, {"of": loan.id, "some": some}).scalars()
         for identity in known:
             del by_id[identity]
     return sorted(by_id.values(), key=order)
@@ -209,7 +237,7 @@ def keep_readings(connection: sa.Connection, loan: Loan, fresh: Sequence[Reading
         }
         for one in fresh
     ]
-    connection.execute(tables.alert_reading.insert(), rows)
+    connection.execute(_KEEP_READINGS, rows)
 
 
 def last_ms(events: Iterable[Event]) -> int:

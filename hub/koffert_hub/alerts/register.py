@@ -12,6 +12,7 @@ from koffert_hub.alerts.records import Alert, Priority
 _ALERT = msgspec.msgpack.Decoder(Alert)
 _ENCODE = msgspec.msgpack.Encoder().encode
 _UNHEARD = (Life.SNOOZED, Life.AUDIO_PAUSED)
+_UNTAKEN = (Life.OPEN, Life.AUDIO_PAUSED)
 
 
 class NoSuchAlert(Exception):
@@ -90,18 +91,37 @@ def find(connection: sa.Connection, identifier: str) -> Row:
 
 def open_row(connection: sa.Connection, loan: str, cause: str) -> Row | None:
     """The unresolved alert of a cause, if there is one."""
-    table = tables.alert
-    found = connection.execute(
-        _SELECT.where(table.c.loan == loan, table.c.cause == cause, table.c.resolved_ms.is_(None))
-    ).first()
+    found = connection.execute(_OPEN_OF, {"of": loan, "why": cause}).first()
     return None if found is None else _row(found)
 
 
-def open_rows(connection: sa.Connection) -> list[Row]:
-    """Every unresolved alert, the longest open first."""
+def open_rows(connection: sa.Connection, cause_prefix: str = "") -> list[Row]:
+    """Every unresolved alert, or those whose cause begins so, the longest open first."""
     table = tables.alert
     rows = connection.execute(
-        _SELECT.where(table.c.resolved_ms.is_(None)).order_by(table.c.opened_ms, table.c.id)
+        _SELECT.where(
+            table.c.resolved_ms.is_(None), table.c.cause.startswith(cause_prefix, autoescape=True)
+        ).order_by(table.c.opened_ms, table.c.id)
+    )
+    return [_row(row) for row in rows]
+
+
+def rows_changed_since(connection: sa.Connection, change: int) -> list[Row]:
+    """Every alert whose life went on after this change, resolved or not."""
+    table, life = tables.alert, tables.alert_change
+    changed = sa.select(life.c.alert).where(life.c.id > change)
+    return [_row(row) for row in connection.execute(_SELECT.where(table.c.id.in_(changed)))]
+
+
+def untaken_reds(connection: sa.Connection) -> list[Row]:
+    """Every red that nobody has taken, the longest open first."""
+    table = tables.alert
+    rows = connection.execute(
+        _SELECT.where(
+            table.c.resolved_ms.is_(None),
+            table.c.priority == Priority.RED,
+            table.c.life.in_(_UNTAKEN),
+        ).order_by(table.c.opened_ms, table.c.id)
     )
     return [_row(row) for row in rows]
 
@@ -118,7 +138,11 @@ def rows_of_loan(connection: sa.Connection, loan: str) -> list[Row]:
 def rows_to_wake(connection: sa.Connection, now_ms: int) -> list[Row]:
     """Those whose pause or snooze has run out."""
     table = tables.alert
-    rows = connection.execute(_SELECT.where(table.c.life.in_(_UNHEARD), table.c.until_ms <= now_ms))
+    rows = connection.execute(
+        _SELECT.where(
+            table.c.resolved_ms.is_(None), table.c.life.in_(_UNHEARD), table.c.until_ms <= now_ms
+        )
+    )
     return [_row(row) for row in rows]
 
 
@@ -165,6 +189,12 @@ _COLUMNS = (
     tables.alert.c.cleared_ms,
 )
 _SELECT = sa.select(*_COLUMNS)
+# Asked at each reading: built once.
+_OPEN_OF = _SELECT.where(
+    tables.alert.c.loan == sa.bindparam("of"),
+    tables.alert.c.cause == sa.bindparam("why"),
+    tables.alert.c.resolved_ms.is_(None),
+)
 
 
 def _row(found: Any) -> Row:

@@ -21,6 +21,7 @@ from koffert_hub.alerts.register import change, find, rows_to_wake
 from koffert_hub.alerts.rules import RuleSet
 from koffert_hub.clock import decode_basis
 from koffert_hub.corrections import corrections_between, only, open_body
+from koffert_hub.database import reading as open_reading
 from koffert_hub.database import upserts
 from koffert_hub.own_thread import OwnThread
 from koffert_hub.projection import StoredBody
@@ -73,18 +74,28 @@ class AlertService:
         with OwnThread("alerts") as thread, OwnThread("notices") as sender:
             async with asyncio.TaskGroup() as tasks:
                 sending = tasks.create_task(self._deliver(sender), name="alert-notices")
+                clock_s = asyncio.get_running_loop().time
+                ticked_s = clock_s() - TICK_S
                 while not self._stopping:
                     self._wake.clear()
-                    await thread(self.work)
+                    if clock_s() - ticked_s >= TICK_S:
+                        ticked_s = clock_s()
+                        await thread(self.work)
+                    else:
+                        await thread(self.judge)
                     await _wait(self._wake, TICK_S)
                 await thread(self.work)
                 sending.cancel()
 
     def work(self) -> None:
-        """Judge all that is new, then let time pass: what one turn of the service does."""
+        """Judge all that is new, then let time pass."""
+        self.judge()
+        self.tick()
+
+    def judge(self) -> None:
+        """Judge all that is new."""
         while self.follow():
             pass
-        self.tick()
 
     def follow(self) -> bool:
         """Judge the next stretch of the log with its cursor in one transaction; whether there was one."""
@@ -94,11 +105,11 @@ class AlertService:
             end = min(position(connection).sequence, cursor + STEP_RECORDS)
             if end <= cursor:
                 return False
-            changed = self._judge(connection, cursor, end, now_ms=now_ms)
+            judged = self._judge(connection, cursor, end, now_ms=now_ms)
             values = {"projection": NAME, "sequence": end}
             connection.execute(_KEEP_CURSOR[connection.dialect.name], values)
-        if changed:
-            self.desk.refresh()
+        if judged:
+            self.desk.board.follow(judged)
         return True
 
     def tick(self) -> None:
@@ -111,40 +122,36 @@ class AlertService:
             self._book.follow_faults(connection, now_ms=now_ms)
             self._book.silence(connection, now_ms=now_ms)
             plan(connection, self._rules.escalation, self._watch, now_ms=now_ms)
-        self.desk.refresh()
+        self.desk.board.look()
 
     def deliver(self) -> None:
         """Send what is planned and not sent; after a failure the next turn plans the next on the list."""
         for identifier in self._planned():
             self._send(identifier)
 
-    def _judge(self, connection: sa.Connection, after: int, until: int, *, now_ms: int) -> bool:
-        body = tables.body
-        rows = connection.execute(
-            sa.select(*_BODY_COLUMNS, body.c.loan)
-            .where(
-                body.c.log_sequence > after,
-                body.c.log_sequence <= until,
-                body.c.loan.is_not(None),
-                body.c.patient.is_not(None),
-            )
-            .order_by(body.c.loan, body.c.log_sequence)
-        ).all()
+    def _judge(self, connection: sa.Connection, after: int, until: int, *, now_ms: int) -> set[str]:
+        """Judge what these records brought; returns the loans of which anything was new."""
+        rows = connection.execute(_OF_LOANS, {"after": after, "until": until}).all()
         loans = registry.loans(connection, {row.loan for row in rows})
-        minimum, changed = self._rules.quality.minimum, False
+        minimum, judged = self._rules.quality.minimum, set[str]()
+        wrong_clocks = technical.with_wrong_clock(connection)
         for row in rows:
             messages, basis = decode_messages(row.messages), decode_basis(row.time_basis)
-            technical.note(connection, loans[row.loan].device, messages, basis, now_ms=now_ms)
+            device = loans[row.loan].device
+            technical.note(connection, device, messages, basis, wrong_clocks, now_ms=now_ms)
         for loan, bodies in groupby(rows, key=lambda row: row.loan):
             readings = [
                 one for row in bodies for one in readings_of(StoredBody(*row[:-1]), minimum)
             ]
-            changed |= self._book.take(connection, loans[loan], readings, now_ms=now_ms)
-        return self._strike(connection, after, until, now_ms=now_ms) or changed
+            if self._book.take(connection, loans[loan], readings, now_ms=now_ms):
+                judged.add(loan)
+        return judged | self._strike(connection, after, until, now_ms=now_ms)
 
-    def _strike(self, connection: sa.Connection, after: int, until: int, *, now_ms: int) -> bool:
-        """Judge again without what people said does not count."""
-        changed = False
+    def _strike(
+        self, connection: sa.Connection, after: int, until: int, *, now_ms: int
+    ) -> set[str]:
+        """Judge again without what people said does not count; returns the loans it was about."""
+        judged = set[str]()
         for one in corrections_between(connection, after, until):
             opened = open_body(connection, one.body_sequence)
             if opened is None or one.loan is None:
@@ -152,8 +159,9 @@ class AlertService:
             loan = registry.loans(connection, [one.loan])[one.loan]
             for reading, at_ms, _ in only(opened, {one.reading}).readings:
                 wrong = _engine_ids(reading, at_ms)
-                changed |= self._book.strike(connection, loan, wrong, one.reason, now_ms=now_ms)
-        return changed
+                if self._book.strike(connection, loan, wrong, one.reason, now_ms=now_ms):
+                    judged.add(loan.id)
+        return judged
 
     async def _deliver(self, sender: OwnThread) -> None:
         while True:
@@ -162,7 +170,7 @@ class AlertService:
 
     def _planned(self) -> list[str]:
         table = alert_tables.alert_notice
-        with self._engine.begin() as connection:
+        with open_reading(self._engine) as connection:
             return list(
                 connection.execute(
                     sa.select(table.c.id)
@@ -193,6 +201,18 @@ _BODY_COLUMNS = (
     tables.body.c.header,
     tables.body.c.messages,
     tables.body.c.time_basis,
+)
+
+
+_OF_LOANS = (
+    sa.select(*_BODY_COLUMNS, tables.body.c.loan)
+    .where(
+        tables.body.c.log_sequence > sa.bindparam("after"),
+        tables.body.c.log_sequence <= sa.bindparam("until"),
+        tables.body.c.loan.is_not(None),
+        tables.body.c.patient.is_not(None),
+    )
+    .order_by(tables.body.c.loan, tables.body.c.log_sequence)
 )
 
 

@@ -33,6 +33,12 @@ ON_WARD = (
 )
 
 
+_WRONG_CLOCKS = sa.select(tables.technical_alert.c.device).where(
+    tables.technical_alert.c.cause == Cause.WRONG_CLOCK,
+    tables.technical_alert.c.closed_ms.is_(None),
+)
+
+
 class Fault(NamedTuple):
     """An open fault of a lent suitcase, and the ward's alert of it where there is one."""
 
@@ -47,10 +53,14 @@ def note(
     device: str,
     messages: Iterable[Message],
     basis: TimeBasis,
+    wrong_clocks: set[str],
     *,
     now_ms: int,
 ) -> None:
-    """What a box says of its meters' batteries and, by a right time, of its clock."""
+    """What a box says of its meters' batteries and, by a right time, of its clock.
+
+    One of `wrong_clocks` that is right again is taken out.
+    """
     for message in messages:
         match message:
             case SensorState(battery_pct=float(pct)) if pct <= BATTERY_LOW_PCT:
@@ -58,8 +68,14 @@ def note(
                 raise_alert(connection, device, Cause.BATTERY_LOW, detail, now_ms=now_ms)
             case SensorState(battery_pct=float(pct)) if pct >= BATTERY_GOOD_PCT:
                 _close_battery(connection, device, message.sensor, now_ms=now_ms)
-            case Reading() if measured_at(message.at, basis).quality is TimeQuality.WALL:
+            case Reading() if device in wrong_clocks and _tells_the_time(message, basis):
                 close_alert(connection, device, Cause.WRONG_CLOCK, now_ms=now_ms)
+                wrong_clocks.remove(device)
+
+
+def with_wrong_clock(connection: sa.Connection) -> set[str]:
+    """The boxes whose clock was found wrong and not yet right again."""
+    return set(connection.execute(_WRONG_CLOCKS).scalars())
 
 
 def open_faults(connection: sa.Connection) -> list[Fault]:
@@ -98,6 +114,10 @@ def alert_of(fault: Fault, version: str) -> Alert:
         text_nb,
         text_en,
     )
+
+
+def _tells_the_time(reading: Reading, basis: TimeBasis) -> bool:
+    return measured_at(reading.at, basis).quality is TimeQuality.WALL
 
 
 def _close_battery(connection: sa.Connection, device: str, sensor: str, *, now_ms: int) -> None:
