@@ -288,7 +288,7 @@ def test_what_a_restored_hub_may_have_lost_is_queued_again(store: OutboxStore) -
 
 
 def test_traffic_adds_up_by_day_and_lane(store: OutboxStore) -> None:
-    store.add_traffic(20_000, {Lane.VITALS: (1, 300)})
-    store.add_traffic(20_000, {Lane.VITALS: (2, 600), Lane.BULK: (1, 900)})
-    assert store.traffic(20_000) == {Lane.VITALS: (3, 900), Lane.BULK: (1, 900)}
-    assert store.traffic(20_001) == {}
+    store.counts.add_traffic(20_000, {Lane.VITALS: (1, 300)})
+    store.counts.add_traffic(20_000, {Lane.VITALS: (2, 600), Lane.BULK: (1, 900)})
+    assert store.counts.traffic(20_000) == {Lane.VITALS: (3, 900), Lane.BULK: (1, 900)}
+    assert store.counts.traffic(20_001) == {}

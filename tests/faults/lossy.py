@@ -15,7 +15,7 @@ from koffert_wire.mqtt import Endpoint
 from tests.device_agent.process import AgentProcess
 from tests.device_agent.support import DEVICE, HubDouble, eventually
 from tests.hub.broker import TestBroker
-from tests.support.lossy_link import FAR, NEAR, LossyLink
+from tests.support.lossy_link import FAR, NEAR, Carried, LossyLink
 
 LOSS, DELAY_S = 0.2, 1.5
 ARRIVES_WITHIN_S = 600.0
@@ -29,16 +29,20 @@ class Crossing(Struct, frozen=True):
     transmissions: int
     sent_again: int
     payload_bytes: int
-    up_bytes: int
-    both_ways_bytes: int
-    packets: int
+    up: Carried
+    down: Carried
     packets_lost: int
     took_s: float
 
     @property
-    def ratio(self) -> float:
+    def ratio_up(self) -> float:
         """Bytes that the box put on the wire for each byte of payload."""
-        return self.up_bytes / self.payload_bytes
+        return self.up.bytes / self.payload_bytes
+
+    @property
+    def ratio_both_ways(self) -> float:
+        """The same with what came back."""
+        return (self.up.bytes + self.down.bytes) / self.payload_bytes
 
 
 async def cross(folder: Path, measured_s: float, loss: float, delay_s: float) -> Crossing:
@@ -78,9 +82,8 @@ async def cross(folder: Path, measured_s: float, loss: float, delay_s: float) ->
         transmissions=len(stored),
         sent_again=len(hub.arrived) - len(stored),
         payload_bytes=sum({one.header.id: _size(one) for one in hub.arrived}.values()),
-        up_bytes=link.up_bytes,
-        both_ways_bytes=link.bytes,
-        packets=link.packets,
+        up=link.up,
+        down=link.down,
         packets_lost=link.lost,
         took_s=time.monotonic() - began_s,
     )
@@ -102,7 +105,8 @@ def main() -> None:
     """Print what a crossing of so many seconds came to."""
     with tempfile.TemporaryDirectory() as folder:
         crossing = asyncio.run(cross(Path(folder), float(sys.argv[1]), LOSS, DELAY_S))
-    answer = {"ratio": crossing.ratio, **msgspec.structs.asdict(crossing)}
+    ratios = {"ratio_up": crossing.ratio_up, "ratio_both_ways": crossing.ratio_both_ways}
+    answer = {**ratios, **msgspec.structs.asdict(crossing)}
     sys.stdout.write(msgspec.json.encode(answer).decode() + "\n")
 
 

@@ -32,7 +32,7 @@ class Outbox:
         self._age_at_boot_ns = store.age_ns - clock.boottime_ns()
         self.id = store.outbox_id
         self.hub_epoch = store.hub_epoch
-        self.last_number = store.last_number()
+        self.last_number = store.counts.last_number()
         self._changed = changed
 
     @classmethod
@@ -114,9 +114,9 @@ class Outbox:
     async def add_traffic(self, sent: dict[Lane, tuple[int, int]]) -> None:
         """Add (transmissions, bytes) handed to the link, to today's account."""
         day = self._clock.wall_ns() // NS_PER_DAY
-        await self._worker.call(lambda: self._store.add_traffic(day, sent))
+        await self._worker.call(lambda: self._store.counts.add_traffic(day, sent))
 
     async def traffic_today(self) -> dict[Lane, tuple[int, int]]:
         """What was handed to the link today (UTC): (transmissions, bytes) by lane."""
         day = self._clock.wall_ns() // NS_PER_DAY
-        return await self._worker.call(lambda: self._store.traffic(day))
+        return await self._worker.call(lambda: self._store.counts.traffic(day))

@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+from msgspec.structs import replace
+
 from koffert_agent.outbox.ballast import Ballast
+from koffert_agent.outbox.counts import Counts
 from koffert_agent.outbox.database import Database
 from koffert_agent.outbox.records import (
     Batch,
@@ -24,25 +27,17 @@ from koffert_agent.outbox.records import (
     Quota,
     Row,
 )
+from koffert_agent.outbox.room import Room
 from koffert_wire.downlink import Receipt
 from koffert_wire.envelope import Sealed
 from koffert_wire.topics import Lane
 
 _LOG = logging.getLogger(__name__)
 
-# Making room frees this part of the quota at once: one `dropped` message per chunk, not per row.
-_CHUNK_DIVISOR = 64
-# What a full disk takes of the released rows or waveforms at once: some hundred readings' room, and a change
-# that fits in the ballast.
-_FULL_DISK_STEP_BYTES = 256 * 1024
-# Pages for the tables' own growth and for the message that names what was dropped.
-_FULL_DISK_MARGIN_BYTES = 64 * 1024
 # Free pages kept for the next rows, so that the file does not shrink and grow all the time.
 _FREE_PAGES_KEPT = 64
 # Pages given back per visit: some tens of milliseconds on a slow card.
 _FREE_PAGES_STEP = 512
-# Days of traffic kept for `status`.
-_TRAFFIC_DAYS = 62
 
 
 class OutboxStore:
@@ -52,8 +47,10 @@ class OutboxStore:
         self, path: Path, quota: Quota, report: Callable[[Drop], Draft], *, vfs: str = ""
     ) -> None:
         self._database = Database(path, vfs)
-        self._quota = quota
+        self.counts = Counts(self._database)
+        self._room = Room(self._database, self.counts, quota, self._give_up)
         self._report = report
+        self._disk_full = False
         self._ballast = Ballast(path.with_suffix(".ballast"))
         self._refused: Counter[Lane] = Counter()
         self._unreadable: set[int] = set()
@@ -89,15 +86,25 @@ class OutboxStore:
         except OutboxError as error:
             if error.reason is not OutboxReason.FULL:
                 raise
-            rows = self._append_to_full_disk(drafts, given_up or {})
+            self._note_disk(full=True)
+            return self._append_to_full_disk(drafts, given_up or {})
+        self._note_disk(full=False)
         return rows
+
+    def _note_disk(self, *, full: bool) -> None:
+        """Log when it becomes full and when it no longer is; not once for each row meanwhile."""
+        if full and not self._disk_full:
+            _LOG.error("the disk is full: making room for what matters more than waveforms")
+        elif self._disk_full and not full:
+            _LOG.warning("the disk takes rows again")
+        self._disk_full = full
 
     def _append(self, drafts: Sequence[Draft], given_up: Mapping[Lane, int]) -> list[Row]:
         rows: list[Row] = []
         refused = self._refused + Counter(given_up)
         with self._database.transaction():
             for draft in drafts:
-                if self._make_room(draft.lane, draft.weight_bytes):
+                if self._room.make(draft.lane, draft.weight_bytes):
                     self._report_refused(draft.lane, refused.pop(draft.lane, 0))
                     rows.append(self._write(draft))
                 else:
@@ -112,7 +119,6 @@ class OutboxStore:
 
         Meanwhile the write-ahead log has the ballast's room, which only an alarm may keep.
         """
-        _LOG.error("the disk is full: making room for what matters more than waveforms")
         for append in (self._append_beside_ballast, self._append_in_free_pages):
             try:
                 return append(drafts, given_up)
@@ -137,7 +143,7 @@ class OutboxStore:
         self, drafts: Sequence[Draft], given_up: Mapping[Lane, int]
     ) -> list[Row]:
         self._ballast.release()
-        fits = self._free_pages_for(sum(draft.weight_bytes for draft in drafts))
+        fits = self._room.free_pages(sum(draft.weight_bytes for draft in drafts))
         kept = [draft for draft in drafts if fits or draft.lane is Lane.ALARM]
         if not kept:
             raise OutboxError(OutboxReason.FULL, "only an alarm may use up the ballast")
@@ -148,21 +154,6 @@ class OutboxStore:
             self._database.empty_wal()
         self._ballast.fill()
         return rows
-
-    def _free_pages_for(self, row_bytes: int) -> bool:
-        """Whether rows fit in free pages, after giving up what matters least, a little at a time.
-
-        What was receipted goes before what was not; a hub restored from a backup might ask for it, so
-        never all at once.
-        """
-        needed_bytes = row_bytes + _FULL_DISK_MARGIN_BYTES
-        for give_up in (self._forget_released, self._drop_oldest_bulk):
-            freed_bytes = 1
-            while freed_bytes and self._database.free_bytes() < needed_bytes:
-                with self._database.transaction():
-                    freed_bytes = give_up(_FULL_DISK_STEP_BYTES)
-                self._database.empty_wal()
-        return self._database.free_bytes() >= needed_bytes
 
     def _write(self, draft: Draft) -> Row:
         sequence = self._database.one(
@@ -320,47 +311,6 @@ class OutboxStore:
         self._database.give_back_pages(_FREE_PAGES_KEPT, _FREE_PAGES_STEP)
         self._ballast.fill()
 
-    def _make_room(self, lane: Lane, row_bytes: int) -> bool:
-        """Whether a row of `lane` fits, after giving up what matters less."""
-        limit_bytes = self._quota.limit_bytes(lane)
-        if (excess_bytes := self._held_bytes() + row_bytes - limit_bytes) <= 0:
-            return True
-        goal_bytes = excess_bytes + self._quota.total_bytes // _CHUNK_DIVISOR
-        goal_bytes -= self._forget_released(goal_bytes)
-        if goal_bytes > 0:
-            self._drop_oldest_bulk(goal_bytes)
-        return self._held_bytes() + row_bytes <= limit_bytes
-
-    def _held_bytes(self) -> int:
-        held: int = self._database.one("SELECT sum(bytes) FROM tally")
-        return held
-
-    def _forget_released(self, goal_bytes: int) -> int:
-        """Delete the oldest released rows, about `goal_bytes` of them; returns how many bytes."""
-        return sum(size for _, size in self._delete_oldest("state = 'released'", goal_bytes))
-
-    def _drop_oldest_bulk(self, goal_bytes: int) -> int:
-        """Give up the oldest waveforms, about `goal_bytes` of them; returns how many bytes."""
-        dropped = self._delete_oldest("state = 'queued' AND lane = 'bulk'", goal_bytes)
-        if dropped:
-            first, last = dropped[0][0], dropped[-1][0]
-            self._give_up(Drop(Lane.BULK, first, last, len(dropped), DropReason.FULL))
-        return sum(size for _, size in dropped)
-
-    def _delete_oldest(self, which: str, goal_bytes: int) -> list[tuple[int, int]]:
-        """Delete the oldest rows of a kind; returns (sequence, size) of each."""
-        deleted, freed_bytes = [], 0
-        oldest_first = f"SELECT number, sequence, size FROM transmission WHERE {which}"  # noqa: S608 - `which` is a constant of this file
-        for number, sequence, size in self._database.all(
-            f"{oldest_first} ORDER BY number LIMIT 4096"
-        ):
-            if freed_bytes >= goal_bytes:
-                break
-            self._database.execute("DELETE FROM transmission WHERE number = ?", number)
-            deleted.append((sequence, size))
-            freed_bytes += size
-        return deleted
-
     def _report_refused(self, lane: Lane, count: int) -> None:
         """Give the refused ones the sequences they would have had, and name those as dropped."""
         if count:
@@ -375,60 +325,12 @@ class OutboxStore:
         )
         self._write(self._report(drop))
 
-    # -- counts -----------------------------------------------------------------------------------
-
-    def last_number(self) -> int:
-        """The number of the newest row ever queued."""
-        found = self._database.all("SELECT seq FROM sqlite_sequence WHERE name = 'transmission'")
-        return int(found[0][0]) if found else 0
-
     def count(self) -> dict[Lane, LaneCount]:
-        """What the outbox holds, by lane."""
-        tally = {
-            (lane, state): (rows, row_bytes)
-            for lane, state, rows, row_bytes in self._database.all("SELECT * FROM tally")
-        }
-        dropped = dict(self._database.all("SELECT lane, dropped FROM lane"))
+        """What the outbox holds, by lane; what found no room counts as dropped before that could be written."""
         return {
-            lane: LaneCount(
-                *tally[lane.value, "queued"],
-                *tally[lane.value, "released"],
-                tally[lane.value, "damaged"][0],
-                dropped[lane.value] + self._refused[lane],
-                self._oldest_header(lane),
-            )
-            for lane in Lane
+            lane: replace(count, dropped=count.dropped + self._refused[lane])
+            for lane, count in self.counts.lanes().items()
         }
-
-    def _oldest_header(self, lane: Lane) -> bytes | None:
-        found: list[tuple[bytes]] = self._database.all(
-            "SELECT header FROM transmission WHERE state = 'queued' AND lane = ?"
-            " ORDER BY number LIMIT 1",
-            lane.value,
-        )
-        return found[0][0] if found else None
-
-    def add_traffic(self, day: int, sent: dict[Lane, tuple[int, int]]) -> None:
-        """Add (transmissions, bytes) handed to the link on `day` (days since 1970)."""
-        with self._database.transaction():
-            for lane, (transmissions, sent_bytes) in sent.items():
-                self._database.execute(
-                    "INSERT INTO traffic VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE"
-                    " SET transmissions = transmissions + ?3, bytes = bytes + ?4",
-                    *(day, lane.value, transmissions, sent_bytes),
-                )
-            self._database.execute(
-                "DELETE FROM traffic WHERE day NOT IN"
-                " (SELECT DISTINCT day FROM traffic ORDER BY day DESC LIMIT ?)",
-                _TRAFFIC_DAYS,
-            )
-
-    def traffic(self, day: int) -> dict[Lane, tuple[int, int]]:
-        """What was handed to the link on `day`: (transmissions, bytes) by lane."""
-        found = self._database.all(
-            "SELECT lane, transmissions, bytes FROM traffic WHERE day = ?", day
-        )
-        return {Lane(lane): (transmissions, sent) for lane, transmissions, sent in found}
 
 
 class _DamagedRowError(Exception):
