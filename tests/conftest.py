@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from tests.support.mosquitto import free_port as unused_port
 
 # A busy machine makes no example wrong. CI tries the same examples each time; a person's runs try new ones.
 hypothesis.settings.register_profile(
@@ -38,8 +39,5 @@ def shared() -> Path:
 
 @pytest.fixture
 def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that nobody listens on."""
+    return unused_port()

@@ -45,7 +45,8 @@ _MOST_ROWS = 512
 # When this many wait for a later try the hub has a problem that more rows do not solve.
 _MOST_DEFERRED = 1024
 # The broker has it and no receipt came: sent again. What the broker does not have is TCP's to deliver.
-_RECEIPT_TIMEOUT = Backoff(first_s=10.0, cap_s=600.0)
+# Longer than a poor link takes to bring a lost packet the third time.
+_RECEIPT_TIMEOUT = Backoff(first_s=30.0, cap_s=600.0)
 # The hub said `retry-later`.
 _RETRY_LATER = Backoff(first_s=60.0, cap_s=3600.0)
 _HALF = 0.5
@@ -78,6 +79,9 @@ class SendWindow:
         self._receipted_bytes = 0
         self._paced_bytes = 0
         self._relief_at_s = 0.0
+        self._pace_bytes_s: int | None = None
+        self._credit_bytes = 0.0
+        self._advanced_s = 0.0
         self.deferred = 0
         self._live: dict[Stream, int] = dict.fromkeys(STREAMS, 0)
 
@@ -88,8 +92,16 @@ class SendWindow:
         """Whether this row is in flight or put off."""
         return (source, number) in self._numbers
 
+    def pace(self, bytes_s: int | None) -> None:
+        """How fast the hub wants what is no longer live; None is as fast as the link bears."""
+        self._pace_bytes_s = bytes_s
+
     def advance(self, now_s: float) -> None:
-        """Forget what was receipted more than a second ago: the pace follows the link."""
+        """Forget what was receipted more than a second ago: the pace follows the link, and the hub."""
+        if self._pace_bytes_s is not None:
+            earned_bytes = (now_s - self._advanced_s) * self._pace_bytes_s
+            self._credit_bytes = min(self._credit_bytes + earned_bytes, self._pace_bytes_s)
+        self._advanced_s = now_s
         while self._receipted and self._receipted[0][0] < now_s - 1.0:
             self._receipted_bytes -= self._receipted.popleft()[1]
 
@@ -99,17 +111,17 @@ class SendWindow:
             return 0
         free = _MOST_ROWS - (len(self._flights) - self.deferred)
         if _is_paced(stream):
-            return free if self._paced_bytes < self._paced_limit_bytes() else 0
+            drains = self._may_drain(stream) and self._paced_bytes < self._paced_limit_bytes()
+            return free if drains else 0
         return min(free, _LIVE_ROWS - self._live[stream])
 
     def fits(self, stream: Stream, size_bytes: int) -> bool:
         """Whether a row of this size may go now; an empty window takes any."""
         if not _is_paced(stream):
             return self._live[stream] < _LIVE_ROWS
-        weight_bytes = size_bytes + _ON_LINK_BYTES
-        return (
-            not self._paced_bytes or self._paced_bytes + weight_bytes <= self._paced_limit_bytes()
-        )
+        under_way_bytes = self._paced_bytes + size_bytes + _ON_LINK_BYTES
+        within = not self._paced_bytes or under_way_bytes <= self._paced_limit_bytes()
+        return within and self._may_drain(stream)
 
     def sent(self, source: int, row: Row, stream: Stream) -> None:
         """Note a row that has just gone out for the first time on this link."""
@@ -117,6 +129,8 @@ class SendWindow:
         self._flights[row.id] = flight
         self._numbers.add((source, row.number))
         self._weigh(flight, 1)
+        if _is_paced(stream) and not stream.live and self._pace_bytes_s is not None:
+            self._credit_bytes -= flight.weight_bytes
 
     def taken(self, transmission: bytes, now_s: float) -> None:
         """The broker has it: from now on a receipt may be missed."""
@@ -186,6 +200,10 @@ class SendWindow:
     def _may_go_again(self, flight: _Flight) -> bool:
         """What was put off has given up its place on the link, and needs one like any other."""
         return not flight.deferred or self.fits(flight.stream, flight.weight_bytes - _ON_LINK_BYTES)
+
+    def _may_drain(self, stream: Stream) -> bool:
+        """Whether the hub's pace lets another old row go; it may overdraw, and later ones wait for that."""
+        return stream.live or self._pace_bytes_s is None or self._credit_bytes > 0
 
     def _timeout_s(self, attempts: int) -> float:
         return _RECEIPT_TIMEOUT.delay_s(attempts, 1.0)

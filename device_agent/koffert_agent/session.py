@@ -289,6 +289,7 @@ class Session:
             return
         for receipt in receipts:
             self._settle(receipt, now_s)
+        self._window.pace(receipts[-1].drain_bytes_s)
 
     def _settle(self, receipt: Receipt, now_s: float) -> None:
         self._on_stored(receipt.stored)

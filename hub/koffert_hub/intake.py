@@ -45,6 +45,8 @@ from koffert_wire.sealing import SealingKeys
 QUARANTINE_PER_DEVICE = 100
 
 _MS = 1_000_000
+# What was sent so long after it was queued waited for a link, and was not live any more.
+_BACKLOG_AFTER_NS = 30 * 1_000_000_000
 
 # Built once: building a statement costs SQLAlchemy more than running it.
 _KNOWN_IDS = sa.select(tables.transmission.c.device, tables.transmission.c.id).where(
@@ -64,7 +66,10 @@ class Answer(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What a committed batch leads to; answers are sent only after the commit."""
+    """What a committed batch leads to; answers are sent only after the commit.
+
+    The `draining` devices sent something that was no longer live.
+    """
 
     answers: dict[str, Answer]
     epoch: bytes
@@ -72,6 +77,7 @@ class Batch(NamedTuple):
     log_head: bytes
     link_keys: dict[str, bytes]
     stored: int
+    draining: frozenset[str] = frozenset()
 
 
 class Intake:
@@ -156,6 +162,7 @@ class _Filing:
         self._transmissions: list[dict[str, object]] = []
         self._bodies: list[dict[str, object]] = []
         self._answers: dict[str, Answer] = {}
+        self._draining: set[str] = set()
         self._alerts = AlertBook(connection, now_ms)
 
     def file(self, decisions: Sequence[Store | Quarantine | Refuse | Ignore]) -> Batch:
@@ -197,6 +204,7 @@ class _Filing:
             position.head,
             keys,
             len(self._bodies),
+            frozenset(self._draining),
         )
 
     def _already_taken(
@@ -215,6 +223,8 @@ class _Filing:
     def _store(self, decision: Store) -> None:
         header = decision.payload.header
         self._answer(header.device).stored.append(header.id)
+        if _is_backlog(decision):
+            self._draining.add(header.device)
         if self._is_duplicate(header.device, header.id):
             self._note_what_is_lost(decision)
             return
@@ -374,6 +384,13 @@ def _header(decision: Store | Quarantine | Refuse | Ignore) -> Header | None:
     if isinstance(decision, Store):
         return decision.payload.header
     return decision.header if isinstance(decision, Quarantine) else None
+
+
+def _is_backlog(decision: Store) -> bool:
+    """Whether it had waited when it was sent; across a boot it has."""
+    header, stamp = decision.payload.header, decision.payload.stamp
+    waited_ns = stamp.sent.boottime_ns - header.created.boottime_ns
+    return header.boot != stamp.boot or waited_ns > _BACKLOG_AFTER_NS
 
 
 def _is_unwanted(decision: Store, basis: TimeBasis) -> bool:

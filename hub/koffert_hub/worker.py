@@ -6,16 +6,20 @@ slows the boxes down instead of filling this process's memory.
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from math import inf
 from typing import NamedTuple
 
 from koffert_hub.ingest import Received
-from koffert_hub.intake import Answer, Batch, Intake
+from koffert_hub.intake import Batch, Intake
 from koffert_hub.own_thread import OwnThread
+from koffert_hub.receipts import HOLD_S, Due, Receipts
 from koffert_hub.transmission_log import Epoch
 from koffert_wire import downlink, topics
 from koffert_wire.downlink import Down, HubState, Receipt
@@ -68,7 +72,8 @@ class Worker:
         self._stopping = asyncio.Event()
         # The reconnect loops use these up, so that a stop is never taken for one and lost.
         self._wakes = {lane: asyncio.Event() for lane in Lane}
-        self._listening: set[Lane] = set()
+        self._links: dict[Lane, MqttConnection] = {}
+        self._receipts = Receipts()
 
     async def run(self) -> None:
         """Serve all lanes until `stop`."""
@@ -76,11 +81,12 @@ class Worker:
             async with asyncio.TaskGroup() as tasks:
                 for lane in Lane:
                     tasks.create_task(self._serve(lane, writer), name=f"ingest-{lane.value}")
+                tasks.create_task(self._tell_held(), name="ingest-receipts")
 
     @property
     def is_listening(self) -> bool:
         """Whether every lane is connected."""
-        return self._listening == set(Lane)
+        return len(self._links) == len(Lane)
 
     def stop(self) -> None:
         """Commit and answer what has arrived, then end."""
@@ -112,13 +118,14 @@ class Worker:
         try:
             await connection.open()
             await connection.subscribe(self._subscription + topics.up_any_device(lane))
-            self._listening.add(lane)
+            self._links[lane] = connection
             if self.is_listening:
                 await self._announce(connection)
             link.established()
             await self._until_stopped_or_lost(connection, inbox, lane, writer)
         finally:
-            self._listening.discard(lane)
+            self._tell_what_is_due(all_of_it=self._stopping.is_set())
+            self._links.pop(lane, None)
             await connection.close()
 
     async def _until_stopped_or_lost(
@@ -157,36 +164,59 @@ class Worker:
             ]
             committed = await writer(partial(self._take, batch))
             self._on_commit(committed)
-            self._send_answers(connection, arrived, committed)
+            for item in arrived:  # first, so that the broker sends the next ones
+                connection.acknowledge(item.incoming)
+            now_s = asyncio.get_running_loop().time()
+            at_once = lane is Lane.ALARM
+            due = self._receipts.add(committed, _weights_bytes(arrived), now_s, at_once=at_once)
+            self._tell(due, connection)
 
     def _take(self, batch: Sequence[Received]) -> Batch:
         """Runs in the writer's thread: the log's time is that of the commit, not of waiting for it."""
         return self._intake.take(batch, now_ms=self._wall_ns() // 1_000_000)
 
-    def _send_answers(
-        self, connection: MqttConnection, arrived: Iterable[Arrived], committed: Batch
-    ) -> None:
-        """PUBACK first, so that the broker sends the next ones; then one receipt per device."""
-        for item in arrived:
-            connection.acknowledge(item.incoming)
-        for device, answer in committed.answers.items():
-            link_key = committed.link_keys.get(device)
-            if link_key is not None:
-                payload = self._receipt(device, answer, committed, link_key)
-                connection.publish(topics.down(device, DownKind.RECEIPT), payload, qos=0)
+    async def _tell_held(self) -> None:
+        """Send the receipts that were held for others to join them."""
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HOLD_S / 10):
+                    await self._stopping.wait()
+            self._tell_what_is_due()
 
-    def _receipt(self, device: str, answer: Answer, batch: Batch, link_key: bytes) -> bytes:
+    def _tell_what_is_due(self, *, all_of_it: bool = False) -> None:
+        """By whichever lane is connected; while none is, receipts go on waiting."""
+        connection = next(iter(self._links.values()), None)
+        if connection is not None:
+            now_s = inf if all_of_it else asyncio.get_running_loop().time()
+            self._tell(self._receipts.due(now_s), connection)
+
+    def _tell(self, receipts: Iterable[Due], connection: MqttConnection) -> None:
+        for due in receipts:
+            connection.publish(topics.down(due.device, DownKind.RECEIPT), self._receipt(due), qos=0)
+
+    def _receipt(self, due: Due) -> bytes:
         receipt = Receipt(
-            hub_epoch=batch.epoch,
-            log_sequence=batch.log_sequence,
-            log_head=batch.log_head,
-            stored=tuple(answer.stored),
-            retry_later=tuple(answer.retry_later),
+            hub_epoch=due.epoch,
+            log_sequence=due.log_sequence,
+            log_head=due.log_head,
+            stored=tuple(due.answer.stored),
+            retry_later=tuple(due.answer.retry_later),
+            drain_bytes_s=due.drain_bytes_s,
         )
         now_ns = self._wall_ns()
         identifier = uuid7(now_ns, secrets.token_bytes(_UUID7_RANDOM_BYTES))
         down = Down(DownKind.RECEIPT, identifier, now_ns, downlink.encode_receipt(receipt))
-        return downlink.encode_down(down, device, link_key)
+        return downlink.encode_down(down, due.device, due.link_key)
+
+
+def _weights_bytes(arrived: Iterable[Arrived]) -> Counter[str]:
+    """What each device has sent, by the topics: the broker vouches for those."""
+    weights: Counter[str] = Counter()
+    for item in arrived:
+        up = topics.parse_up(item.incoming.topic)
+        if up is not None:
+            weights[up.device] += len(item.incoming.payload)
+    return weights
 
 
 class Inbox:

@@ -14,6 +14,8 @@ from koffert_agent.clock import NS_PER_S, now
 from koffert_agent.outbox.outbox import Outbox
 from koffert_agent.outbox.records import Quota
 from koffert_agent.transmission import Sealer
+from koffert_hub.intake import Answer, Batch
+from koffert_hub.receipts import HOLD_S, Due, Receipts
 from koffert_wire import downlink, sealing, topics
 from koffert_wire.downlink import Down, HubState, Receipt
 from koffert_wire.envelope import Payload, authenticate, open_body, parse_payload
@@ -104,7 +106,8 @@ async def eventually(
 class HubDouble:
     """Opens and keeps what boxes send and answers as it is told to; speaks the real wire.
 
-    `arrivals` gets the moment at which each reading came. `refuse` makes it answer `retry-later`, `silent` makes it store without a receipt.
+    `arrivals` gets the moment at which each reading came. `refuse` makes it answer `retry-later`, `silent` makes
+    it store without a receipt; with `holding` its receipts wait for each other as the hub's do.
     """
 
     def __init__(
@@ -113,6 +116,8 @@ class HubDouble:
         epoch: bytes = b"e" * 16,
         log_sequence: int = 0,
         arrivals: dict[bytes, float] | None = None,
+        *,
+        holding: bool = False,
     ) -> None:
         self.epoch = epoch
         self.log_sequence = log_sequence
@@ -124,6 +129,8 @@ class HubDouble:
         self._arrivals = {} if arrivals is None else arrivals
         self._endpoint = where if isinstance(where, Endpoint) else _plain(where)
         self._connection: MqttConnection | None = None
+        self._held = Receipts() if holding else None
+        self._telling: asyncio.Task[None] | None = None
 
     @property
     def readings(self) -> list[Reading]:
@@ -142,9 +149,13 @@ class HubDouble:
         await self._connection.subscribe(*(topics.up_any_device(lane) for lane in Lane))
         state = downlink.encode_hub_state(HubState(self.epoch, 1, self.began_at))
         await self._connection.publish(topics.HUB_STATE, state, retain=True)
+        if self._held is not None:
+            self._telling = asyncio.create_task(self._tell_held(self._held), name="held receipts")
 
     async def stop(self) -> None:
         """Leave without a word."""
+        if self._telling is not None:
+            self._telling.cancel()
         if self._connection is not None:
             await self._connection.close()
 
@@ -168,14 +179,32 @@ class HubDouble:
         authenticate(payload, LINK_KEY)
         self.arrived.append(payload)
         if self.refuse:
-            self._answer(payload, retry_later=((payload.header.id, Reason.UNKNOWN_KEY),))
+            refused = ((payload.header.id, Reason.UNKNOWN_KEY),)
+            self._answer(payload.header.device, retry_later=refused)
             return
         if payload.header.id not in self.stored:
             self.stored[payload.header.id] = open_body(payload, SEALING_KEYS)
             self.log_sequence += 1
             self._note_arrivals(self.stored[payload.header.id])
-        if not self.silent:
-            self._answer(payload, stored=(payload.header.id,))
+        if self._held is not None:
+            self._tell(self._held.add(*self._committed(payload), at_once=False))
+        elif not self.silent:
+            self._answer(payload.header.device, stored=(payload.header.id,))
+
+    def _committed(self, payload: Payload) -> tuple[Batch, dict[str, int], float]:
+        device, answer = payload.header.device, Answer([payload.header.id], [])
+        keys, log = {device: LINK_KEY}, (self.epoch, self.log_sequence, bytes(32))
+        batch = Batch({device: answer}, *log, keys, 1)
+        return batch, {device: len(payload.authenticated)}, time.monotonic()
+
+    async def _tell_held(self, held: Receipts) -> None:
+        while True:
+            await asyncio.sleep(HOLD_S / 10)
+            self._tell(held.due(time.monotonic()))
+
+    def _tell(self, due: list[Due]) -> None:
+        for each in due:
+            self._answer(each.device, stored=tuple(each.answer.stored))
 
     def _note_arrivals(self, messages: list[Message]) -> None:
         for message in messages:
@@ -184,13 +213,12 @@ class HubDouble:
 
     def _answer(
         self,
-        payload: Payload,
+        device: str,
         stored: tuple[bytes, ...] = (),
         retry_later: tuple[tuple[bytes, Reason], ...] = (),
     ) -> None:
         receipt = Receipt(self.epoch, self.log_sequence, bytes(32), stored, retry_later)
         down = Down(DownKind.RECEIPT, uuid7(0, os.urandom(10)), 0, downlink.encode_receipt(receipt))
-        device = payload.header.device
         assert self._connection is not None
         self._connection.publish(
             topics.down(device, DownKind.RECEIPT),

@@ -83,7 +83,7 @@ def test_what_the_broker_does_not_have_is_left_to_tcp() -> None:
     row = link.send(LIVE)
     assert link.window.overdue(1e6, 10) == []
     link.window.taken(row.id, 50.0)
-    assert link.window.next_due_s(50.0) == 60.0
+    assert link.window.next_due_s(50.0) == 80.0
 
 
 def test_no_receipt_means_again_later_and_later() -> None:
@@ -96,7 +96,7 @@ def test_no_receipt_means_again_later_and_later() -> None:
         waits.append(due_s - now_s)
         now_s = due_s
         assert link.window.overdue(now_s, 10) == [(0, 1)]
-    assert waits == [10, 20, 40, 80, 160, 320, 600, 600]
+    assert waits == [30, 60, 120, 240, 480, 600, 600, 600]
 
 
 def test_retry_later_backs_off_to_hourly_and_frees_the_window() -> None:
@@ -184,3 +184,20 @@ def test_the_books_balance_whatever_happens(steps: list[tuple[str, int]]) -> Non
     assert (len(link.window), link.window.deferred) == (0, 0)
     assert link.fill(BULK) <= FLOOR_BYTES
     assert link.fill(LIVE) == 16 * 400
+
+
+def test_the_hub_says_how_fast_a_backlog_drains_and_live_rows_do_not_mind() -> None:
+    link, sent_bytes = Link(), 0
+    link.window.pace(2_000)
+    for second in range(10):
+        link.window.advance(float(second))
+        while link.window.room_rows(BACKLOG) > 0 and link.window.fits(BACKLOG, 400):
+            row = link.send(BACKLOG)
+            link.window.receipted(row.id, float(second))
+            sent_bytes += ROW_BYTES
+        assert link.window.fits(LIVE, 400)
+        assert link.window.fits(Stream(Lane.BULK, live=True), 400)
+        assert link.window.fits(Stream(Lane.ALARM, live=False), 400)
+    assert 9 * 2_000 - ROW_BYTES <= sent_bytes <= 10 * 2_000 + ROW_BYTES
+    link.window.pace(None)
+    assert link.fill(BACKLOG) > 2 * 2_000

@@ -102,8 +102,8 @@ def shorten_waits() -> None:
     """Minutes become seconds."""
     uplink._AWAY = Backoff(first_s=0.2, cap_s=1.0)
     uplink._UNWANTED = Backoff(first_s=0.2, cap_s=1.0)
-    send_window._RECEIPT_TIMEOUT = Backoff(first_s=2.0, cap_s=4.0)
-    session.STALLED_S = 2.0
+    send_window._RECEIPT_TIMEOUT = Backoff(first_s=4.0, cap_s=16.0)
+    session.STALLED_S = 4.0
     gateway._TIDY_INTERVAL_S = 1.0
 
 

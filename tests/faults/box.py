@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 from msgspec.structs import replace
@@ -45,6 +45,14 @@ SATELLITE = Conditions(delay_s=0.6, rate_bytes_s=8_000)
 FINGER_OUT = Physiology(finger_on=False)
 
 
+class Waiting(NamedTuple):
+    """Rows of one lane that have no receipt yet."""
+
+    device: str
+    rows: int
+    detail: str
+
+
 class BoxUnderFaults:
     """Everything of one box, running while the `async with` lasts."""
 
@@ -62,6 +70,7 @@ class BoxUnderFaults:
         self._clock = SystemClock()
         self._control_file = folder / "control.json"
         self._control = Control()
+        self._killed = False
         self._faults: dict[Fault, Callable[[], AbstractAsyncContextManager[None]]] = {
             Fault.KILL_AGENT: self._agent_killed,
             Fault.LINK_DOWN: lambda: self._link(Conditions(refuse=True)),
@@ -123,7 +132,7 @@ class BoxUnderFaults:
 
     async def _restart_if_ended(self) -> None:
         """As systemd would; an agent that gives up by itself is counted, and must not."""
-        if not self.agent.running:
+        if not self.agent.running and not self._killed:
             self.exits += 1
             await self.agent.start()
 
@@ -137,14 +146,14 @@ class BoxUnderFaults:
         await self.agent.start()
         await self.measures()
 
-    async def waiting(self, since_s: float) -> list[str]:
+    async def waiting(self, since_s: float) -> list[Waiting]:
         """The lanes with a row that was queued more than `since_s` ago and has no receipt yet."""
         try:
             queue = (await status.ask(self.data_dir)).queue
         except status.NotRunningError as error:
-            return [f"{self.device}: {error}"]
+            return [Waiting(self.device, 1, str(error))]
         return [
-            f"{self.device}: {lane.queued} of {name}, the oldest {lane.oldest_s:.0f} s old"
+            Waiting(self.device, lane.queued, f"of {name}, the oldest {lane.oldest_s:.0f} s old")
             for name, lane in queue.items()
             if lane.oldest_s is not None and lane.oldest_s > since_s
         ]
@@ -162,9 +171,11 @@ class BoxUnderFaults:
     @contextlib.asynccontextmanager
     async def _agent_killed(self) -> AsyncIterator[None]:
         self._remember_memory()
+        self._killed = True
         await self.agent.kill()
         yield
         await self.agent.start()
+        self._killed = False
 
     @contextlib.asynccontextmanager
     async def _link(self, conditions: Conditions) -> AsyncIterator[None]:

@@ -49,6 +49,7 @@ class Centre:
         self.replica = folder / "amk" / "dalane.sqlite"
         self.database = self.hub.settings.data_dir / "hub.sqlite"
         self.restores = 0
+        self.exits = 0
         self._backups: list[Path] = []
         self._register: subprocess.Popen[bytes] | None = None
         self._faults: dict[Fault, Callable[[], AbstractAsyncContextManager[None]]] = {
@@ -100,8 +101,13 @@ class Centre:
         async with self._faults[step.fault]():
             await asyncio.sleep(step.lasts_s)
         before = self.position()
+
+        def takes_in() -> bool:
+            self.restart_if_ended()
+            return self.position() > before
+
         await eventually(
-            lambda: self.position() > before,
+            takes_in,
             f"ingest after {step.fault}",
             HEALS_WITHIN_S,
             LOOK_EVERY_S,
@@ -109,6 +115,15 @@ class Centre:
         if step.fault is Fault.RESTORE_HUB:
             self._keep_backup()
         await asyncio.sleep(step.calm_s)
+
+    def restart_if_ended(self) -> None:
+        """As systemd would; a hub or register that gives up by itself is counted, and must not."""
+        if not self.hub.running:
+            self.exits += 1
+            self.hub.start()
+        if self._register is not None and self._register.poll() is not None:
+            self.exits += 1
+            self._start_register()
 
     async def lose_everything_since_the_start(self) -> None:
         """Restore the hub from the oldest backup there is."""

@@ -27,7 +27,7 @@ class Outcome(Struct, frozen=True):
     faults: dict[str, int]
     findings: Findings  # the last look; an earlier one that was not good ends the run
     looks: int
-    exits: int  # of agents by themselves
+    exits: int  # of agents, hub and register by themselves
     acknowledged: int
     alarms: int
     log_records: int
@@ -39,7 +39,7 @@ class Outcome(Struct, frozen=True):
 
     @property
     def good(self) -> bool:
-        """Whether the invariants held and no agent gave up."""
+        """Whether the invariants held and nothing gave up."""
         return self.findings.good and not self.exits
 
 
@@ -112,7 +112,7 @@ class _Run:
             faults={fault.value: self._counts[fault] for fault in Fault},
             findings=findings,
             looks=self._looks,
-            exits=sum(box.exits for box in self._boxes),
+            exits=self._centre.exits + sum(box.exits for box in self._boxes),
             acknowledged=sum(len(box.agent.acknowledged) for box in self._boxes),
             alarms=sum(len(box.pressed) for box in self._boxes),
             log_records=self._centre.position(),
@@ -126,8 +126,9 @@ class _Run:
     async def _suffer(self, one: Round) -> None:
         async with asyncio.TaskGroup() as everywhere:
             everywhere.create_task(self._suffer_at(self._centre, one.centre), name="centre")
-            for box, steps in zip(self._boxes, one.boxes, strict=True):
-                everywhere.create_task(self._suffer_at(box, steps), name=box.device)
+            for box, at_box in zip(self._boxes, one.boxes, strict=True):
+                for steps in at_box:
+                    everywhere.create_task(self._suffer_at(box, steps), name=box.device)
 
     async def _suffer_at(self, place: Centre | BoxUnderFaults, steps: list[Step]) -> None:
         for step in steps:
@@ -159,23 +160,23 @@ class _Run:
     async def _heal(self) -> int:
         """Wait until all that is queued now has been receipted and the hub has all that was acknowledged.
 
-        How many lanes still hold such rows; what is not at the hub is counted once the boxes are stopped.
+        Or until nothing of it has moved for long: how fast it moves is the machine's matter. How many lanes still hold such rows; what is not at the hub is counted once the boxes are stopped.
         """
-        began_s = time.monotonic()
-        waiting: list[str] = []
-
-        async def healed() -> bool:
-            nonlocal waiting
-            since_s = time.monotonic() - began_s
-            boxes = await asyncio.gather(*(box.waiting(since_s) for box in self._boxes))
+        began_s = progress_s = time.monotonic()
+        fewest = inf
+        while True:
+            now_s = time.monotonic()
+            boxes = await asyncio.gather(*(box.waiting(now_s - began_s) for box in self._boxes))
             waiting = [lane for lanes in boxes for lane in lanes]
             # In a thread: the boxes' links run through this process.
-            return not waiting and not await asyncio.to_thread(missing, self._centre, self._boxes)
-
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(HEALS_WITHIN_S):
-                while not await healed():  # noqa: ASYNC110 - other processes set no event
-                    await asyncio.sleep(LOOK_EVERY_S)
+            rows = await asyncio.to_thread(missing, self._centre, self._boxes)
+            rows += sum(lane.rows for lane in waiting)
+            if rows < fewest:
+                fewest, progress_s = rows, now_s
+            if not rows or now_s - progress_s > HEALS_WITHIN_S:
+                break
+            self._centre.restart_if_ended()
+            await asyncio.sleep(LOOK_EVERY_S)
         for lane in waiting:
             _LOG.error("no receipt came: %s", lane)
         return len(waiting)

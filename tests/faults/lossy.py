@@ -55,7 +55,7 @@ async def cross(folder: Path, measured_s: float, loss: float, delay_s: float) ->
     ):
         broker.mosquitto.start()
         try:
-            async with HubDouble(broker.hub_endpoint()) as hub:
+            async with HubDouble(broker.hub_endpoint(), holding=True) as hub:
                 tls = broker.endpoint(DEVICE).tls
                 far = Endpoint(FAR, broker.device_port, DEVICE, tls)
                 agent = AgentProcess(folder, far, oximeter.path)

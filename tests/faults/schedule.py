@@ -29,7 +29,17 @@ class Fault(StrEnum):
 
 
 OF_CENTRE = (Fault.KILL_BROKER, Fault.KILL_HUB, Fault.KILL_REGISTER, Fault.RESTORE_HUB)
-OF_BOX = tuple(fault for fault in Fault if fault not in OF_CENTRE)
+OF_LINK = (
+    Fault.LINK_DOWN,
+    Fault.BLACK_HOLE,
+    Fault.RESET,
+    Fault.SLICES,
+    Fault.PACKETS_LOST,
+    Fault.SATELLITE,
+    Fault.DUPLICATE_CLIENT,
+    Fault.CERTIFICATE_EXPIRED,
+)
+OF_BOX = tuple(fault for fault in Fault if fault not in (*OF_CENTRE, *OF_LINK))
 
 
 class Step(NamedTuple):
@@ -40,27 +50,38 @@ class Step(NamedTuple):
     calm_s: float
 
 
+class AtBox(NamedTuple):
+    """What comes to one box: its link has faults while it has others itself."""
+
+    link: list[Step]
+    itself: list[Step]
+
+
 class Round(NamedTuple):
     """Every fault in an order of its own at the centre and at each box, all at the same time."""
 
     centre: list[Step]
-    boxes: list[list[Step]]
+    boxes: list[AtBox]
 
     @property
     def faults(self) -> int:
         """How many there are."""
-        return len(self.centre) + sum(map(len, self.boxes))
+        return len(self.centre) + sum(len(box.link) + len(box.itself) for box in self.boxes)
 
 
 def schedule(seed: int, rounds: int, boxes: int, decks: int = 1) -> list[Round]:
     """The rounds of this seed: each fault once at the centre, `decks` times at each box."""
     random = Random(seed)  # noqa: S311 - reproducible on purpose
 
-    def at_box() -> list[Step]:
-        return [step for _ in range(decks) for step in _shuffled(random, OF_BOX)]
+    def some(faults: tuple[Fault, ...]) -> list[Step]:
+        return [step for _ in range(decks) for step in _shuffled(random, faults)]
 
     return [
-        Round(_shuffled(random, OF_CENTRE), [at_box() for _ in range(boxes)]) for _ in range(rounds)
+        Round(
+            _shuffled(random, OF_CENTRE),
+            [AtBox(some(OF_LINK), some(OF_BOX)) for _ in range(boxes)],
+        )
+        for _ in range(rounds)
     ]
 
 

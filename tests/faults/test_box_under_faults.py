@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.harness import suffer_all
-from tests.faults.schedule import OF_BOX, OF_CENTRE, Fault, schedule
+from tests.faults.schedule import OF_BOX, OF_CENTRE, OF_LINK, Fault, schedule
 
 SEED = 20261122
 SHORT_ROUNDS, SHORT_BOXES = 1, 3
@@ -18,8 +18,9 @@ def test_the_same_seed_gives_the_same_schedule_and_each_fault_comes() -> None:
     assert schedule(1, 2, 2) == schedule(1, 2, 2) != schedule(2, 2, 2)
     (one,) = schedule(1, 1, 2)
     assert {step.fault for step in one.centre} == set(OF_CENTRE)
-    assert all({step.fault for step in steps} == set(OF_BOX) for steps in one.boxes)
-    assert {*OF_BOX, *OF_CENTRE} == set(Fault)
+    assert all({step.fault for step in box.link} == set(OF_LINK) for box in one.boxes)
+    assert all({step.fault for step in box.itself} == set(OF_BOX) for box in one.boxes)
+    assert {*OF_LINK, *OF_BOX, *OF_CENTRE} == set(Fault)
 
 
 @pytest.mark.timeout(300)

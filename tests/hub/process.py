@@ -55,6 +55,11 @@ class HubProcess:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
+    @property
+    def running(self) -> bool:
+        """Whether it has been started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
     def stop(self, within_s: float = 40) -> int:
         """SIGTERM; returns the exit code."""
         assert self._process is not None

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import socket
 import subprocess
 import time
@@ -11,14 +12,22 @@ from pathlib import Path
 from koffert_cli.daemons import find_daemon
 
 READY_WITHIN_S = 40.0
+# Below what Linux gives to outgoing connections (net.ipv4.ip_local_port_range).
+_SERVER_PORTS = (10_000, 32_768)
+# Not the seeded one: tests that run side by side must not try the same ports.
+_CHANCE = random.SystemRandom()
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that nobody listens on, and that the system gives to no outgoing connection.
+
+    One from the system's own range may be taken while the server that a test gave it to is killed.
+    """
+    while True:
+        port = _CHANCE.randrange(*_SERVER_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Mosquitto:

@@ -19,6 +19,8 @@ class Receipt(Struct, frozen=True, array_like=True):
     """What the hub has committed: these ids may be released, those must be kept and sent later.
 
     `log_sequence` and `log_head` are the hub's log when it wrote this: evidence that the box can keep.
+    `drain_bytes_s` is how fast the box may send what is no longer live, until it is told otherwise; None
+    is as fast as its link bears.
     """
 
     hub_epoch: Uuid
@@ -26,6 +28,7 @@ class Receipt(Struct, frozen=True, array_like=True):
     log_head: LogHead
     stored: tuple[bytes, ...] = ()
     retry_later: tuple[tuple[bytes, Reason], ...] = ()
+    drain_bytes_s: Annotated[int, Meta(gt=0)] | None = None
 
 
 class HubState(Struct, frozen=True, array_like=True):
