@@ -10,6 +10,7 @@ import os
 import random
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +19,10 @@ import numpy as np
 
 from benchmarks.other_encodings import Event, fhir_json, plain_json, senml_json
 from benchmarks.report import Baseline, Result, publish
-from koffert_agent.clock import now
+from koffert_agent.clock import NS_PER_S, now
 from koffert_drivers.simulated.physiology import pulse_wave
+from koffert_hub.intake import Answer, Batch
+from koffert_hub.receipts import Due, Receipts
 from koffert_wire import documents, downlink, topics
 from koffert_wire.downlink import Down, Receipt
 from koffert_wire.envelope import SendStamp, stamp_payload
@@ -131,8 +134,9 @@ class Day:
 
 
 def koffert(day: Day) -> Iterator[Publish]:
-    """As the box sends it, and a receipt of the hub for each transmission."""
+    """As the box sends it, and the hub's receipts, which wait for each other as they do there."""
     at = now(day.clock)
+    receipts = Receipts()
     still = documents.split(
         day.still, at=at, kind="aecg", media_type="text/xml", new_id=day.sealer.new_id
     )
@@ -141,11 +145,22 @@ def koffert(day: Day) -> Iterator[Publish]:
         draft = day.sealer.draft(lane, [message])
         stamp = SendStamp(day.clock.boot_id, at, dict.fromkeys(Lane, sequence))
         payload = stamp_payload(draft.seal(b"o" * 16, sequence), stamp, LINK_KEY)
+        at_s = message.at.boottime_ns / NS_PER_S
+        yield from (_receipt(day, due) for due in receipts.due(at_s))
         yield Publish(topics.up(DEVICE, lane), payload)
-        receipt = downlink.encode_receipt(Receipt(b"e" * 16, sequence, os.urandom(32), (draft.id,)))
-        down = Down(DownKind.RECEIPT, day.sealer.new_id(), day.clock.wall, receipt)
-        answer = downlink.encode_down(down, DEVICE, LINK_KEY)
-        yield Publish(topics.down(DEVICE, DownKind.RECEIPT), answer, qos=0)
+        answer, log = Answer([draft.id], []), (b"e" * 16, sequence, os.urandom(32))
+        batch = Batch({DEVICE: answer}, *log, {DEVICE: LINK_KEY}, 1)
+        told = receipts.add(batch, {DEVICE: len(payload)}, at_s, at_once=False)
+        yield from (_receipt(day, due) for due in told)
+    yield from (_receipt(day, due) for due in receipts.due(inf))
+
+
+def _receipt(day: Day, due: Due) -> Publish:
+    told = Receipt(due.epoch, due.log_sequence, due.log_head, tuple(due.answer.stored))
+    body = downlink.encode_receipt(told)
+    down = Down(DownKind.RECEIPT, day.sealer.new_id(), day.clock.wall, body)
+    answer = downlink.encode_down(down, DEVICE, LINK_KEY)
+    return Publish(topics.down(DEVICE, DownKind.RECEIPT), answer, qos=0)
 
 
 def other(day: Day, encode: Callable[[Event, str, str], object]) -> Iterator[Publish]:
