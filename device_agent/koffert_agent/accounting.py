@@ -27,6 +27,11 @@ class Account:
         self._new[lane] = (count + 1, total + sent_bytes)
         self._today_bytes += sent_bytes
 
+    @property
+    def unwritten(self) -> Traffic:
+        """What `collect` would return."""
+        return self._new
+
     def collect(self) -> Traffic:
         """What was added since the last call, to be written down."""
         new, self._new = self._new, {}

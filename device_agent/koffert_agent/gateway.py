@@ -285,7 +285,7 @@ async def _collect(gateway: Gateway) -> status.Status:
         loan=settings.loan,
         version=status.version(),
         link=gateway.uplink.status,
-        queue=await status.lanes(outboxes, clock),
+        queue=await status.lanes(outboxes, clock, gateway.uplink.unwritten),
         unacknowledged=gateway.pipeline.unacknowledged,
         disk=status.disk_status(settings.data_dir, outboxes, gateway.sync_s),
         clock=status.clock_status(clock),

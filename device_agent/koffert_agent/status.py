@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from koffert_agent import disk
+from koffert_agent.accounting import Traffic
 from koffert_agent.clock import NS_PER_S, Clock
 from koffert_agent.intake import SensorStatus
 from koffert_agent.local_socket import listen, socket_address
@@ -76,12 +77,14 @@ class NotRunningError(Exception):
     """No agent answers on this data folder's socket."""
 
 
-async def lanes(outboxes: Sequence[Outbox], clock: Clock) -> dict[Lane, LaneStatus]:
-    """The queue of all outboxes together, by lane."""
+async def lanes(
+    outboxes: Sequence[Outbox], clock: Clock, unwritten: Traffic
+) -> dict[Lane, LaneStatus]:
+    """The queue of all outboxes together, by lane; `unwritten` is what today's account does not have yet."""
     counts = [await outbox.count() for outbox in outboxes]
     today = await outboxes[0].traffic_today()
     return {
-        lane: _lane([count[lane] for count in counts], today.get(lane, (0, 0)), clock)
+        lane: _lane([count[lane] for count in counts], (today, unwritten), lane, clock)
         for lane in Lane
     }
 
@@ -140,7 +143,10 @@ async def ask(folder: Path) -> Status:
         raise NotRunningError(f"no agent answers in {folder}") from error
 
 
-def _lane(counts: Sequence[LaneCount], today: tuple[int, int], clock: Clock) -> LaneStatus:
+def _lane(
+    counts: Sequence[LaneCount], today: Sequence[Traffic], lane: Lane, clock: Clock
+) -> LaneStatus:
+    sent = [traffic.get(lane, (0, 0)) for traffic in today]
     ages_s = [_age_s(count.oldest_header, clock) for count in counts if count.oldest_header]
     known_s = [age_s for age_s in ages_s if age_s is not None]
     return LaneStatus(
@@ -151,8 +157,8 @@ def _lane(counts: Sequence[LaneCount], today: tuple[int, int], clock: Clock) -> 
         released_bytes=sum(count.released_bytes for count in counts),
         damaged=sum(count.damaged for count in counts),
         dropped=sum(count.dropped for count in counts),
-        sent_today=today[0],
-        sent_today_bytes=today[1],
+        sent_today=sum(transmissions for transmissions, _ in sent),
+        sent_today_bytes=sum(sent_bytes for _, sent_bytes in sent),
     )
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from koffert_agent.accounting import Account
+from koffert_agent.accounting import Account, Traffic
 from koffert_agent.outbox.outbox import Outbox
 from koffert_agent.session import Session
 from koffert_agent.supervisor import Pulse
@@ -102,6 +102,11 @@ class Uplink:
             return False
         self._session.signal_call(payload)
         return True
+
+    @property
+    def unwritten(self) -> Traffic:
+        """What was handed to the link since the account was last written down."""
+        return self._account.unwritten
 
     @property
     def status(self) -> UplinkStatus:

@@ -109,7 +109,7 @@ class AgentProcess:
         """Ask it to stop; its exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(120):
             return await self._process.wait()
 
 

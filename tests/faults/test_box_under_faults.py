@@ -23,7 +23,7 @@ def test_the_same_seed_gives_the_same_schedule_and_each_fault_comes() -> None:
     assert {*OF_LINK, *OF_BOX, *OF_CENTRE} == set(Fault)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_boxes_lose_nothing(tmp_path: Path) -> None:
     rounds = schedule(SEED, SHORT_ROUNDS, SHORT_BOXES)
     outcome = asyncio.run(suffer_all(tmp_path, rounds))
@@ -34,7 +34,7 @@ def test_boxes_lose_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 def test_boxes_lose_nothing_for_longer(tmp_path: Path) -> None:
     rounds = schedule(SEED + 1, LONG_ROUNDS, LONG_BOXES)
     outcome = asyncio.run(suffer_all(tmp_path, rounds, look_every=2))
