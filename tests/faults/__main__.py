@@ -21,7 +21,7 @@ from tests.faults.schedule import schedule
 
 _LOOKS = 10
 # At the centre a fault costs seconds of processor time, at a box tenths.
-_DECKS = 6
+_DECKS = 4
 
 
 def main() -> int:

@@ -46,10 +46,10 @@ FINGER_OUT = Physiology(finger_on=False)
 
 
 class Waiting(NamedTuple):
-    """Rows of one lane that have no receipt yet."""
+    """A lane with rows that have no receipt yet; `behind_s` shrinks only when its oldest ones get theirs."""
 
     device: str
-    rows: int
+    behind_s: float
     detail: str
 
 
@@ -151,9 +151,13 @@ class BoxUnderFaults:
         try:
             queue = (await status.ask(self.data_dir)).queue
         except status.NotRunningError as error:
-            return [Waiting(self.device, 1, str(error))]
+            return [Waiting(self.device, 0.0, str(error))]
         return [
-            Waiting(self.device, lane.queued, f"of {name}, the oldest {lane.oldest_s:.0f} s old")
+            Waiting(
+                self.device,
+                lane.oldest_s - since_s,
+                f"{lane.queued} of {name}, the oldest {lane.oldest_s:.0f} s old",
+            )
             for name, lane in queue.items()
             if lane.oldest_s is not None and lane.oldest_s > since_s
         ]

@@ -70,14 +70,14 @@ def examine(centre: Centre, boxes: Iterable[BoxUnderFaults], stuck: int) -> Find
         engine.dispose()
 
 
-def missing(centre: Centre, boxes: Iterable[BoxUnderFaults]) -> int:
-    """How many acknowledged readings the hub does not have yet."""
+def missing(centre: Centre, boxes: Iterable[BoxUnderFaults], asked: Iterable[set[bytes]]) -> int:
+    """How many of the readings and calls that are asked for, box by box, the hub does not have yet."""
     engine = centre.hub.engine()
     try:
         with open_reading(engine) as connection:
             return sum(
-                len({*box.agent.acknowledged, *box.pressed} - _ids(_stored(connection, box)))
-                for box in boxes
+                len(ids - _ids(_stored(connection, box)))
+                for box, ids in zip(boxes, asked, strict=True)
             )
     finally:
         engine.dispose()

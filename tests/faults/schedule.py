@@ -29,17 +29,23 @@ class Fault(StrEnum):
 
 
 OF_CENTRE = (Fault.KILL_BROKER, Fault.KILL_HUB, Fault.KILL_REGISTER, Fault.RESTORE_HUB)
-OF_LINK = (
-    Fault.LINK_DOWN,
-    Fault.BLACK_HOLE,
-    Fault.RESET,
-    Fault.SLICES,
-    Fault.PACKETS_LOST,
-    Fault.SATELLITE,
-    Fault.DUPLICATE_CLIENT,
-    Fault.CERTIFICATE_EXPIRED,
+# What comes to a box at the same time: one fault of each line, each line so often a deck that all take as long.
+OF_BOX: tuple[tuple[tuple[Fault, ...], int], ...] = (
+    (
+        (
+            Fault.LINK_DOWN,
+            Fault.BLACK_HOLE,
+            Fault.RESET,
+            Fault.SLICES,
+            Fault.PACKETS_LOST,
+            Fault.SATELLITE,
+        ),
+        1,
+    ),
+    ((Fault.DUPLICATE_CLIENT, Fault.CERTIFICATE_EXPIRED, Fault.KILL_AGENT), 2),
+    ((Fault.CLOCK_AHEAD, Fault.CLOCK_BACK, Fault.CLOCK_UNTRUSTED), 2),
+    ((Fault.DISK_FULL, Fault.FINGER_OUT), 3),
 )
-OF_BOX = tuple(fault for fault in Fault if fault not in (*OF_CENTRE, *OF_LINK))
 
 
 class Step(NamedTuple):
@@ -50,36 +56,29 @@ class Step(NamedTuple):
     calm_s: float
 
 
-class AtBox(NamedTuple):
-    """What comes to one box: its link has faults while it has others itself."""
-
-    link: list[Step]
-    itself: list[Step]
-
-
 class Round(NamedTuple):
-    """Every fault in an order of its own at the centre and at each box, all at the same time."""
+    """Every fault in an order of its own at the centre and, line by line, at each box, all at the same time."""
 
     centre: list[Step]
-    boxes: list[AtBox]
+    boxes: list[list[list[Step]]]
 
     @property
     def faults(self) -> int:
         """How many there are."""
-        return len(self.centre) + sum(len(box.link) + len(box.itself) for box in self.boxes)
+        return len(self.centre) + sum(len(line) for box in self.boxes for line in box)
 
 
 def schedule(seed: int, rounds: int, boxes: int, decks: int = 1) -> list[Round]:
-    """The rounds of this seed: each fault once at the centre, `decks` times at each box."""
+    """The rounds of this seed: each fault once at the centre, at least `decks` times at each box."""
     random = Random(seed)  # noqa: S311 - reproducible on purpose
 
-    def some(faults: tuple[Fault, ...]) -> list[Step]:
-        return [step for _ in range(decks) for step in _shuffled(random, faults)]
+    def line(faults: tuple[Fault, ...], times: int) -> list[Step]:
+        return [step for _ in range(times * decks) for step in _shuffled(random, faults)]
 
     return [
         Round(
             _shuffled(random, OF_CENTRE),
-            [AtBox(some(OF_LINK), some(OF_BOX)) for _ in range(boxes)],
+            [[line(*each) for each in OF_BOX] for _ in range(boxes)],
         )
         for _ in range(rounds)
     ]

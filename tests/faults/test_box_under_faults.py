@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.faults.harness import suffer_all
-from tests.faults.schedule import OF_BOX, OF_CENTRE, OF_LINK, Fault, schedule
+from tests.faults.schedule import OF_CENTRE, Fault, schedule
 
 SEED = 20261122
-SHORT_ROUNDS, SHORT_BOXES = 1, 3
-LONG_ROUNDS, LONG_BOXES = 4, 4
+SHORT_ROUNDS, SHORT_BOXES = 1, 2
+LONG_ROUNDS, LONG_BOXES = 3, 3
 MEMORY_LIMIT_MB = 110
 
 
@@ -18,9 +18,8 @@ def test_the_same_seed_gives_the_same_schedule_and_each_fault_comes() -> None:
     assert schedule(1, 2, 2) == schedule(1, 2, 2) != schedule(2, 2, 2)
     (one,) = schedule(1, 1, 2)
     assert {step.fault for step in one.centre} == set(OF_CENTRE)
-    assert all({step.fault for step in box.link} == set(OF_LINK) for box in one.boxes)
-    assert all({step.fault for step in box.itself} == set(OF_BOX) for box in one.boxes)
-    assert {*OF_LINK, *OF_BOX, *OF_CENTRE} == set(Fault)
+    for box in one.boxes:
+        assert {step.fault for line in box for step in line} == set(Fault) - set(OF_CENTRE)
 
 
 @pytest.mark.timeout(900)
