@@ -126,7 +126,7 @@ class OnlineBox:
         """Publish everything that has no receipt."""
         self.send(*self.waiting.values())
 
-    async def all_receipted(self, *, again_every_s: float = 3, within_s: float = 40) -> None:
+    async def all_receipted(self, *, again_every_s: float = 3, within_s: float = 120) -> None:
         """Wait for every receipt, sending again what is missing."""
         async with asyncio.timeout(within_s):
             while self.waiting:

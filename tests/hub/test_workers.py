@@ -12,7 +12,7 @@ from tests.hub.test_hub_process import assert_complete, stored
 from tests.support.postgres import Postgres
 
 # Ten seconds is what is promised; a machine busy with other tests may take longer.
-TAKEOVER_WITHIN_S = 40
+TAKEOVER_WITHIN_S = 120
 
 
 def test_a_killed_workers_share_is_taken_over(postgres: Postgres, tmp_path: Path) -> None:
