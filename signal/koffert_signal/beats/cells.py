@@ -7,6 +7,7 @@ depend on `before` cells ahead of it and `after` cells behind it, and on nothing
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,8 @@ from koffert_signal.beats.tracker import Candidate, Tracker
 from koffert_signal.checks import Floats, Ints
 
 SHORTEST_RR_S, LONGEST_RR_S = 0.26, 2.4  # 230 to 25 beats a minute
+
+THINNING_S = 0.05  # half length of the linear-phase low-pass: 31 Hz from pass to stop
 
 
 class Grid(Struct, frozen=True):
@@ -130,8 +133,39 @@ def centred(x: Floats, kernel: Floats, step: int = 1) -> Floats:
     half = kernel.size // 2
     lead_in = half + (-2 * half) % step
     padded = np.concatenate([np.full(lead_in, x[0]), x, np.full(half, x[-1])])
+    if step == 1:
+        return np.convolve(padded, kernel, mode="valid")  # faster than upfirdn
     first = (lead_in + half) // step
     return np.asarray(dsp.upfirdn(kernel, padded, 1, step)[first : first - (-x.size // step)])
+
+
+def thinned(x: Floats, cut: Grid) -> Floats:
+    """Return `x` at the feature rate, without delay and without what that rate cannot hold."""
+    return x if cut.step == 1 else centred(x, _thinning(cut.fs_hz, cut.feature_hz), cut.step)
+
+
+@lru_cache(maxsize=32)
+def _thinning(fs_hz: float, feature_hz: float) -> Floats:
+    taps = 2 * round(THINNING_S * fs_hz) + 1
+    kernel = np.asarray(dsp.firwin(taps, feature_hz / 2, fs=fs_hz, window="hann"))
+    kernel.setflags(write=False)
+    return kernel
+
+
+def mean_around(x: Floats, half: int) -> Floats:
+    """Return the mean of 2 `half` + 1 samples around each, the ends held.
+
+    Sums of 1, 2, 4 … samples are added up: each mean is computed by itself, as in `centred`.
+    """
+    width = 2 * half + 1
+    power = np.concatenate([np.full(half, x[0]), x, np.full(half, x[-1])])
+    total, done = np.zeros(x.size), 0
+    for bit in range(width.bit_length()):
+        if width >> bit & 1:
+            total += power[done : done + x.size]
+            done += 1 << bit
+        power = power[: -(1 << bit)] + power[1 << bit :]
+    return total / width
 
 
 def per_cell(features: Floats, cell: int) -> Floats:

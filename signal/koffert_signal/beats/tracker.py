@@ -16,6 +16,7 @@ T_WAVE_COST = 4.0
 RHYTHM_COST, RHYTHM_COST_MOST = 10.0, 5.0
 # Each usual interval beyond 1.6 in which no beat is seen costs this: a weak candidate is welcome.
 GAP_FROM, GAP_COST = 1.6, 2.0
+KEPT_NODES = 200  # then what lies before the root is dropped
 
 
 class Candidate(NamedTuple):
@@ -33,71 +34,83 @@ class Tracker:
 
     def __init__(self) -> None:
         self._nodes: list[Candidate] = []
-        self._score: list[float] = []
+        self._score: list[float] = []  # -inf for a node that does not descend from the root
+        self._most: list[float] = []  # at least the best score up to each node
         self._before: list[int] = []  # the best predecessor's index, -1 for none
-        self._returned = False  # whether node 0 was given out: then every path begins there
+        self._root = -1  # the last beat given out: every path begins there
 
     def push(self, candidates: Iterable[Candidate], now_s: float) -> list[int]:
         """Take the candidates up to `now_s`; return the samples of the beats settled by them."""
         for candidate in candidates:
             self._add(candidate)
-        settled = [i for i in self._best_path(now_s) if self._nodes[i].time_s < now_s - LAG_S]
-        if not settled:
+        path = self._best_path(now_s)
+        while path and self._nodes[path[-1]].time_s >= now_s - LAG_S:
+            path.pop()
+        if not path:
             return []
-        samples = self._samples(settled)
-        self._forget_before(settled[-1])
-        return samples
+        self._begin_at(path[-1])
+        return [self._nodes[i].sample for i in path]
 
     def close(self, now_s: float) -> list[int]:
         """Return the beats still open; the stream has ended at `now_s`."""
-        return self._samples(self._best_path(now_s))
-
-    def _samples(self, path: list[int]) -> list[int]:
-        return [self._nodes[i].sample for i in path if i or not self._returned]
+        return [self._nodes[i].sample for i in self._best_path(now_s)]
 
     def _add(self, candidate: Candidate) -> None:
-        since_start = _gap_cost(candidate.time_s / candidate.usual_rr_s)
-        best, before = (-inf if self._returned else -since_start), -1
-        for i in range(len(self._nodes) - 1, -1, -1):
-            interval_s = candidate.time_s - self._nodes[i].time_s
+        if len(self._nodes) > KEPT_NODES:
+            self._forget()
+        time_s, usual_rr_s = candidate.time_s, candidate.usual_rr_s
+        before = -1
+        best = -inf if self._root >= 0 else -_gap_cost(time_s / usual_rr_s)
+        for i in range(len(self._nodes) - 1, max(self._root, 0) - 1, -1):
+            interval_s = time_s - self._nodes[i].time_s
             if interval_s < REFRACTORY_S:
                 continue
+            if self._most[i] - _gap_cost(interval_s / usual_rr_s) <= best:
+                break  # no node further back can do better
             score = self._score[i] - _cost(interval_s, candidate)
             if score > best:
                 best, before = score, i
+        score = candidate.log_odds + best
+        self._most.append(max(score, self._most[-1]) if self._most else score)
         self._nodes.append(candidate)
-        self._score.append(candidate.log_odds + best)
+        self._score.append(score)
         self._before.append(before)
 
     def _best_path(self, now_s: float) -> list[int]:
+        """Return the likeliest train of beats behind the root, if no beat came from its end to `now_s`."""
         if not self._nodes:
             return []
         usual_rr_s = self._nodes[-1].usual_rr_s
-        scores = [
-            score - _gap_cost((now_s - node.time_s) / usual_rr_s)
-            for node, score in zip(self._nodes, self._score, strict=True)
-        ]
-        at = max(range(len(scores)), key=scores.__getitem__)
+        best, at = -inf, -1
+        for i in range(len(self._nodes) - 1, max(self._root, 0) - 1, -1):
+            gap = _gap_cost((now_s - self._nodes[i].time_s) / usual_rr_s)
+            if self._most[i] - gap <= best:
+                break
+            if self._score[i] - gap > best:
+                best, at = self._score[i] - gap, i
         path = []
-        while at >= 0:
+        while at > self._root:
             path.append(at)
             at = self._before[at]
         return path[::-1]
 
-    def _forget_before(self, root: int) -> None:
-        """Make `root` the first node; what does not descend from it can no longer win."""
-        alive = {root}
+    def _begin_at(self, root: int) -> None:
+        """Let every path begin at `root`; what does not descend from it can no longer win."""
+        self._root = root
         for i in range(root + 1, len(self._nodes)):
-            if self._before[i] in alive:
-                alive.add(i)
-        kept = sorted(alive)
-        place = {old: new for new, old in enumerate(kept)}
-        base = self._score[root]
-        self._nodes = [self._nodes[i] for i in kept]
-        self._score = [self._score[i] - base for i in kept]
-        self._before = [place.get(self._before[i], -1) for i in kept]
-        self._before[0] = -1
-        self._returned = True
+            before = self._before[i]
+            if before < root or self._score[before] == -inf:
+                self._score[i] = -inf
+
+    def _forget(self) -> None:
+        """Drop the nodes before the root, and count scores from its own."""
+        first = max(self._root, 0)
+        base = self._score[first]
+        self._nodes = self._nodes[first:]
+        self._score = [score - base for score in self._score[first:]]
+        self._most = [most - base for most in self._most[first:]]
+        self._before = [before - first for before in self._before[first:]]
+        self._root -= first
 
 
 def _cost(interval_s: float, candidate: Candidate) -> float:
@@ -106,11 +119,9 @@ def _cost(interval_s: float, candidate: Candidate) -> float:
     cost = candidate.noise * min(RHYTHM_COST * off * off, RHYTHM_COST_MOST)
     t_wave_s = min(T_WAVE_S, T_WAVE_SHARE * usual_rr_s)
     if interval_s < t_wave_s:
-        cost += T_WAVE_COST * (t_wave_s - interval_s) / (t_wave_s - REFRACTORY_S)
-    else:
-        cost += _gap_cost(interval_s / usual_rr_s)
-    return cost
+        return cost + T_WAVE_COST * (t_wave_s - interval_s) / (t_wave_s - REFRACTORY_S)
+    return cost + _gap_cost(interval_s / usual_rr_s)
 
 
 def _gap_cost(usual_intervals: float) -> float:
-    return GAP_COST * max(0.0, usual_intervals - GAP_FROM)
+    return GAP_COST * (usual_intervals - GAP_FROM) if usual_intervals > GAP_FROM else 0.0

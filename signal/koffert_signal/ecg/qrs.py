@@ -27,7 +27,9 @@ from koffert_signal.beats.cells import (
     Method,
     centred,
     grid,
+    mean_around,
     per_cell,
+    thinned,
     typical_rr_s,
     windows,
 )
@@ -94,7 +96,8 @@ def _grid(fs_hz: float) -> Grid:
 
 def _candidates(x: Floats, from_cell: int, cut: Grid) -> list[Candidate]:
     """Return every maximum that may be a beat, in time order, counted from the record's start."""
-    envelopes = np.stack([_envelope(x, cut, band) for band in BANDS])
+    thin = thinned(x, cut)
+    envelopes = np.stack([_envelope(thin, cut.feature_hz, band) for band in BANDS])
     levels = _levels(envelopes, cut.cell, nothing=ROUNDING * float(np.abs(x).max()))
     height = _height(envelopes, levels, cut.cell)
     at = _maxima(height, cut)
@@ -121,12 +124,10 @@ def _candidates(x: Floats, from_cell: int, cut: Grid) -> list[Candidate]:
     return [Candidate(*row) for row in rows]
 
 
-def _envelope(x: Floats, cut: Grid, band: tuple[float, float, float]) -> Floats:
-    """Return the root mean square of one band over 0.1 s, at the feature rate, without delay."""
-    y = centred(x, _fir(band, cut.fs_hz), cut.step)
-    half = round(ENVELOPE_S * cut.feature_hz) // 2
-    mean_square = centred(y * y, np.full(2 * half + 1, 1 / (2 * half + 1)))
-    return np.asarray(np.sqrt(mean_square))
+def _envelope(x: Floats, fs_hz: float, band: tuple[float, float, float]) -> Floats:
+    """Return the root mean square of one band over 0.1 s, without delay."""
+    y = centred(x, _fir(band, fs_hz))
+    return np.asarray(np.sqrt(mean_around(y * y, round(ENVELOPE_S * fs_hz) // 2)))
 
 
 @lru_cache(maxsize=32)

@@ -19,6 +19,7 @@ from koffert_signal.beats.cells import (
     Method,
     centred,
     grid,
+    mean_around,
     per_cell,
     typical_rr_s,
     windows,
@@ -70,14 +71,13 @@ def _candidates(x: Floats, from_cell: int, cut: Grid) -> list[Candidate]:
     """Return every steep rise that may be a beat, in time order."""
     nothing = ROUNDING * float(np.abs(x).max())
     half = round(MEAN_S * cut.feature_hz / 2)
-    mean = np.full(2 * half + 1, 1 / (2 * half + 1))
     rise = centred(x, _slope_kernel(cut.fs_hz), cut.step)
-    slope = np.maximum(rise - centred(rise, mean), 0.0)
+    slope = np.maximum(rise - mean_around(rise, half), 0.0)
     level, spread = _levels(slope, cut.cell, nothing)
     steepness = slope / np.repeat(level, cut.cell)[: slope.size]
     at = _maxima(steepness, cut)
     thinned = centred(x, _blur(cut.fs_hz), cut.step)
-    baseline = centred(thinned, mean)
+    baseline = mean_around(thinned, half)
     peaks = _peaks(x - np.repeat(baseline, cut.step)[: x.size], at * cut.step, cut.fs_hz)
     elevation = _highest_within(_elevation(thinned - baseline, cut, nothing), at, cut)
     height = steepness[at] ** SLOPE_SHARE * elevation ** (1 - SLOPE_SHARE)
