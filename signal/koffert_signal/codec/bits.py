@@ -11,13 +11,15 @@ Words = npt.NDArray[np.uint64]
 WORD = 64
 
 
-def write(values: Words, lengths: Ints | npt.NDArray[np.uint8]) -> bytes:
-    """Return the values' lowest `lengths` bits (0 to 63 each) one after another, high bit first."""
+def write(values: Words, lengths: npt.NDArray[np.uint8]) -> bytes:
+    """Return the values' `lengths` bits (0 to 63 each) one after another, high bit first.
+
+    No value is wider than its length.
+    """
     total = int(lengths.sum(dtype=np.int64))
     words = np.zeros(total // WORD + 2, np.uint64)
-    kept = lengths > 0
-    values, lengths = values[kept], lengths[kept]
-    if lengths.size:
+    values, lengths = _joined(values, lengths)
+    if total:
         end = np.cumsum(lengths, dtype=np.int64)
         word = (end - lengths) >> 6
         room = ((word + 1) << 6) - end  # below 0: the rest goes into the next word
@@ -25,9 +27,22 @@ def write(values: Words, lengths: Ints | npt.NDArray[np.uint8]) -> bytes:
         over = np.maximum(-room, 0).astype(np.uint64)
         first = np.flatnonzero(np.diff(word, prepend=-1))
         words[word[first]] = np.bitwise_or.reduceat((values << fits) >> over, first)
-        split = over > 0
+        split = np.flatnonzero(over)
         words[word[split] + 1] |= values[split] << (np.uint64(WORD) - over[split])
     return words.astype(">u8").tobytes()[: -(-total // 8)]
+
+
+def _joined(values: Words, lengths: npt.NDArray[np.uint8]) -> tuple[Words, npt.NDArray[np.uint8]]:
+    """Return neighbours made one for as long as every pair fits: the fewer are left, the faster."""
+    while lengths.size > 1:
+        if lengths.size % 2:
+            values, lengths = np.append(values, np.uint64(0)), np.append(lengths, np.uint8(0))
+        both = lengths[::2] + lengths[1::2]
+        if both.max() >= WORD:
+            break
+        values = (values[::2] << lengths[1::2].astype(np.uint64)) | values[1::2]
+        lengths = both
+    return values, lengths
 
 
 def windows(packed: npt.NDArray[np.uint8], width: int) -> npt.NDArray[np.uint16]:
@@ -43,10 +58,9 @@ def windows(packed: npt.NDArray[np.uint8], width: int) -> npt.NDArray[np.uint16]
 def read(packed: npt.NDArray[np.uint8], position: Ints, lengths: Ints) -> Words:
     """Return `lengths` bits (0 to 48 each) from each position; zeros follow the end."""
     padded = np.concatenate([packed, np.zeros(8, np.uint8)])
-    byte = position >> 3
-    word = np.zeros(position.shape, np.uint64)
-    for offset in range(7):
-        word = (word << np.uint64(8)) | padded[byte + offset]
-    drop = (56 - (position & 7) - lengths).astype(np.uint64)
+    # The eight bytes from each byte on; overlapping, and nothing is copied.
+    eight = np.ndarray(packed.size + 1, ">u8", padded, strides=(1,))
+    word = eight[position >> 3].astype(np.uint64)
+    drop = (WORD - (position & 7) - lengths).astype(np.uint64)
     mask = (np.uint64(1) << lengths.astype(np.uint64)) - np.uint64(1)
     return np.asarray((word >> drop) & mask)

@@ -126,7 +126,7 @@ def _prepare(samples: Ints, channel: int, rule: Rule | None) -> tuple[_Channel, 
     step = _common_step(x)
     least = int(x.min())
     thin, period = _unwrapped((x - least) // step)
-    middle = int(np.median(thin))
+    middle = int(np.median(thin[:: max(1, thin.size // PROBED)]))
     thin = thin - middle
     scaled, left = predict.choose(_cut(thin))
     firsts = tuple(left[:, 0].tolist())

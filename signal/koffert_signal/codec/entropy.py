@@ -47,6 +47,7 @@ def encode(residuals: Ints) -> tuple[bytes, Ints]:
         _encode(_in_groups(fold(residuals[some])), values[some], lengths[some])
     filled = groups * GROUP - samples
     if filled:
+        values[:, -1, GROUP + 1 - filled :] = 0
         lengths[:, -1, GROUP + 1 - filled :] = 0
     return bits.write(values.ravel(), lengths.ravel()), lengths.sum(axis=(1, 2), dtype=np.int64)
 
@@ -54,15 +55,22 @@ def encode(residuals: Ints) -> tuple[bytes, Ints]:
 def _encode(cells: Ints, values: npt.NDArray[np.uint64], lengths: Bytes) -> None:
     """Put the code of each class and residual, and its length, into `values` and `lengths`."""
     table = codes()
+    if cells.max(initial=0) >= LARGEST:
+        raise CorruptData("a residual is wider than 40 bits")
+    if cells.max(initial=0) < 2**31:
+        cells = cells.astype(np.int32)  # half the bytes to move
     classes = _classes(cells)
     change = CHANGE_ROW * SYMBOLS + fold(np.diff(classes, axis=1, prepend=FIRST_CLASS))
     values[:, :, 0], lengths[:, :, 0] = table.code.take(change), table.price.take(change)
-    shift = table.shift[classes][..., None]
+    shift = table.shift[classes][..., None].astype(cells.dtype)
     symbol = np.minimum(cells >> shift, ESCAPE)
-    entry = symbol + (table.row[classes] * SYMBOLS)[..., None]
-    lengths[:, :, 1:] = table.price.take(entry) + shift
-    low = cells & ((1 << shift) - 1)
-    values[:, :, 1:] = (table.code.take(entry) << shift.astype(np.uint64)) | low.astype(np.uint64)
+    entry = symbol + (table.row[classes] * SYMBOLS)[..., None].astype(cells.dtype)
+    np.add(table.price.take(entry), shift.astype(np.uint8), out=lengths[:, :, 1:])
+    code = table.code.take(entry)
+    if shift.any():
+        code <<= shift.astype(np.uint64)
+        code |= (cells & ((1 << shift) - 1)).astype(np.uint64)
+    values[:, :, 1:] = code
     if symbol.max(initial=0) == ESCAPE:
         escaped = np.nonzero(symbol == ESCAPE)
         head = table.code.take(entry[escaped]) << np.uint64(ESCAPE_BITS)
@@ -145,12 +153,9 @@ def _in_groups(folded: Ints) -> Ints:
 def _classes(cells: Ints) -> Ints:
     """Return the cheapest class of each group, no smaller than its largest residual allows."""
     table = codes()
-    if cells.max(initial=0) >= LARGEST:
-        raise CorruptData("a residual is wider than 40 bits")
     # The mean logarithm follows most of the group, not its outliers: those escape.
-    likely = np.rint(2 * np.log2(cells + 1.0).mean(axis=2) + CLASS_AT_ONE).astype(np.int64)
-    if cells.max(initial=0) < 2**31:
-        cells = cells.astype(np.int32)  # half the bytes to move
+    octaves = np.log2(np.float32(1) + cells).mean(axis=2)
+    likely = np.rint(2 * octaves + CLASS_AT_ONE).astype(np.int64)
     best = np.zeros(likely.shape, np.int64)
     cost = np.full(likely.shape, np.iinfo(np.int64).max)
     for step in CLASSES_TRIED:
