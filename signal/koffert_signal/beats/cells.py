@@ -16,10 +16,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy import signal as dsp
 
 from koffert_signal import checks
-from koffert_signal.beats.tracker import Candidate, Tracker
+from koffert_signal.beats.tracker import T_WAVE_S, Candidate, Tracker
 from koffert_signal.checks import Floats, Ints
 
 SHORTEST_RR_S, LONGEST_RR_S = 0.26, 2.4  # 230 to 25 beats a minute
+# What follows a beat within the T wave's time and is so much less likely is no beat to count from.
+T_WAVE_ODDS = 1.0
 
 THINNING_S = 0.05  # half length of the linear-phase low-pass: 31 Hz from pass to stop
 
@@ -208,4 +210,6 @@ def _likely_beats(time_s: Floats, log_odds: Floats) -> Ints:
         later_wins = log_odds[apart:] > log_odds[:-apart]
         beaten[:-apart] |= near & later_wins
         beaten[apart:] |= near & ~later_wins
+        soon = time_s[apart:] - time_s[:-apart] < T_WAVE_S
+        beaten[apart:] |= soon & (log_odds[apart:] < log_odds[:-apart] - T_WAVE_ODDS)
     return np.flatnonzero(~beaten)

@@ -23,6 +23,9 @@ ALIKE = 0.9  # correlation with the median beat from which a beat is of the comm
 QRS_SPEED_SHARE = 0.06
 QUIET_S = 0.012
 T_FROM_QRS_S, P_FROM_QRS_S, LONGEST_PR_S = 0.07, 0.02, 0.30
+# A tangent ends a bell-shaped wave at two deviations, with an eighth of its height still there; a
+# reader and a cart follow it to about two and a half, with a twentieth. In parts of the last one.
+T_BEYOND_TANGENT = 0.5
 T_SPREAD_S = 0.06  # a lead whose T wave seems to end later than the others' by more shows a U wave
 # A wave lower than this many times the noise between the beats has no onset to speak of.
 WAVE_TO_NOISE = 4.0
@@ -154,7 +157,10 @@ def _last_t_end(
 
 
 def _t_end(height: Floats, qrs_end: int, fs_hz: float, noise: float) -> float | None:
-    """Return where the tangent at the T wave's steepest fall meets the level before the QRS."""
+    """Return where the T wave has come down to a few per cent of its height.
+
+    The tangent at its steepest fall tells, which noise moves less than a threshold.
+    """
     first = qrs_end + round(T_FROM_QRS_S * fs_hz)
     wave = height[first:]
     if wave.size < round(0.1 * fs_hz):
@@ -165,8 +171,9 @@ def _t_end(height: Floats, qrs_end: int, fs_hz: float, noise: float) -> float | 
     if fall.size < 3 or wave[peak] - floor < WAVE_TO_NOISE * noise or fall.min() >= 0:
         return None
     steepest = int(fall.argmin())
-    foot = steepest + (wave[peak + steepest] - floor) / -float(fall[steepest])
-    return first + peak + min(float(foot), float(wave.size - peak - 1))
+    to_foot = float(wave[peak + steepest] - floor) / -float(fall[steepest])
+    end = steepest + (1 + T_BEYOND_TANGENT) * to_foot
+    return first + peak + min(end, float(wave.size - peak - 1))
 
 
 def _p_start(height: Floats, qrs_start: int, fs_hz: float, noise: float) -> float | None:
