@@ -13,6 +13,7 @@ from benchmarks.report import ROOT, Baseline, Result, publish
 from koffert_signal.ecg import qrs
 from koffert_signal.ppg import beats
 from koffert_signal.ppg.quality import quality
+from tests.signal.ppg_family import FAMILY, member
 from tests.signal.synthetic import ppg as synthetic_ppg
 from tests.signal.synthetic import score
 
@@ -66,6 +67,19 @@ def live_share_pct() -> float:
     return 100 * (time.process_time() - started_s) / LIVE_S
 
 
+def family_f1_pct(detect: Callable[[Floats], npt.ArrayLike]) -> list[float]:
+    """F1 on one recording of each difficulty; 0 where a detector gives up."""
+    found = []
+    for name in FAMILY:
+        record = member(name, fs_hz=FS_HZ)
+        try:
+            peaks = detect(record.x)
+        except (heartpy.exceptions.BadSignalWarning, ValueError):
+            peaks = np.zeros(0, np.int64)
+        found.append(100 * score(record.beats, peaks, FS_HZ).f1)
+    return found
+
+
 def main() -> None:
     """Measure, and publish `ppg`."""
     warnings.simplefilter("ignore")  # the baselines' own
@@ -83,8 +97,13 @@ def main() -> None:
         "quality attached": quality(ppg, FS_HZ).score,
         "quality unattached (white noise)": quality(loose, FS_HZ).score,
         "quality unattached (drift)": quality(np.cumsum(loose), FS_HZ).score,
+        "quality attached, upside down": quality(-ppg, FS_HZ).score,
         "live 75 Hz share_of_core_pct": round(live_share_pct(), 3),
     }
+    for name, detect in DETECTORS.items():
+        family = family_f1_pct(detect)
+        detail[f"family {name} mean f1_pct"] = round(float(np.mean(family)), 2)
+        detail[f"family {name} least f1_pct"] = round(min(family), 2)
     publish(
         Result(
             name="ppg",

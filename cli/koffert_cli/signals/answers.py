@@ -14,6 +14,8 @@ from koffert_signal.ecg.quality import quality as ecg_quality
 from koffert_signal.ecg.rhythm import rhythm
 from koffert_signal.errors import SignalError
 from koffert_signal.ppg import beats as ppg_beats
+from koffert_signal.ppg.perfusion import perfusion_pct
+from koffert_signal.ppg.polarity import inverted
 from koffert_signal.ppg.quality import quality as ppg_quality
 from koffert_signal.ppg.respiration import NOT_KNOWN, respiration
 from koffert_signal.quality import Quality, bridged
@@ -65,6 +67,8 @@ class PpgAnswer(Struct, frozen=True, kw_only=True):
     quality_per_second: tuple[float, ...]
     respiratory_rate_bpm: float | None
     respiratory_confidence: float
+    inverted: bool  # light received, falling with each beat: turned over before it was read
+    perfusion_pct: float | None
 
 
 def ecg_answer(recording: Recording, lead: str | None) -> EcgAnswer:
@@ -113,9 +117,13 @@ def ppg_answer(recording: Recording) -> PpgAnswer:
     row = next((row for row, name in enumerate(names) if name in PPG_NAMES), 0)
     quality = ppg_quality(recording.values[row], fs_hz)
     values = _filled(recording.values[row])
+    upside_down, perfusion = False, None
     try:
-        peaks = ppg_beats.detect(values, fs_hz)
-        breathing = respiration(values, peaks, fs_hz)
+        upside_down = inverted(values, fs_hz)
+        upright = -values if upside_down else values
+        peaks = ppg_beats.detect(upright, fs_hz)
+        breathing = respiration(upright, peaks, fs_hz)
+        perfusion = perfusion_pct(values, peaks)
     except SignalError:
         peaks, breathing = np.zeros(0, np.int64), NOT_KNOWN
     found = rhythm(peaks, fs_hz)
@@ -130,6 +138,8 @@ def ppg_answer(recording: Recording) -> PpgAnswer:
         quality_per_second=quality.per_second,
         respiratory_rate_bpm=breathing.rate_bpm if readable else None,
         respiratory_confidence=breathing.confidence if readable else 0.0,
+        inverted=upside_down,
+        perfusion_pct=perfusion if readable else None,
     )
 
 

@@ -8,6 +8,7 @@ from koffert_signal import checks
 from koffert_signal.errors import SignalError
 from koffert_signal.filters import PPG_PULSE, zero_phase
 from koffert_signal.ppg import beats as ppg_beats
+from koffert_signal.ppg.polarity import inverted
 from koffert_signal.quality import (
     PPG_SHAPE,
     Quality,
@@ -22,7 +23,7 @@ from koffert_signal.quality import (
 def quality(signal: npt.ArrayLike, fs_hz: float, beats: npt.ArrayLike | None = None) -> Quality:
     """Judge a PPG; never raises for a bad recording, only for a wrong call.
 
-    `beats` are the detector's, found here where they are not given.
+    `beats` are the detector's, found here where they are not given, whichever way up the wave is.
     """
     fs_hz = checks.rate(fs_hz)
     try:
@@ -35,5 +36,9 @@ def quality(signal: npt.ArrayLike, fs_hz: float, beats: npt.ArrayLike | None = N
         return unusable(x.size, fs_hz, Reason.UNSUPPORTED_RATE)
     if x.size < 2 * fs_hz:
         return unusable(x.size, fs_hz, Reason.TOO_SHORT)
-    found = ppg_beats.detect(x, fs_hz) if beats is None else checks.indices(beats, x.size)
+    if beats is None:
+        x = -x if inverted(x, fs_hz) else x
+        found = ppg_beats.detect(x, fs_hz)
+    else:
+        found = checks.indices(beats, x.size)
     return with_gaps(judge(x, zero_phase(PPG_PULSE, x, fs_hz), found, fs_hz, PPG_SHAPE), gap)
