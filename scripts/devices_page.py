@@ -33,11 +33,12 @@ The quality scale of a driver: **done**, **to do** or **exempt**, with the reaso
 - *reconnect*: the link comes back by itself, tried on the device
 - *bonding*: pairing works without a screen
 - *clock*: a wrong or unset clock is found and set
+- *memory*: what the device stored is read, dated by its own clock, and erased at return
 - *battery*: the device's battery is reported
 - *docs*: this page has the device, with what its driver cannot tell
 """
 
-RULES = ("parser", "real_bytes", "reconnect", "bonding", "clock", "battery", "docs")
+RULES = ("parser", "real_bytes", "reconnect", "bonding", "clock", "memory", "battery", "docs")
 WORDS = {"done": "done", "todo": "to do", "exempt": "exempt"}
 
 

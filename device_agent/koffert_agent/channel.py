@@ -125,7 +125,8 @@ class Channel:
 
     def identity(self, measurement: Measurement) -> bytes:
         """The reading's id. A record that bears its time has the same one however often it is sent."""
-        if self._mode is not Mode.SPOT or measurement.measured_at is None:
+        again = self._mode is Mode.SPOT or Flag.FROM_STORAGE in measurement.flags
+        if not again or measurement.measured_at is None:
             return self._new_id()
         numbers = [getattr(measurement, name) for name in NUMBERS]
         whole = [self._sensor, self._serial, measurement.measured_at.isoformat(), numbers]

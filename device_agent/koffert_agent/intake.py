@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
+from koffert_agent.ble.memory import Doubt
 from koffert_agent.channel import Channel
 from koffert_agent.clock import NS_PER_S, Clock, now
 from koffert_agent.pipeline import Sink
@@ -95,6 +96,12 @@ class Intake:
                 messages += self.channel(stream).take(event, at)
                 measured = True
         return Taken(messages, measured, damaged)
+
+    def doubt(self, stream: Stream, measurement: Measurement) -> Message:
+        """The message of a stored record of a meter whose clock nobody can read; counted as any."""
+        self.note(measurement)
+        reason = Doubt.NO_TIME if measurement.measured_at is None else Doubt.CLOCK_UNKNOWN
+        return self.channel(stream).quarantine(measurement, now(self.clock), reason.value)
 
     def note(self, measurement: Measurement) -> None:
         """Count a measurement: the meter is there and speaks."""

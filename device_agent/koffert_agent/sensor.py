@@ -6,10 +6,12 @@ import logging
 from collections.abc import Callable, Iterable
 from math import inf
 
+from koffert_agent.ble.memory import is_live
+from koffert_agent.clock import now
 from koffert_agent.intake import Intake, SensorStatus
 from koffert_agent.supervisor import Pulse
 from koffert_drivers.device import Conversation, DeviceRecord
-from koffert_drivers.measurement import Event
+from koffert_drivers.measurement import Event, Measurement
 from koffert_drivers.serial_transport import (
     SerialLink,
     TransportError,
@@ -119,14 +121,24 @@ class Sensor:
 
         A meter that waits for an answer gets it once what it sent is safe on the disk, and repeats it else.
         """
-        taken = self._intake.take(self._record.streams[0], events)
+        stream, at = self._record.streams[0], now(self._intake.clock)
+        fresh, stored = list[Event](), list[Measurement]()
+        for event in events:
+            # No serial meter shows its clock: what it stored, nobody can say whose it is.
+            if isinstance(event, Measurement) and not is_live(event, at, ()):
+                stored.append(event)
+            else:
+                fresh.append(event)
+        taken = self._intake.take(stream, fresh)
+        messages = taken.messages + [self._intake.doubt(stream, each) for each in stored]
+        measured = taken.measured or bool(stored)
         if not talk.acknowledge:
-            self._intake.submit(taken.messages)
-        elif taken.measured and await self._intake.keep(taken.messages):
+            self._intake.submit(messages)
+        elif measured and await self._intake.keep(messages):
             await line.write(talk.acknowledge)
         if taken.damaged and talk.refuse:
             await line.write(talk.refuse)
-        return taken.measured
+        return measured
 
 
 async def _read(line: SerialLink, *, until_s: float) -> bytes:

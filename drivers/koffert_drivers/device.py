@@ -104,12 +104,20 @@ class Recognition(Struct, frozen=True):
     services: tuple[str, ...] = ()  # advertised ones that no other device has
 
 
+class Memory(StrEnum):
+    """How the records that a device has stored are reached over Bluetooth Low Energy."""
+
+    ACCESS_POINT = "2a52"  # the SIG's Record Access Control Point, where the device has it
+    RING_FILES = "ring-files"  # Viatom's; nothing public erases them
+
+
 class BleProfile(Struct, frozen=True):
-    """How a device is spoken to over Bluetooth Low Energy."""
+    """How a device is spoken to over Bluetooth Low Energy; `memory` is None where none is reached."""
 
     service: str
     write_characteristic: str | None = None
     needs_bond: bool = False
+    memory: Memory | None = None
 
 
 class State(StrEnum):
@@ -138,6 +146,7 @@ class QualityScale(Struct, frozen=True, kw_only=True):
     reconnect: Mark
     bonding: Mark
     clock: Mark
+    memory: Mark
     battery: Mark
     docs: Mark = DONE
 

@@ -3,31 +3,34 @@
 import asyncio
 import itertools
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from koffert_agent.clock import SystemClock
+from koffert_agent.clock import Clock, SystemClock
 from koffert_agent.intake import Intake
 from koffert_agent.sensor import Sensor
 from koffert_agent.supervisor import Part, Supervisor
+from koffert_drivers.simulated.others import lung_monitor_frame
 from koffert_drivers.simulated.oximeter import SimulatedOximeter
+from koffert_drivers.simulated.speaker import Moment
 from koffert_drivers.table import device
-from koffert_wire.messages import Message, Mode, Reading, SensorLink, SensorState
+from koffert_wire.messages import Message, Mode, Quarantined, Reading, SensorLink, SensorState
 from tests.device_agent.support import eventually
 
 
 class Bench:
     """A sensor task whose messages are kept."""
 
-    def __init__(self, driver: str, port: Path | str) -> None:
+    def __init__(self, driver: str, port: Path | str, clock: Clock | None = None) -> None:
         self.messages: list[Message] = []
         self.disk_is_well = True
         ids = itertools.count()
         intake = Intake(
             device(driver),
             str(port),
-            clock=SystemClock(),
+            clock=clock or SystemClock(),
             sink=self,
             new_id=lambda: next(ids).to_bytes(16),
         )
@@ -48,6 +51,10 @@ class Bench:
     @property
     def values(self) -> list[float | None]:
         return [reading.values["spo2_pct"] for reading in self.readings]
+
+    @property
+    def quarantined(self) -> list[Quarantined]:
+        return [message for message in self.messages if isinstance(message, Quarantined)]
 
     @property
     def readings(self) -> list[Reading]:
@@ -138,6 +145,46 @@ def test_a_blow_is_acknowledged_once_it_is_safe_and_filed_once() -> None:
             assert blow.values["fev1_l"] == pytest.approx(1.45)
             assert blow.values["fev6_l"] == pytest.approx(2.90)
             assert blow.mode is Mode.SPOT
+
+    asyncio.run(scenario())
+
+
+def test_a_blow_of_the_week_before_is_acknowledged_and_not_filed() -> None:
+    class TrustedClock(SystemClock):
+        def wall_trusted(self) -> bool:
+            return True
+
+    async def scenario() -> None:
+        async with (
+            SimulatedOximeter("vitalograph-lung-monitor") as meter,
+            Supervisor(lambda: 0.5) as supervisor,
+        ):
+            bench = Bench("vitalograph-lung-monitor", meter.path, TrustedClock())
+            old = lung_monitor_frame(datetime.now(UTC) - timedelta(days=7), Moment(0, 0))
+            supervisor.start(Part(bench.sensor.name, bench.sensor.run))
+            await eventually(lambda: bool(bench.readings))  # of today
+            await meter.replay(old)
+            await eventually(lambda: bool(bench.quarantined))
+            assert bench.quarantined[0].reason == "clock-unknown"
+            assert bench.quarantined[0].values["fev1_l"] == pytest.approx(1.45)
+            assert bench.quarantined[0].id not in {each.id for each in bench.readings}
+
+    asyncio.run(scenario())
+
+
+def test_what_a_serial_meter_calls_stored_is_never_a_reading() -> None:
+    async def scenario() -> None:
+        async with (
+            SimulatedOximeter("contec-v7") as oximeter,
+            Supervisor(lambda: 0.5) as supervisor,
+        ):
+            bench = Bench("contec-v7", oximeter.path)
+            supervisor.start(Part(bench.sensor.name, bench.sensor.run))
+            await eventually(lambda: bool(bench.values))
+            await oximeter.replay(bytes.fromhex("0f80dbbcdabbdaba"))  # 91/60, 90/59, 90/58
+            await eventually(lambda: len(bench.quarantined) == 3)
+            assert {each.reason for each in bench.quarantined} == {"no-time"}
+            assert 91 not in bench.values
 
     asyncio.run(scenario())
 

@@ -141,6 +141,17 @@ def test_waveform_of_the_pc60fw() -> None:
     assert one(events(ViatomPc60fw(), pc60fw(2, 0x80 | 60))).waveform == (60,)
 
 
+def test_the_status_and_the_high_byte_of_the_pc60fw() -> None:
+    # From the clients' own text, CRC added.
+    recorded = one(events(ViatomPc60fw(), pc60fw(*bytes.fromhex("01603e005000c0"))))
+    assert (recorded.spo2_pct, recorded.pulse_bpm, recorded.pai_pct) == (96, 62, 8.0)
+    assert one(events(ViatomPc60fw(), pc60fw(1, 96, 4, 1, 80, 0, 0xC0))).pulse_bpm == 260
+    assert one(events(ViatomPc60fw(), pc60fw(1, 96, 62, 9, 80, 0, 0xC0))).pulse_bpm is None
+    for status, flag in ((2, Flag.NO_FINGER), (4, Flag.SEARCHING)):
+        away = one(events(ViatomPc60fw(), pc60fw(1, 96, 62, 0, 80, status, 0xC0)))
+        assert (away.spo2_pct, away.quality, away.flags) == (None, 0, (flag,))
+
+
 def test_a_pc60fw_without_a_finger() -> None:
     nothing = one(events(ViatomPc60fw(), pc60fw(1, 0, 0, 0, 0, 0, 0)))
     assert (nothing.spo2_pct, nothing.pulse_bpm, nothing.pai_pct, nothing.quality) == (
@@ -212,6 +223,12 @@ def test_a_poor_blow_keeps_its_numbers_with_a_flag() -> None:
 def test_a_lung_monitor_without_a_clock() -> None:
     unset = one(lung(LUNG[:40] + "000000000000" + LUNG[52:]))
     assert (unset.measured_at, unset.flags) == (None, (Flag.CLOCK_NOT_SET,))
+
+
+def test_a_lung_monitor_that_nobody_set_up() -> None:
+    blank = one(lung(LUNG[:25] + " " * 27 + LUNG[52:]))
+    assert (blank.fev1_l, blank.fev6_l, blank.fef25_75_l_s) == (3.63, 3.99, 4.04)
+    assert (blank.measured_at, blank.flags) == (None, (Flag.CLOCK_NOT_SET,))
 
 
 @pytest.mark.parametrize("text", ["GTD" + LUNG[3:], LUNG[:13] + "36x" + LUNG[16:]])

@@ -9,6 +9,7 @@ from koffert_drivers.device import Stream
 from koffert_drivers.parsers.device_information import encode_current_time
 from koffert_drivers.simulated.physiology import Physiology
 from koffert_drivers.simulated.speaker import Speaker
+from koffert_drivers.simulated.viatom import O2RingSpeaker
 from koffert_drivers.simulated.voices import voice
 from koffert_drivers.table import device
 
@@ -40,7 +41,7 @@ class Characteristic:
 class Meter:
     """One meter. `notify` is set by the radio while it is connected.
 
-    `stored` are the values of 0x2A5E in its memory; `refuses` is the error that BlueZ gives for a connection
+    `stored` are the values of 0x2A5E in its memory, `files` those of a ring; `refuses` is the error that BlueZ gives for a connection
     that the meter does not take; `passkey` is shown on the meter when it bonds.
     """
 
@@ -49,6 +50,7 @@ class Meter:
     name: str
     physiology: Physiology = field(default_factory=Physiology)
     stored: list[bytes] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
     advertising: bool = True
     needs_bond: bool = False
     passkey: int | None = None
@@ -82,8 +84,10 @@ class Meter:
             flags = ["read", "write"]
             self.characteristics[CURRENT_TIME] = Characteristic("1805", flags, self.clock)
         self._speakers: list[tuple[Stream, Speaker]] = []
+        self.ring = O2RingSpeaker(self.files)
         for stream in {s.characteristic or s.name: s for s in reversed(record.streams)}.values():
-            self._speakers.append((stream, voice(record.id, stream.name)))
+            ring = (record.id, stream.name) == ("viatom-o2ring", "live")
+            self._speakers.append((stream, self.ring if ring else voice(record.id, stream.name)))
 
     @property
     def services(self) -> list[str]:

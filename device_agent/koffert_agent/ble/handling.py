@@ -13,7 +13,7 @@ from koffert_drivers.ble.errors import WORDS, BleError, BleReason
 from koffert_drivers.ble.link import forget, open_ble, read_serial_number
 from koffert_drivers.ble.scan import Advertisement, scanning
 from koffert_drivers.ble.stored import open_records
-from koffert_drivers.device import DeviceRecord
+from koffert_drivers.device import DeviceRecord, Memory
 from koffert_drivers.table import device
 
 
@@ -134,8 +134,8 @@ async def _clear(meter: PairedMeter, within_s: float) -> Cleared:
 
 
 def _may_store(record: DeviceRecord) -> bool:
-    """The live oximeters of other makers have no memory that their protocol reaches."""
-    return record.ble is not None and record.ble.write_characteristic == "2a52"
+    """The live oximeters of other makers have no memory that a public protocol erases."""
+    return record.ble is not None and record.ble.memory is Memory.ACCESS_POINT
 
 
 async def _hear(address: str, within_s: float) -> Advertisement:

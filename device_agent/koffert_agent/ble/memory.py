@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from koffert_agent.clock import NS_PER_S
 from koffert_drivers.measurement import Flag, Measurement
@@ -91,6 +92,7 @@ def date_stored(
 class _Proof(Struct, frozen=True):
     loan: str | None
     after: datetime
+    taken: tuple[str, ...] = ()
 
 
 class MemoryBook:
@@ -102,15 +104,32 @@ class MemoryBook:
 
     def proved_after(self, address: str) -> datetime | None:
         """The moment of the meter's clock after which its records are this loan's; None without a loan."""
-        proof = self._read().get(address)
-        known = proof is not None and proof.loan == self._loan and self._loan is not None
-        return proof.after if proof is not None and known else None
+        proof = self._proof(address)
+        return None if proof is None else proof.after
+
+    def taken(self, address: str) -> frozenset[str]:
+        """Which files of a meter that keeps them were taken under this loan."""
+        proof = self._proof(address)
+        return frozenset(() if proof is None else proof.taken)
+
+    def note_taken(self, address: str, files: Sequence[str]) -> None:
+        """These, of all that the meter has, have been taken; without a proof nothing is noted."""
+        proof = self._proof(address)
+        if proof is not None:
+            self._write(address, replace(proof, taken=tuple(files)))
 
     def prove(self, address: str, after: datetime, *, anew: bool) -> None:
         """Write a proof down; an older one of this loan stands unless `anew`."""
         if anew or self.proved_after(address) is None:
-            proofs = self._read() | {address: _Proof(self._loan, after)}
-            replace_private(self._path, msgspec.json.encode(proofs))
+            self._write(address, _Proof(self._loan, after))
+
+    def _proof(self, address: str) -> _Proof | None:
+        proof = self._read().get(address)
+        known = proof is not None and proof.loan == self._loan and self._loan is not None
+        return proof if known else None
+
+    def _write(self, address: str, proof: _Proof) -> None:
+        replace_private(self._path, msgspec.json.encode(self._read() | {address: proof}))
 
     def _read(self) -> dict[str, _Proof]:
         """A damaged file proves nothing."""

@@ -109,7 +109,7 @@ class Meter:
 
     async def _session(self, heard: Advertisement, link: Link, pulse: Pulse) -> None:
         async with self._radio.connect(self._record, heard) as ble:
-            visit = Visit(ble, self.address, self._intake, self._memory)
+            visit = Visit(ble, self._record, self.address, self._intake, self._memory)
             self._intake.trouble = None
             self._intake.change(SensorLink.CONNECTED)
             try:

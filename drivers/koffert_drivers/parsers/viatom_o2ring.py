@@ -26,9 +26,10 @@ _LONGEST_PAYLOAD = 1024
 _PULSE_MISSING = 0xFFFF
 
 
-def request(code: int, content: bytes = b"") -> bytes:
+def request(code: int, content: bytes = b"", *, block: int = 0) -> bytes:
     """The host's request `code`; it is written in pieces of 20 bytes."""
-    head = bytes((0xAA, code, code ^ 0xFF, 0, 0)) + len(content).to_bytes(2, "little")
+    head = bytes((0xAA, code, code ^ 0xFF))
+    head += block.to_bytes(2, "little") + len(content).to_bytes(2, "little")
     return head + content + bytes((crc8(head + content),))
 
 
@@ -61,8 +62,8 @@ class ViatomO2Ring(StreamFormat):
 
     def decode(self, frame: bytes) -> list[Event]:
         """See StreamFormat."""
-        payload = frame[_HEAD_BYTES:-1]
-        if frame[1]:  # the request failed
+        payload = payload_of(frame)
+        if payload is None:
             return []
         if len(payload) == _SENSORS_BYTES:
             return [_measurement(payload, battery=payload[7], worn=payload[11])]
@@ -74,6 +75,11 @@ class ViatomO2Ring(StreamFormat):
     def interrupted(self) -> list[Event]:
         """See StreamFormat."""
         return []
+
+
+def payload_of(frame: bytes) -> bytes | None:
+    """What a whole reply carries; None when the request failed."""
+    return None if frame[1] else frame[_HEAD_BYTES:-1]
 
 
 def _is_live(payload: bytes) -> bool:

@@ -1,12 +1,15 @@
 """Viatom PC-60FW: frames over the Nordic UART service.
 
-Source: two independent clients. Functions other than numbers and waveform are not settled and left alone.
+Source: two independent clients; for the status byte and the pulse's high byte the vendor's kit for app makers.
+Functions other than numbers and waveform are not settled and left alone.
 """
 
 from koffert_drivers.measurement import (
     ErrorReason,
     Event,
+    Flag,
     Measurement,
+    flags_set,
     judged_oximetry,
     rate,
     saturation,
@@ -22,6 +25,10 @@ _OXIMETRY_TOKEN = 0x0F
 _NUMBERS = 0x01
 _NUMBERS_BYTES = 10
 _WAVE = 0x02
+# Shorter frames end before it.
+_STATUS_AT = 9
+_STATUS_FLAGS = {1: Flag.NO_FINGER, 2: Flag.SEARCHING}
+_HIGHEST_PULSE_BPM = 511
 
 
 class ViatomPc60fw(StreamFormat):
@@ -60,10 +67,15 @@ class ViatomPc60fw(StreamFormat):
 
 
 def _numbers(frame: bytes) -> Measurement:
+    status = frame[_STATUS_AT] if len(frame) > _NUMBERS_BYTES else 0
+    pulse = int.from_bytes(frame[6:8], "little")
+    flags = flags_set(status, _STATUS_FLAGS)
     return judged_oximetry(
         Measurement(
             spo2_pct=saturation(frame[5]),
-            pulse_bpm=rate(frame[6]),
+            pulse_bpm=rate(pulse) if pulse <= _HIGHEST_PULSE_BPM else None,
             pai_pct=frame[8] / 10 or None,
+            finger=False if Flag.NO_FINGER in flags else None,
+            flags=flags,
         )
     )

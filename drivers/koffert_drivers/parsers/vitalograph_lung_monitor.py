@@ -4,6 +4,8 @@ Source: an open client for the device, with its tests. STX, 56 ASCII characters,
 three. The device repeats a frame until it is acknowledged.
 """
 
+from datetime import datetime
+
 from koffert_drivers.measurement import (
     Damaged,
     ErrorReason,
@@ -23,6 +25,8 @@ _STX, _ETX = 0x02, 0x03
 _TEXT_CHARACTERS = 56
 _FRAME_BYTES = 1 + _TEXT_CHARACTERS + 2
 _GOOD_BLOW = "0"
+# FEV1 and FEV6, FEF25-75, the verdict. A meter that nobody set up may leave best values, zones or its clock blank.
+_BLOW = (slice(13, 19), slice(22, 25), slice(52, 53))
 
 
 class VitalographLungMonitor(StreamFormat):
@@ -47,7 +51,7 @@ class VitalographLungMonitor(StreamFormat):
     def decode(self, frame: bytes) -> list[Event]:
         """See StreamFormat."""
         text = frame[1:-2].decode("ascii", errors="replace")
-        if not text.startswith("FTD") or not text[13:53].isdecimal():
+        if not text.startswith("FTD") or not all(text[part].isdecimal() for part in _BLOW):
             raise Damaged(ErrorReason.CONTENT, "not the text of a blow")
         return [_blow(text)]
 
@@ -57,8 +61,7 @@ class VitalographLungMonitor(StreamFormat):
 
 
 def _blow(text: str) -> Measurement:
-    year, *clock = (int(text[at : at + 2]) for at in range(40, 52, 2))
-    time = device_time(2000 + year, clock)
+    time = _time(text[40:52])
     flags = [] if text[52] == _GOOD_BLOW else [Flag.POOR_EFFORT]
     if time is None:
         flags.append(Flag.CLOCK_NOT_SET)
@@ -71,6 +74,13 @@ def _blow(text: str) -> Measurement:
             flags=tuple(flags),
         )
     )
+
+
+def _time(digits: str) -> datetime | None:
+    if not digits.isdecimal():
+        return None
+    year, *clock = (int(digits[at : at + 2]) for at in range(0, 12, 2))
+    return device_time(2000 + year, clock)
 
 
 def _hundredths(digits: str) -> float | None:

@@ -7,6 +7,7 @@ from koffert_drivers.device import (
     DeviceRecord,
     Kind,
     Mark,
+    Memory,
     QualityScale,
     Recognition,
     State,
@@ -23,6 +24,7 @@ from koffert_drivers.records.common import (
     NO_BATTERY,
     NO_BOND,
     NO_CLOCK,
+    NO_MEMORY,
     NO_REAL_BYTES,
     ON_A_SIMULATED_RADIO,
     SETS_CLOCK,
@@ -40,13 +42,14 @@ PLX = DeviceRecord(
         BATTERY,
     ),
     recognition=Recognition(services=("1822",)),
-    ble=BleProfile(service="1822", write_characteristic="2a52"),
+    ble=BleProfile(service="1822", write_characteristic="2a52", memory=Memory.ACCESS_POINT),
     sources="the Bluetooth SIG's Pulse Oximeter Service 1.0.1",
     quality_scale=QualityScale(
         real_bytes=DONE,
         reconnect=ON_A_SIMULATED_RADIO,
         bonding=MAY_BOND,
         clock=SETS_CLOCK,
+        memory=Mark(State.TODO, "read, dated and erased through 0x2A52; not tried on a device"),
         battery=DONE,
     ),
 )
@@ -91,6 +94,7 @@ NONIN_BLE = DeviceRecord(
         reconnect=ON_A_SIMULATED_RADIO,
         bonding=ON_A_SIMULATED_RADIO,
         clock=NO_CLOCK,
+        memory=Mark(State.EXEMPT, "the bytes of its memory playback are not public"),
         battery=DONE,
     ),
 )
@@ -132,6 +136,7 @@ CONTEC_EB = DeviceRecord(
         reconnect=ON_A_SIMULATED_RADIO,
         bonding=NO_BOND,
         clock=NO_CLOCK,
+        memory=Mark(State.EXEMPT, "no source gives the type byte that asks for stored records"),
         battery=NO_BATTERY,
     ),
 )
@@ -162,6 +167,7 @@ BERRYMED_BCI = DeviceRecord(
         reconnect=ON_A_SIMULATED_RADIO,
         bonding=NO_BOND,
         clock=NO_CLOCK,
+        memory=NO_MEMORY,
         battery=NO_BATTERY,
     ),
 )
@@ -192,9 +198,11 @@ VIATOM_O2RING = DeviceRecord(
     ble=BleProfile(
         service="14839ac4-7d7e-415c-9a42-167340cf2339",
         write_characteristic="8b00ace7-eb0b-49b0-bbe9-9aee0a26e1a3",
+        memory=Memory.RING_FILES,
     ),
     sources="three independent clients and their captures",
     limits=(
+        "stored nights are fetched while nobody wears the ring",
         "the scale of the perfusion byte is not public, so it is left out",
         "the O2Ring-S speaks another protocol",
     ),
@@ -202,7 +210,11 @@ VIATOM_O2RING = DeviceRecord(
         real_bytes=DONE,
         reconnect=ON_A_SIMULATED_RADIO,
         bonding=NO_BOND,
-        clock=NO_CLOCK,
+        clock=Mark(State.TODO, "read and set; not tried on a ring"),
+        memory=Mark(
+            State.TODO,
+            "its files are read and dated by its clock; not tried on a ring, and nothing public erases them",
+        ),
         battery=DONE,
     ),
 )
@@ -225,13 +237,14 @@ VIATOM_PC60FW = DeviceRecord(
         service="6e400001-b5a3-f393-e0a9-e50e24dcca9e",
         write_characteristic="6e400002-b5a3-f393-e0a9-e50e24dcca9e",
     ),
-    sources="two independent clients and their captures",
+    sources="two independent clients and their captures, and the vendor's kit for app makers",
     limits=("the rate of the waveform, and what the battery function means, are not public",),
     quality_scale=QualityScale(
         real_bytes=DONE,
         reconnect=ON_A_SIMULATED_RADIO,
         bonding=NO_BOND,
         clock=NO_CLOCK,
+        memory=NO_MEMORY,
         battery=Mark(State.TODO, "the meaning of the battery function is not settled"),
     ),
 )
@@ -260,6 +273,7 @@ JUMPER_JPD500F = DeviceRecord(
         reconnect=ON_A_SIMULATED_RADIO,
         bonding=NO_BOND,
         clock=NO_CLOCK,
+        memory=NO_MEMORY,
         battery=NO_BATTERY,
     ),
 )

@@ -21,6 +21,8 @@ SETS_CLOCK = Mark(
     State.TODO, "read, compared and set through 0x1805 where the device has it; not tried on one"
 )
 
+NO_MEMORY = Mark(State.EXEMPT, "the protocol tells nothing of a memory")
+
 
 def value_stream(
     name: str,

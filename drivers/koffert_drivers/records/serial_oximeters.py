@@ -57,6 +57,10 @@ CONTEC_V7 = DeviceRecord(
         reconnect=_NO_HARDWARE,
         bonding=Mark(State.TODO, "only the models with Bluetooth bond"),
         clock=_NO_CLOCK,
+        memory=Mark(
+            State.TODO,
+            "stored packets are decoded and not asked for: no clock can be read, so none could be proved to be of a loan",
+        ),
         battery=_NO_BATTERY,
     ),
 )
@@ -85,6 +89,9 @@ CONTEC_5BYTE = DeviceRecord(
         reconnect=_NO_HARDWARE,
         bonding=_CABLE,
         clock=_NO_CLOCK,
+        memory=Mark(
+            State.EXEMPT, "stored seconds bear no time: none could be proved to be of a loan"
+        ),
         battery=_NO_BATTERY,
     ),
 )
@@ -127,6 +134,10 @@ NONIN_SERIAL = DeviceRecord(
         reconnect=_NO_HARDWARE,
         bonding=Mark(State.TODO, "the 9560 asks for the six digits on its battery door"),
         clock=Mark(State.TODO, "format 13 carries the device's time; setting it is not wired in"),
+        memory=Mark(
+            State.TODO,
+            "a 9560 sends its spot checks by itself, marked as stored; the dump of a 3150 has one source and no clock",
+        ),
         battery=DONE,
     ),
 )

@@ -54,6 +54,9 @@ def _record(
             reconnect=ON_A_SIMULATED_RADIO,
             bonding=MAY_BOND,
             clock=clock,
+            memory=Mark(
+                State.EXEMPT, "what it stored comes by itself, told from live values by their times"
+            ),
             battery=DONE,
         ),
     )

@@ -46,6 +46,7 @@ VITALOGRAPH_LUNG_MONITOR = DeviceRecord(
             State.TODO, "the serial port profile is bound by hand, with bluetoothctl and rfcomm"
         ),
         clock=Mark(State.TODO, "the device's time is read; no source says how to set it"),
+        memory=Mark(State.EXEMPT, "a blow is sent until it is acknowledged, and then forgotten"),
         battery=NO_BATTERY,
     ),
 )
@@ -78,6 +79,10 @@ CONTEC_SP10 = DeviceRecord(
         reconnect=ON_A_SIMULATED_RADIO,
         bonding=MAY_BOND,
         clock=Mark(State.TODO, "the device's time is read; setting it is not wired in"),
+        memory=Mark(
+            State.TODO,
+            "stored blows are read; its clock is not, so they are quarantined; erasing is not wired in",
+        ),
         battery=NO_BATTERY,
     ),
 )
@@ -109,6 +114,7 @@ FLOW_LINES = DeviceRecord(
         reconnect=Mark(State.TODO, "tried on a simulated line, not on a device"),
         bonding=Mark(State.EXEMPT, "a serial line needs none"),
         clock=Mark(State.EXEMPT, "the samples are read as they come"),
+        memory=Mark(State.EXEMPT, "a stream of samples stores nothing"),
         battery=NO_BATTERY,
     ),
 )

@@ -1,5 +1,7 @@
 """The voices of devices that are the only ones of their maker."""
 
+from datetime import UTC, datetime, timedelta
+
 from koffert_drivers.parsers.checksums import exclusive_or
 from koffert_drivers.parsers.flow_lines import RATE_HZ, flow_line
 from koffert_drivers.parsers.vitalograph_lung_monitor import ACKNOWLEDGE
@@ -24,19 +26,21 @@ def jumper_frame(physiology: Physiology, _: Moment) -> bytes:
     return bytes((0x81, physiology.pulse_bpm, physiology.spo2_pct, perfusion))
 
 
-def lung_monitor_frame(_: Physiology, moment: Moment) -> bytes:
+def lung_monitor_frame(taken: datetime, moment: Moment) -> bytes:
     """A good blow of FEV1 1.45 L and FEV6 2.90 L; each one second after the last."""
     values = "145290050075000000095090000"
-    text = f"FTD0000129406{values}2611210830{moment.number % 60:02d}0923"
+    clock = taken + timedelta(seconds=moment.number)
+    text = f"FTD0000129406{values}{clock:%y%m%d%H%M%S}0923"
     body = b"\x02" + text.encode() + b"\x03"
     return body + bytes((exclusive_or(body),))
 
 
 class LungMonitorSpeaker(UnpromptedSpeaker):
-    """A Lung Monitor with one blow to tell: it repeats it until it is acknowledged."""
+    """A Lung Monitor with one blow to tell, taken just now or at `taken`: it repeats it until it is acknowledged."""
 
-    def __init__(self) -> None:
-        super().__init__(1.0, lung_monitor_frame)
+    def __init__(self, taken: datetime | None = None) -> None:
+        when = taken or datetime.now(UTC)
+        super().__init__(1.0, lambda _, moment: lung_monitor_frame(when, moment))
         self._acknowledged = False
 
     def hear(self, data: bytes, now_s: float) -> bytes:  # noqa: ARG002

@@ -28,9 +28,7 @@ VOICES: Mapping[tuple[str, str], Callable[[], Speaker]] = {
         PromptedSpeaker, 60.0, contec.eb_frames, prompt=contec_eb.START_LIVE
     ),
     ("berrymed-bci", "live"): partial(UnpromptedSpeaker, 100.0, others.berrymed_frame),
-    ("viatom-o2ring", "live"): partial(
-        PromptedSpeaker, 1.0, viatom.o2ring_live, prompt=viatom_o2ring.READ_LIVE, frames=1
-    ),
+    ("viatom-o2ring", "live"): viatom.O2RingSpeaker,
     ("viatom-o2ring", "sensors"): partial(
         PromptedSpeaker, 1.0, viatom.o2ring_sensors, prompt=viatom_o2ring.READ_SENSORS, frames=1
     ),
