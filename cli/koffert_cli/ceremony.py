@@ -10,12 +10,22 @@ import click
 
 from koffert_cli.output import UserError
 from koffert_cli.places import configuration_folder
-from koffert_hub.provisioning.ceremony import Prepared, prepare
+from koffert_hub.provisioning.ceremony import Prepared, pki_of, prepare
 from koffert_hub.provisioning.pki import CeremonyError
 from koffert_hub.settings import Settings
 
 
-def hold_ceremony(settings: Settings, passphrase_file: Path | None) -> Prepared | None:
+def root_passphrase(settings: Settings, passphrase_file: Path | None) -> str:
+    """What a new root's key will be locked with; empty where none is to be made. Ask before anything is written.
+
+    Raises UserError.
+    """
+    if settings.provisioning is None or pki_of(settings).exists:
+        return ""
+    return _passphrase(passphrase_file)
+
+
+def hold_ceremony(settings: Settings, passphrase: str) -> Prepared | None:
     """Make or renew the authority; None for a hub that enrols no boxes. Raises UserError."""
     provisioning = settings.provisioning
     if provisioning is None:
@@ -24,7 +34,7 @@ def hold_ceremony(settings: Settings, passphrase_file: Path | None) -> Prepared 
         return prepare(
             settings,
             provisioning,
-            passphrase=lambda: _passphrase(passphrase_file),
+            passphrase=lambda: passphrase,
             templates=configuration_folder() / "mosquitto",
             now=datetime.now(UTC),
         )

@@ -69,11 +69,16 @@ def hub() -> None:
 @json_option
 def init(config: Path, passphrase_file: Path | None, *, as_json: bool) -> None:
     """Make the data folder: keys, tables, log, and the authority of boxes. Safe to repeat."""
-    from koffert_cli.ceremony import hold_ceremony, show_ceremony  # noqa: PLC0415 - only this one makes keys
+    from koffert_cli.ceremony import (  # noqa: PLC0415 - only this one makes keys
+        hold_ceremony,
+        root_passphrase,
+        show_ceremony,
+    )
 
     settings = load_hub_settings(config)
+    passphrase = root_passphrase(settings, passphrase_file)
     centre = initialise(settings)
-    prepared = hold_ceremony(settings, passphrase_file)
+    prepared = hold_ceremony(settings, passphrase)
     if as_json:
         data_dir = str(settings.data_dir)
         print_json({"centre": centre, "data_dir": data_dir, "authority": prepared})
@@ -181,7 +186,9 @@ def requeue(config: Path, items: tuple[int, ...], *, as_json: bool) -> None:
     if as_json:
         print_json(outcome)
     else:
-        click.echo(f"{outcome.stored} stored, {outcome.still_held} still held")
+        click.echo(
+            f"{outcome.stored} stored, {outcome.still_held} still held, {outcome.discarded} discarded"
+        )
 
 
 @hub.command()

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import click
 import msgspec
+from sqlalchemy.exc import DatabaseError
 
 from koffert_cli.output import EXIT_FAILED, CommandGroup, UserError, json_option, print_json
 from koffert_hub.log_access import (
@@ -21,11 +22,20 @@ from koffert_hub.log_access import (
     verify_database,
     verify_export,
 )
-from koffert_hub.log_export import UnreadableExport, json_lines, read_export, span, write_csv
+from koffert_hub.log_export import (
+    CSV_FIELDS,
+    UnreadableExport,
+    json_lines,
+    read_export,
+    span,
+    write_csv,
+)
 from koffert_hub.log_record import Event, LogRecord, SignedHead
 from koffert_hub.log_search import Query
 from koffert_hub.log_search import search as find
 from koffert_hub.log_verify import Verification
+
+_CSV_START = ",".join(CSV_FIELDS[:2]).encode()
 
 
 @click.group(cls=CommandGroup)
@@ -136,6 +146,10 @@ def verify(
         print_json(outcome)
     elif outcome.ok:
         click.echo(f"{outcome.records} records and {outcome.heads} signed heads hold")
+        if not outcome.heads:
+            click.echo(
+                "No signature was checked: who rewrites all of it can make it hold. Give --key."
+            )
     elif outcome.first_bad is not None:
         bad = outcome.first_bad
         click.echo(f"record {bad.sequence}: {bad.fault}; {outcome.records} records before it hold")
@@ -146,13 +160,35 @@ def verify(
 def _verified(source: str, key_files: tuple[Path, ...], heads: BinaryIO | None) -> Verification:
     try:
         extra = [msgspec.json.decode(line, type=SignedHead) for line in heads or ()]
-        if source.endswith(".jsonl"):
+    except msgspec.DecodeError as error:
+        raise UserError(f"--heads: {error}") from error
+    try:
+        keys = public_keys(key_files)
+    except ValueError as error:
+        raise UserError(f"--key: not a public log key ({error})") from error
+    try:
+        if _is_export(source):
             with Path(source).open("rb") as file:
-                return verify_export(read_export(file), public_keys(key_files), extra)
-    except (OSError, UnreadableExport, msgspec.DecodeError) as error:
+                return verify_export(read_export(file), keys, extra)
+        database = _database(source)
+        return verify_database(database, keys or public_keys(database.log_keys), extra)
+    except (OSError, UnreadableExport, DatabaseError) as error:
         raise UserError(f"{source}: {error}") from error
-    database = _database(source)
-    return verify_database(database, public_keys(key_files or database.log_keys), extra)
+
+
+def _is_export(source: str) -> bool:
+    """By its first byte, whatever it is called; raises UserError for a CSV."""
+    path = Path(source)
+    if not path.is_file():
+        return source.endswith(".jsonl")
+    with path.open("rb") as file:
+        start = file.read(len(_CSV_START))
+    if start == _CSV_START:
+        raise UserError(
+            f"{source}: a CSV holds no hashes and proves nothing",
+            next_step="koffert log export HUB_TOML_OR_DB OUT.jsonl, and verify that",
+        )
+    return start.startswith(b"{") or source.endswith(".jsonl")
 
 
 def _show(record: LogRecord, *, as_json: bool) -> None:

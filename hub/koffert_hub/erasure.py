@@ -9,7 +9,7 @@ from typing import Protocol
 import sqlalchemy as sa
 from msgspec import Struct
 
-from koffert_hub import tables
+from koffert_hub import registry, tables
 from koffert_hub.alerts import tables as alert_tables
 from koffert_hub.alerts.register import forget as forget_alerts
 from koffert_hub.documents.tables import (
@@ -128,22 +128,26 @@ def _ended_loans(connection: sa.Connection, patient: str) -> dict[str, str]:
 
 
 def _erase_quarantine(connection: sa.Connection, loans: dict[str, str]) -> int:
-    """What their boxes sent and could not be filed: theirs by the header's loan, or not told apart."""
+    """What their boxes sent and could not be filed, unless its header names a loan of somebody else."""
     table = tables.quarantine
     rows = connection.execute(
         sa.select(table.c.id, table.c.payload).where(table.c.device.in_(set(loans.values())))
-    )
-    theirs = [row.id for row in rows if _may_be_of(row.payload, loans)]
+    ).all()
+    named = {row.id: _named_loan(row.payload) for row in rows}
+    known = registry.loans(connection, {loan for loan in named.values() if loan is not None})
+    theirs = [
+        identifier for identifier, loan in named.items() if loan in loans or loan not in known
+    ]
     if theirs:
         connection.execute(table.delete().where(table.c.id.in_(theirs)))
     return len(theirs)
 
 
-def _may_be_of(payload: bytes, loans: dict[str, str]) -> bool:
+def _named_loan(payload: bytes) -> str | None:
     try:
-        return parse_payload(payload).header.loan in loans
+        return parse_payload(payload).header.loan
     except UnreadablePayload:
-        return True
+        return None
 
 
 def _overwrite_the_rest(engine: sa.Engine) -> None:

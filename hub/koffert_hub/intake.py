@@ -33,7 +33,7 @@ from koffert_hub.intake_records import (
     stored_record,
 )
 from koffert_hub.lanes import LaneBook
-from koffert_hub.log_record import SALT_BYTES, Event, payload_hash
+from koffert_hub.log_record import SALT_BYTES, Event, Result, payload_hash
 from koffert_hub.technical_alerts import Cause
 from koffert_hub.transmission_log import LogWriter
 from koffert_wire.envelope import Header
@@ -108,22 +108,25 @@ class Intake:
         with self._engine.begin() as connection:
             return self._filing(connection, registered, now_ms).file(decisions)
 
-    def take_again(self, item: int, received: Received, *, now_ms: int) -> bool:
-        """File payload `item` of the quarantine if that is possible now; returns whether it was."""
+    def take_again(self, item: int, received: Received, *, now_ms: int) -> Result | None:
+        """File payload `item` of the quarantine if that is possible now, None while it is not.
+
+        Discarded when it was measured after the patient had withdrawn: nothing of it is kept then.
+        """
         parsed = parse(received)
         if not isinstance(parsed, Parsed):
-            return False
+            return None
         registered = self._look_up([parsed])
         decision = decide(parsed, registered, self._keys)
-        if not isinstance(decision, Store) or (decision.loan and decision.loan.erased):
-            return False
+        if not isinstance(decision, Store):
+            return None
         table = tables.quarantine
         with self._engine.begin() as connection:
-            self._filing(connection, registered, now_ms).file_again(decision)
+            result = self._filing(connection, registered, now_ms).file_again(decision)
             connection.execute(
                 table.update().where(table.c.id == item).values(requeued_ms=now_ms, payload=b"")
             )
-        return True
+        return result
 
     def _filing(self, connection: sa.Connection, registered: Registered, now_ms: int) -> "_Filing":
         return _Filing(
@@ -178,12 +181,13 @@ class _Filing:
                 self._refuse(decision)
         return self._finish()
 
-    def file_again(self, decision: Store) -> None:
-        """Write one payload that was quarantined before."""
+    def file_again(self, decision: Store) -> Result:
+        """Write one payload that was quarantined before, or only that it was discarded."""
         self._known = self._already_taken([decision])
         self._lanes.load(_outboxes([decision]))
-        self._store_again(decision)
+        result = self._store_again(decision)
         self._finish()
+        return result
 
     def _finish(self) -> Batch:
         for refusal in self._alerts.raise_all():
@@ -249,15 +253,23 @@ class _Filing:
             detail = f"{lost} in this outbox"
             self._alerts.add(header.device, Cause.LOST_TRANSMISSIONS, detail, count=lost)
 
-    def _store_again(self, decision: Store) -> None:
+    def _store_again(self, decision: Store) -> Result:
         """What was quarantined: its id and its place may have been taken then."""
         header = decision.payload.header
         basis = self._time_basis(decision)
-        sequence = self._file_body(decision, basis, Event.REQUEUE)
+        unwanted = _is_unwanted(decision, basis)
+        if unwanted:
+            record = discarded_record(decision, at_ms=self._now_ms, event=Event.REQUEUE)
+            sequence = self._log.add(record)
+        else:
+            sequence = self._file_body(decision, basis, Event.REQUEUE)
         if not self._is_duplicate(header.device, header.id):
             self._take_id(header, sequence)
             self._lanes.arrived(header)
+        if unwanted:
+            return Result.DISCARDED
         self._read_messages(decision, basis)
+        return Result.STORED
 
     def _file_body(self, decision: Store, basis: TimeBasis, event: Event) -> int:
         salt = self._random(SALT_BYTES)

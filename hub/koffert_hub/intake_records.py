@@ -20,12 +20,14 @@ def stored_record(decision: Store, event: Event, *, at_ms: int, hashed: str) -> 
     )
 
 
-def discarded_record(decision: Store, *, at_ms: int) -> LogRecord:
+def discarded_record(
+    decision: Store, *, at_ms: int, event: Event = Event.TRANSMISSION
+) -> LogRecord:
     """A transmission of a patient who was erased or has withdrawn: that it came, nothing of what it held."""
     header = decision.payload.header
     return _transmission(
         header,
-        Event.TRANSMISSION,
+        event,
         device=header.device,
         patient=decision.loan.patient if decision.loan else None,
         result=Result.DISCARDED,

@@ -85,18 +85,32 @@ def verify_connection(
     outcome = verify(rows_after(connection, 0), [*signed_heads(connection), *extra], keys)
     counted = position(connection).sequence
     if outcome.ok and counted != outcome.records:
-        missing = FirstBad(outcome.records + 1, Fault.MISSING)
-        return msgspec.structs.replace(outcome, ok=False, first_bad=missing)
+        fault = Fault.MISSING if counted > outcome.records else Fault.UNEXPECTED
+        bad = FirstBad(min(counted, outcome.records) + 1, fault)
+        return msgspec.structs.replace(outcome, ok=False, first_bad=bad)
     return outcome
 
 
 def verify_export(
     export: Export, keys: Sequence[Ed25519PublicKey], extra: Sequence[SignedHead] = ()
 ) -> Verification:
-    """Verify an export by itself; of `extra` the heads after its end say nothing about it."""
-    end = export.rows[-1].sequence if export.rows else export.after.sequence
+    """Verify an export by itself; of `extra` the heads after its end say nothing about it.
+
+    Its end is the one that it names in its first line: records that are cut off its tail are missing.
+    """
+    end = export.last
+    if end is None:
+        end = export.rows[-1].sequence if export.rows else export.after.sequence
     within = [head for head in extra if head.sequence <= end]
-    return verify(export.rows, [*export.signed, *within], keys, start=export.after)
+    outcome = verify(
+        export.rows, [*export.signed, *within], keys, start=export.after, last=export.last
+    )
+    damaged = min(export.damaged_heads, default=None)
+    before = outcome.first_bad
+    if damaged is None or (before is not None and before.sequence <= damaged):
+        return outcome
+    bad = FirstBad(damaged, Fault.BAD_SIGNATURE)
+    return msgspec.structs.replace(outcome, ok=False, first_bad=bad)
 
 
 def _beside(folder: Path) -> tuple[Path, ...]:

@@ -1,12 +1,13 @@
 """The log as a file: JSON Lines that verify offline, or CSV for a spreadsheet.
 
-A JSON Lines export holds, in this order: `{"export": …}` (where it starts), one `{"record": …, "head": …}`
+A JSON Lines export holds, in this order: `{"export": …}` (where it starts and ends), one `{"record": …, "head": …}`
 for each record with the record's canonical bytes as they were hashed, and one `{"signed": …}` for each
 signature on a head in it.
 """
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
@@ -38,6 +39,7 @@ class _Start(Struct, frozen=True):
     export: str
     after: int
     head: str
+    last: int | None = None
 
 
 class _Line(Struct, frozen=True):
@@ -56,11 +58,16 @@ class _AnyLine(Struct, frozen=True):
 
 
 class Export(Struct, frozen=True):
-    """A JSON Lines export, read."""
+    """A JSON Lines export, read: up to record `last`, as it says itself (older ones do not).
+
+    A line that is damaged is a row without a head, in its place; of a damaged signature `damaged_heads` has the record.
+    """
 
     after: LogPosition
     rows: list[LogRow]
     signed: list[SignedHead]
+    last: int | None = None
+    damaged_heads: tuple[int, ...] = ()
 
 
 def span(connection: sa.Connection, from_ms: int | None, until_ms: int | None) -> Span:
@@ -83,7 +90,8 @@ def span(connection: sa.Connection, from_ms: int | None, until_ms: int | None) -
 def json_lines(connection: sa.Connection, chosen: Span) -> Iterator[bytes]:
     """The export's lines, each with its newline."""
     encode = msgspec.json.Encoder().encode
-    yield encode(_Start(FORMAT, chosen.after.sequence, chosen.after.head.hex())) + b"\n"
+    start = _Start(FORMAT, chosen.after.sequence, chosen.after.head.hex(), chosen.last)
+    yield encode(start) + b"\n"
     for row in _rows(connection, chosen):
         yield encode(_Line(msgspec.Raw(row.record), row.head.hex())) + b"\n"
     for signed in signed_heads(connection, chosen.after.sequence):
@@ -108,34 +116,57 @@ def write_csv(connection: sa.Connection, chosen: Span, file: TextIO) -> None:
 
 
 def read_export(lines: Iterable[bytes]) -> Export:
-    """Read a JSON Lines export; raises UnreadableExport."""
+    """Read a JSON Lines export; raises UnreadableExport when its first line is not one's."""
     reading = iter(lines)
     try:
         start = msgspec.json.decode(next(reading, b""), type=_Start)
         if start.export != FORMAT:
             raise UnreadableExport(f"format {start.export}")
         after = LogPosition(start.after, bytes.fromhex(start.head))
-        rows: list[LogRow] = []
-        signed: list[SignedHead] = []
-        decoder = msgspec.json.Decoder(_AnyLine)
-        for line in reading:
-            found = decoder.decode(line)
-            if found.signed is not None:
-                signed.append(found.signed)
-            elif found.head is not None:
-                rows.append(_row(bytes(found.record), bytes.fromhex(found.head)))
     except (msgspec.DecodeError, ValueError) as error:
         raise UnreadableExport(str(error)) from error
-    return Export(after, rows, signed)
+    rows: list[LogRow] = []
+    signed: list[SignedHead] = []
+    damaged: list[int] = []
+    for line in reading:
+        before = rows[-1].sequence if rows else after.sequence
+        found = _read_line(line, before + 1)
+        if isinstance(found, SignedHead):
+            signed.append(found)
+        elif found is None:
+            number = _SEQUENCE.search(line)
+            damaged.append(int(number[1]) if number else before)
+        elif line.strip():
+            rows.append(found)
+    return Export(after, rows, signed, start.last, tuple(damaged))
+
+
+_LINE = msgspec.json.Decoder(_AnyLine)
+_SEQUENCE = re.compile(rb'"sequence":\s*(\d{1,18})\b')
+# A line that holds this was a signature, however damaged it is.
+_OF_SIGNATURE = b'"signature"'
 
 
 class _Numbered(Struct, frozen=True):
     sequence: int
 
 
-def _row(record: bytes, head: bytes) -> LogRow:
-    """The number is taken from the record itself: an export has no other."""
-    return LogRow(msgspec.json.decode(record, type=_Numbered).sequence, record, head)
+def _read_line(line: bytes, expected: int) -> LogRow | SignedHead | None:
+    """A record, or a signed head; None: a signed head that cannot be read.
+
+    A record's number is taken from the record itself, for an export has no other; one that cannot be read is taken for the expected one.
+    """
+    try:
+        found = _LINE.decode(line)
+        if found.signed is not None:
+            return found.signed
+        if found.head is not None:
+            record = bytes(found.record)
+            number = msgspec.json.decode(record, type=_Numbered).sequence
+            return LogRow(number, record, bytes.fromhex(found.head))
+    except (msgspec.DecodeError, ValueError):
+        pass
+    return None if _OF_SIGNATURE in line else LogRow(expected, line, b"")
 
 
 def _taken(line: io.StringIO) -> bytes:

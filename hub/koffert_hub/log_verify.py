@@ -40,6 +40,8 @@ class Fault(StrEnum):
     CONTRADICTS_SIGNED_HEAD = "contradicts-signed-head"
     BAD_SIGNATURE = "bad-signature"
     RETIRED_KEY = "retired-key"
+    UNKNOWN_KEY = "unknown-key"
+    UNEXPECTED = "unexpected"
 
 
 class FirstBad(Struct, frozen=True):
@@ -80,10 +82,12 @@ def verify(
     keys: Sequence[Ed25519PublicKey],
     *,
     start: LogPosition = GENESIS,
+    last: int | None = None,
 ) -> Verification:
-    """Check `rows` (in order) after `start`; a signed head beyond the last row shows a cut tail.
+    """Check `rows` (in order) after `start` up to record `last`, if it is told; a signed head beyond the last row shows a cut tail.
 
-    A key that a trusted one announces in the log is trusted from there on in its place.
+    A key that a trusted one announces in the log is trusted from there on in its place. Where there are signed
+    heads and `keys` fit none of them, the first of them is the fault: it proves nothing.
     """
     heads = _by_record(signed_heads, start)
     trusted = {log_key_id(key): key for key in keys}
@@ -97,22 +101,17 @@ def verify(
         return Verification(records, held, first_bad is None, first_bad, unchecked)
 
     for row in rows:
-        fault = check_row(position, row)
+        fault = Fault.UNEXPECTED if position.sequence == last else check_row(position, row)
         if fault is not None:
-            return outcome(row_fault(position, row, fault))
+            return outcome(row_fault(position, fault))
         old = _rotated(row, trusted)
         if isinstance(old, Fault):
             return outcome(FirstBad(row.sequence, old))
         retired |= old
-        for signed in heads.get(row.sequence, ()):
-            if signed.key_id in retired:
-                return outcome(FirstBad(row.sequence, Fault.RETIRED_KEY))
-            if signed.key_id not in trusted:
-                continue
-            head_fault = _check_head(signed, row.head, trusted[signed.key_id])
-            if head_fault is not None:
-                return outcome(FirstBad(row.sequence, head_fault))
-            held += 1
+        counted = _check_heads(heads.get(row.sequence, ()), row.head, trusted, retired)
+        if isinstance(counted, Fault):
+            return outcome(FirstBad(row.sequence, counted))
+        held += counted
         position = LogPosition(row.sequence, row.head)
     known = trusted.keys() | retired
     beyond = any(
@@ -120,11 +119,17 @@ def verify(
         for sequence, each in heads.items()
         for one in each
     )
-    return outcome(FirstBad(position.sequence + 1, Fault.MISSING) if beyond else None)
+    if beyond or (last is not None and position.sequence < last):
+        return outcome(FirstBad(position.sequence + 1, Fault.MISSING))
+    reached = [sequence for sequence in heads if sequence <= position.sequence]
+    unproven = bool(keys) and bool(reached) and not held
+    return outcome(FirstBad(min(reached), Fault.UNKNOWN_KEY) if unproven else None)
 
 
 def check_row(position: LogPosition, row: LogRow) -> Fault | None:
-    """What is wrong with `row` as the record that follows `position`."""
+    """What is wrong with `row` as the record that follows `position`; one without a head could not be read."""
+    if not row.head:
+        return Fault.UNREADABLE
     if row.sequence != position.sequence + 1:
         return Fault.MISSING if row.sequence > position.sequence else Fault.WRONG_NUMBER
     if next_head(position.head, row.record) != row.head:
@@ -136,10 +141,9 @@ def check_row(position: LogPosition, row: LogRow) -> Fault | None:
     return None if record.sequence == row.sequence else Fault.WRONG_NUMBER
 
 
-def row_fault(position: LogPosition, row: LogRow, fault: Fault) -> FirstBad:
-    """Name the record: where one is missing, it is the one that should have come."""
-    expected = position.sequence + 1
-    return FirstBad(expected if fault is Fault.MISSING else row.sequence, fault)
+def row_fault(position: LogPosition, fault: Fault) -> FirstBad:
+    """Name the record: the one that should have followed `position`, whatever number stands there."""
+    return FirstBad(position.sequence + 1, fault)
 
 
 def _by_record(
@@ -167,7 +171,22 @@ def _rotated(row: LogRow, trusted: dict[bytes, Ed25519PublicKey]) -> set[bytes] 
     return {announced.old_id}
 
 
-def _check_head(signed: SignedHead, head: bytes, key: Ed25519PublicKey) -> Fault | None:
-    if not head_is_signed(signed, key):
-        return Fault.BAD_SIGNATURE
-    return None if signed.head == head else Fault.CONTRADICTS_SIGNED_HEAD
+def _check_heads(
+    signed_heads: Iterable[SignedHead],
+    head: bytes,
+    trusted: dict[bytes, Ed25519PublicKey],
+    retired: set[bytes],
+) -> int | Fault:
+    """How many of the signatures on `head` hold; those of unknown keys count for nothing."""
+    held = 0
+    for signed in signed_heads:
+        if signed.key_id in retired:
+            return Fault.RETIRED_KEY
+        if signed.key_id not in trusted:
+            continue
+        if not head_is_signed(signed, trusted[signed.key_id]):
+            return Fault.BAD_SIGNATURE
+        if signed.head != head:
+            return Fault.CONTRADICTS_SIGNED_HEAD
+        held += 1
+    return held

@@ -1,6 +1,7 @@
 """Payloads that could not be filed: list them, and take them in again once the cause is mended."""
 
 import os
+from collections import Counter
 
 import sqlalchemy as sa
 from msgspec import Struct
@@ -11,6 +12,7 @@ from koffert_hub.database import reading as open_reading
 from koffert_hub.ingest import Received
 from koffert_hub.intake import Intake
 from koffert_hub.keys import load_keys
+from koffert_hub.log_record import Result
 from koffert_hub.settings import Settings
 from koffert_hub.setup import wall_ms
 
@@ -29,10 +31,11 @@ class Held(Struct, frozen=True):
 
 
 class Requeued(Struct, frozen=True):
-    """What became of a requeue."""
+    """What became of a requeue; `discarded` had been measured after a withdrawal, and is kept no more."""
 
     stored: int
     still_held: int
+    discarded: int = 0
 
 
 def held(settings: Settings) -> list[Held]:
@@ -75,10 +78,10 @@ def requeue_through(engine: sa.Engine, intake: Intake, items: tuple[int, ...]) -
             .where(chosen, table.c.requeued_ms.is_(None))
             .order_by(table.c.id)
         ).all()
-    stored = sum(
+    results = Counter(
         intake.take_again(
             row.id, Received(row.topic, row.payload, row.received_ms * _NS_PER_MS), now_ms=wall_ms()
         )
         for row in waiting
     )
-    return Requeued(stored, len(waiting) - stored)
+    return Requeued(results[Result.STORED], results[None], results[Result.DISCARDED])

@@ -70,7 +70,7 @@ class Replica:
             before = LogPosition(rows[good - 1].sequence, rows[good - 1].head) if good else here
             fault = check_row(before, rows[good])
             assert fault is not None  # noqa: S101 - it is where `_continuing` stopped
-            bad = row_fault(before, rows[good], fault)
+            bad = row_fault(before, fault)
             raise Contradiction(f"record {bad.sequence}: {bad.fault}")
 
     def check_position(self, theirs: LogPosition) -> None:

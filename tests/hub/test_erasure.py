@@ -56,6 +56,7 @@ def test_nothing_readable_stays(store: Store, series: SqliteTimeSeries, tmp_path
     box, patient = measured(store, series, "box-1")
     late = box.queue([box.reading(MARKER)])
     store.take(box.queue([box.reading(MARKER)], loan="l-unknown"))
+    assert store.alerts()["box-1", "quarantined"] == 1
     sign_due_head(store.engine, KEY, now_ms=NOON_MS, last=None)
     embedded = {"hub", "series"} if store.engine.dialect.name == "sqlite" else {"series"}
     assert {name.split(".")[0] for name in files_with_marker(tmp_path)} == embedded
@@ -63,7 +64,8 @@ def test_nothing_readable_stays(store: Store, series: SqliteTimeSeries, tmp_path
         assert box.loan is not None
         registry.end_loan(connection, box.loan, now_ms=NOON_MS)
     erased = erase_patient(store.engine, series, patient, now_ms=NOON_MS)
-    assert erased.bodies == 20
+    # The unknown loan may have been theirs: what cannot be told apart does not stay.
+    assert (erased.bodies, erased.quarantined) == (20, 1)
     assert files_with_marker(tmp_path) == set()
     assert not any(b"Testpasient 1" in path.read_bytes() for path in tmp_path.iterdir())
     assert series.count() == 0
@@ -74,6 +76,16 @@ def test_nothing_readable_stays(store: Store, series: SqliteTimeSeries, tmp_path
     assert files_with_marker(tmp_path) == set()
     with reading(store.engine) as connection:
         assert verify_connection(connection, [KEY.public_key()]).ok
+
+
+def test_what_is_held_for_somebody_elses_loan_stays(store: Store, series: SqliteTimeSeries) -> None:
+    box, patient = measured(store, series, "box-1")
+    other = store.box("box-2")
+    store.take(box.queue(loan=other.loan), box.queue(loan="l-unknown"))
+    with store.engine.begin() as connection:
+        registry.end_loan(connection, str(box.loan), now_ms=NOON_MS)
+    assert erase_patient(store.engine, series, patient, now_ms=NOON_MS).quarantined == 1
+    assert store.status().quarantined == 1
 
 
 def test_the_others_stay(store: Store, series: SqliteTimeSeries) -> None:

@@ -53,7 +53,8 @@ def test_status_and_quarantine(config: str) -> None:
     assert (status["log_records"], status["quarantined"]) == (2, 1)
     (held,) = koffert("hub", "quarantine", "list", "--config", config)
     assert (held["device"], held["reason"], held["size_bytes"]) == ("box-1", "malformed", 1)
-    assert koffert("hub", "requeue", "--config", config) == [{"stored": 0, "still_held": 1}]
+    (requeued,) = koffert("hub", "requeue", "--config", config)
+    assert requeued == {"stored": 0, "still_held": 1, "discarded": 0}
 
 
 def test_the_log_can_be_read_and_verified(config: str) -> None:

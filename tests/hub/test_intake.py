@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from koffert_hub import registry, tables
 from koffert_hub.ingest import Received
+from koffert_hub.loans import EndReason
 from koffert_hub.log_record import Event, Result
 from koffert_hub.quarantine import requeue_through
 from koffert_wire.errors import Reason
@@ -202,6 +203,23 @@ def test_requeue_files_what_can_be_filed_now(store: Store) -> None:
     assert store.records()[-1].event is Event.REQUEUE
     store.take(queued)
     assert store.bodies() == 1
+
+
+def test_requeue_after_a_withdrawal_keeps_nothing(store: Store) -> None:
+    box = store.box(lent=False)
+    box.loan = "l-later"
+    store.take(box.queue())
+    with store.engine.begin() as connection:
+        patient = registry.create_patient(connection, store.centre, "Testpasient 1", now_ms=0)
+        loan = registry.start_loan(connection, patient, "box-1", rules=SIGNED, now_ms=0)
+        registry.end_loan(connection, loan, EndReason.WITHDRAWN, now_ms=1)
+        renamed = tables.loan.update().where(tables.loan.c.id == loan).values(id="l-later")
+        connection.execute(renamed)
+    outcome = requeue_through(store.engine, store.intake, ())
+    assert (outcome.stored, outcome.still_held, outcome.discarded) == (0, 0, 1)
+    assert (store.bodies(), store.status().quarantined) == (0, 0)
+    last = store.records()[-1]
+    assert (last.event, last.result) == (Event.REQUEUE, Result.DISCARDED)
 
 
 def test_a_cloned_outbox_is_stored_and_alarmed(store: Store) -> None:
