@@ -29,8 +29,8 @@ class Acknowledged(NamedTuple):
 class SimulatedBox:
     """One box: `start`, then `stop`; everything it acknowledged is in `acknowledged`.
 
-    `patient` may be exchanged while it runs. With a `kiosk_port` it also has the patient's screen, and a flow
-    sensor for the blow that is guided there.
+    `patient` may be exchanged while it runs. With a `kiosk_port` it also has the patient's screen, a flow
+    sensor for the blow that is guided there, and a camera of its own for video visits.
     """
 
     def __init__(
@@ -54,6 +54,11 @@ class SimulatedBox:
             koffert("agent", "kiosk", "--config", str(box.settings), "--port", str(kiosk_port)),
             box.folder / "kiosk.log",
         )
+        self._video = Child(
+            f"video {box.device}",
+            koffert("agent", "video", "--config", str(box.settings)),
+            box.folder / "video.log",
+        )
         self._reader: asyncio.Task[None] | None = None
 
     @property
@@ -71,6 +76,8 @@ class SimulatedBox:
         write_agent_settings(self.box, site, sensors)
         await self.start_agent()
         await self.start_kiosk()
+        if self.kiosk_port is not None:
+            await self._video.start()
 
     async def start_agent(self) -> None:
         """Start the agent, for the first time or again after `kill`."""
@@ -102,6 +109,8 @@ class SimulatedBox:
     async def stop(self) -> None:
         """Stop the agent cleanly, then unplug the oximeter."""
         await self.stop_kiosk()
+        if self.kiosk_port is not None:
+            await self._video.stop()
         await self._agent.stop()
         await self._finish_reading()
         await self._oximeter.unplug()

@@ -138,6 +138,11 @@ sealing_key = "../../hub/{SEALING_PUBLIC_FILE}"
 
 [stills]
 folder = "stills"
+
+[video]
+camera = "test:"
+microphone = "test:"
+loudspeaker = ""
 """
         + "".join(
             f'\n[[sensors]]\ndriver = "{driver}"\nport = "{port}"\n'
