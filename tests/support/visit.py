@@ -119,7 +119,14 @@ async def _say_alive(seat: Seat) -> None:
 class Rig:
     """Everything that a call passes through."""
 
-    def __init__(self, folder: Path, store: Store, port: int, turn: TurnCredentials | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        store: Store,
+        port: int,
+        turn: TurnCredentials | None,
+        devices: VideoSettings,
+    ) -> None:
         self.folder = folder
         self.store = store
         self.broker_port = port
@@ -145,7 +152,7 @@ class Rig:
             clock=SystemClock(),
             publish=self.publish,
         )
-        self.video = VideoProcess(folder, TEST_DEVICES)
+        self.video = VideoProcess(folder, devices)
 
     def publish(self, payload: bytes) -> bool:
         """Send on the box's call topic."""
@@ -174,10 +181,12 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def call_rig(folder: Path, turn: TurnCredentials | None = None) -> AsyncIterator[Rig]:
+async def call_rig(
+    folder: Path, turn: TurnCredentials | None = None, devices: VideoSettings = TEST_DEVICES
+) -> AsyncIterator[Rig]:
     """A running rig; everything is stopped and every device released at the end."""
     with plain_mosquitto(folder) as broker:
-        rig = Rig(folder, Store(f"sqlite:///{folder / 'hub.sqlite'}"), broker.port, turn)
+        rig = Rig(folder, Store(f"sqlite:///{folder / 'hub.sqlite'}"), broker.port, turn, devices)
         assert rig.link is not None
         await rig.link.open()
         await rig.link.subscribe(topics.down_any_kind(rig.box.device))

@@ -14,6 +14,7 @@ import uvicorn
 from av import AudioFrame
 
 from koffert_agent.video.records import AnswerCall, EndCall
+from koffert_agent.video.settings import VideoSettings
 from koffert_hub.live import LiveFeed, LiveRow
 from koffert_hub.registry import Role, User, create_user
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
@@ -21,7 +22,7 @@ from koffert_hub.video.turn import TurnCredentials
 from koffert_hub.web.app import create_app
 from koffert_hub.web.services import LocalAccounts, WebServices
 from koffert_hub.web.session import SessionStore
-from tests.support.visit import DEADLINE_S, Rig, Screen, call_rig, until
+from tests.support.visit import DEADLINE_S, TEST_DEVICES, Rig, Screen, call_rig, until
 
 T = TypeVar("T")
 NAMES = {Role.NURSE: "Sykepleier Test", Role.DOCTOR: "Lege Test", Role.AMK: "Operatør Test"}
@@ -47,8 +48,14 @@ class Ear:
 class VisitSite:
     """Use as a context manager; `run` runs a coroutine where the rig lives."""
 
-    def __init__(self, folder: Path, turn: TurnCredentials | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        turn: TurnCredentials | None = None,
+        devices: VideoSettings = TEST_DEVICES,
+    ) -> None:
         self._folder = folder
+        self._devices = devices
         self._turn = turn
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="visit site")
@@ -96,7 +103,9 @@ class VisitSite:
         return SessionStore(self.rig.store.engine).start(user, time.time_ns() // 1_000_000)
 
     async def _start(self) -> None:
-        self.rig = await self._stack.enter_async_context(call_rig(self._folder, self._turn))
+        self.rig = await self._stack.enter_async_context(
+            call_rig(self._folder, self._turn, self._devices)
+        )
         self.screen = await Screen.open(self._folder)
         engine = self.rig.store.engine
         with engine.begin() as connection:

@@ -1,30 +1,40 @@
 """Cameras: the box's own through V4L2, and a picture with a time code for tests and rehearsals."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, cast
 
 import av
 import numpy as np
-from aiortc import MediaStreamTrack
-from aiortc.mediastreams import MediaStreamError
-from av import VideoFrame
-from av.error import FFmpegError
+from av import Packet, VideoFrame
+from av.codec.context import CodecContext
+from av.error import FFmpegError, InvalidDataError
 from numpy.typing import NDArray
 
-from koffert_agent.video.ladder import RUNGS, Rung
 from koffert_agent.video.settings import VideoSettings
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.codeccontext import VideoCodecContext
+    from av.video.stream import VideoStream
 
 WIDTH, HEIGHT, RATE_HZ = 640, 480, 15
 TEST_CAMERA = "test:"
 
-_CLOCK_HZ = 90_000
+CLOCK_HZ = 90_000
+# Packets that are kept for whoever begins to decode; a camera with rarer key frames is not passed on anyway.
+_MOST_GROUP = 150
+_START = b"\0\0\0\1"
+# Types of NAL units (H.264, table 7-1).
+_SEQUENCE_PARAMETERS, _DELIMITER = 7, 9
 # RTP's clock for video (RFC 3551).
-TIME_BASE = Fraction(1, _CLOCK_HZ)
+TIME_BASE = Fraction(1, CLOCK_HZ)
 # A camera that has been pulled out gives no frame for this long.
 _SILENT_S = 3.0
 # The time code: 24 bits of milliseconds and 8 of check, 16 x 2 fields.
@@ -32,18 +42,32 @@ CODE_COLUMNS, CODE_ROWS = 16, 2
 _BLACK, _WHITE = 16, 235
 
 Luma = NDArray[np.uint8]
+VideoPacket: TypeAlias = "Packet[VideoStream]"
 
 
 class CameraGone(Exception):
     """The camera cannot be opened, or gives no pictures any more."""
 
 
+class Shot(NamedTuple):
+    """What came from a camera: the newest picture, and, from one that encodes by itself, all packets since the last time.
+
+    `packets` are each with the moment of their coming, by the monotonic clock.
+    """
+
+    frame: VideoFrame | None
+    packets: tuple[tuple[float, VideoPacket], ...] = ()
+
+
 class Camera(Protocol):
     """Something that gives pictures until it is stopped."""
 
-    async def read(self) -> VideoFrame:
-        """The next picture, never an old one; raises CameraGone."""
+    async def read(self) -> Shot:
+        """What is new, never an old picture; raises CameraGone."""
         ...
+
+    def decode(self, wanted: bool) -> None:  # noqa: FBT001 - it is a switch
+        """Whether anybody wants pictures, where the camera gives packets."""
 
     def stop(self) -> None:
         """Let go of the device; safe to call twice."""
@@ -51,12 +75,14 @@ class Camera(Protocol):
 
 def open_camera(settings: VideoSettings) -> Camera:
     """The camera named in the settings: `test:` or a V4L2 device, best by its `/dev/v4l/by-id` name."""
+    width, height = map(int, settings.camera_size.split("x"))
     if settings.camera == TEST_CAMERA:
-        return TestCamera()
-    options = {"video_size": f"{WIDTH}x{HEIGHT}", "framerate": str(RATE_HZ)}
+        return TestCamera(width, height)
+    options = {"video_size": settings.camera_size, "framerate": str(RATE_HZ)}
     if settings.camera_format:
         options["input_format"] = settings.camera_format
-    return CaptureCamera("v4l2", settings.camera, options)
+    kind = EncodedCamera if settings.camera_format == "h264" else CaptureCamera
+    return kind("v4l2", settings.camera, options)
 
 
 class CaptureCamera:
@@ -68,6 +94,7 @@ class CaptureCamera:
         self._path = path
         self._options = dict(options)
         self._newest: VideoFrame | None = None
+        self._packets: list[tuple[float, VideoPacket]] = []
         self._fresh = asyncio.Event()
         self._failure: CameraGone | None = None
         self._stop = threading.Event()
@@ -79,7 +106,7 @@ class CaptureCamera:
         """Whether the thread that has the device still runs."""
         return self._thread.is_alive()
 
-    async def read(self) -> VideoFrame:
+    async def read(self) -> Shot:
         """See `Camera`."""
         try:
             async with asyncio.timeout(_SILENT_S):
@@ -87,9 +114,14 @@ class CaptureCamera:
         except TimeoutError as error:
             raise CameraGone(f"{self._path}: no picture for {_SILENT_S:g} s") from error
         self._fresh.clear()
-        if self._failure is not None or self._newest is None:
-            raise self._failure or CameraGone(self._path)
-        return self._newest
+        if self._failure is not None:
+            raise self._failure
+        frame, self._newest = self._newest, None
+        packets, self._packets = tuple(self._packets), []
+        return Shot(frame, packets)
+
+    def decode(self, wanted: bool) -> None:  # noqa: FBT001
+        """See `Camera`: all pictures are decoded here."""
 
     def stop(self) -> None:
         """See `Camera`."""
@@ -101,21 +133,106 @@ class CaptureCamera:
             with av.open(
                 self._path, format=self._device_format, options=self._options
             ) as container:
-                for frame in container.decode(video=0):
-                    if self._stop.is_set():
-                        return
-                    self._tell(frame, None)
+                self._follow(container)
+            if self._stop.is_set():
+                return
         except (FFmpegError, OSError) as error:
             failure = CameraGone(f"{self._path}: {error}")
-        self._tell(None, failure)
+        self._tell(failure=failure)
 
-    def _tell(self, frame: VideoFrame | None, failure: CameraGone | None) -> None:
+    def _follow(self, container: InputContainer) -> None:
+        for frame in container.decode(video=0):
+            if self._stop.is_set():
+                return
+            self._tell(frame)
+
+    def _tell(
+        self,
+        frame: VideoFrame | None = None,
+        packet: tuple[float, VideoPacket] | None = None,
+        failure: CameraGone | None = None,
+    ) -> None:
         def show() -> None:
-            self._newest, self._failure = frame, failure
+            self._newest, self._failure = frame or self._newest, failure
+            if packet is not None:
+                self._packets.append(packet)
             self._fresh.set()
 
         with contextlib.suppress(RuntimeError):  # the loop has closed: nobody looks any more
             self._loop.call_soon_threadsafe(show)
+
+
+class EncodedCamera(CaptureCamera):
+    """A camera that gives H.264: its packets as they are, and pictures only while somebody wants them."""
+
+    def __init__(self, device_format: str, path: str, options: Mapping[str, str]) -> None:
+        self._decoding = threading.Event()
+        super().__init__(device_format, path, options)
+
+    def decode(self, wanted: bool) -> None:  # noqa: FBT001
+        """See `Camera`."""
+        if wanted:
+            self._decoding.set()
+        else:
+            self._decoding.clear()
+
+    def _follow(self, container: InputContainer) -> None:
+        stream = container.streams.video[0]
+        header = stream.codec_context.extradata or b""
+        decoder: VideoCodecContext | None = None
+        # Since the last key frame: with these somebody may begin to decode at any moment.
+        group: list[VideoPacket] = []
+        for packet in container.demux(stream):
+            if self._stop.is_set():
+                return
+            if packet.size == 0:
+                continue
+            plain = _with_header(packet, header)
+            at_s = time.monotonic()
+            if plain.is_keyframe:
+                group.clear()
+            if len(group) < _MOST_GROUP:
+                group.append(plain)
+            frame = None
+            if not self._decoding.is_set():
+                decoder = None
+            elif decoder is None and group[0].is_keyframe:
+                decoder = _decoder()
+                frame = _newest(decoder, group)
+            elif decoder is not None:
+                frame = _newest(decoder, [plain])
+            self._tell(frame, (at_s, plain))
+
+
+def _with_header(packet: VideoPacket, header: bytes) -> VideoPacket:
+    """A copy that a browser can begin with: parameters stand before each key frame (RFC 6184, 8.2.2)."""
+    data = bytes(packet)
+    if packet.is_keyframe and header[:3] in {_START[1:], _START[:3]} and not _has_parameters(data):
+        data = header + data
+    copy: VideoPacket = cast("VideoPacket", Packet(data))
+    copy.is_keyframe = packet.is_keyframe
+    return copy
+
+
+def _has_parameters(data: bytes) -> bool:
+    place = data.find(_START[1:])
+    return place >= 0 and data[place + 3] & 0x1F in {_SEQUENCE_PARAMETERS, _DELIMITER}
+
+
+def _decoder() -> VideoCodecContext:
+    decoder = CodecContext.create("h264", "r")
+    decoder.thread_count = 1
+    return decoder
+
+
+def _newest(decoder: VideoCodecContext, packets: Sequence[VideoPacket]) -> VideoFrame | None:
+    newest = None
+    for packet in packets:
+        try:
+            newest = next(reversed(decoder.decode(packet)), newest)
+        except InvalidDataError:
+            continue  # a damaged packet: the next key frame mends it
+    return newest
 
 
 class TestCamera:
@@ -123,13 +240,14 @@ class TestCamera:
 
     __test__ = False
 
-    def __init__(self) -> None:
-        self._pictures = _moving_pictures()
+    def __init__(self, width: int = WIDTH, height: int = HEIGHT) -> None:
+        self._height = height
+        self._pictures = _moving_pictures(width, height)
         self._index = 0
         self._due_s = time.monotonic()
         self._stopped = False
 
-    async def read(self) -> VideoFrame:
+    async def read(self) -> Shot:
         """See `Camera`."""
         self._due_s = max(self._due_s + 1 / RATE_HZ, time.monotonic())
         await asyncio.sleep(self._due_s - time.monotonic())
@@ -137,8 +255,11 @@ class TestCamera:
             raise CameraGone("stopped")
         self._index = (self._index + 1) % len(self._pictures)
         picture = self._pictures[self._index]
-        write_time_code(picture[:HEIGHT], time.time_ns() // 1_000_000)
-        return VideoFrame.from_ndarray(picture, format="yuv420p")
+        write_time_code(picture[: self._height], time.time_ns() // 1_000_000)
+        return Shot(VideoFrame.from_ndarray(picture, format="yuv420p"))
+
+    def decode(self, wanted: bool) -> None:  # noqa: FBT001
+        """See `Camera`."""
 
     def stop(self) -> None:
         """See `Camera`."""
@@ -157,126 +278,22 @@ def write_time_code(luma: Luma, ms: int) -> None:
     luma[: code.shape[0], : code.shape[1]] = code * (_WHITE - _BLACK) + _BLACK
 
 
-def _moving_pictures(count: int = RATE_HZ * 2) -> list[Luma]:
+def _moving_pictures(width: int, height: int, count: int = RATE_HZ * 2) -> list[Luma]:
     """A wall with a face-sized ellipse that nods: flat pictures would make encoders look too good."""
     rng = np.random.default_rng(1)
     wall = np.kron(
-        rng.integers(90, 150, (HEIGHT // 8, WIDTH // 8), np.int16), np.ones((8, 8), np.int16)
+        rng.integers(90, 150, (height // 8, width // 8), np.int16), np.ones((8, 8), np.int16)
     )
-    noise = rng.integers(-5, 6, (HEIGHT, WIDTH), np.int16)
-    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
+    noise = rng.integers(-5, 6, (height, width), np.int16)
+    rows, columns = np.mgrid[0:height, 0:width]
     stripes = (170 + 12 * np.sin(columns / 9 + rows / 7)).astype(np.int16)
-    across = ((columns - WIDTH / 2) / 100) ** 2
+    across = ((columns - width / 2) / 100) ** 2
     pictures = []
     for index in range(count):
-        middle = HEIGHT / 2 + 12 * np.sin(2 * np.pi * index / count)
+        middle = height / 2 + 12 * np.sin(2 * np.pi * index / count)
         face = across + ((rows - middle) / 140) ** 2 < 1
-        picture = np.full((HEIGHT * 3 // 2, WIDTH), 128, np.uint8)
+        picture = np.full((height * 3 // 2, width), 128, np.uint8)
         # A camera's noise is new in each picture; moving the same is as hard to encode, and cheap.
-        picture[:HEIGHT] = np.where(face, stripes, wall) + np.roll(noise, index * 997)
+        picture[:height] = np.where(face, stripes, wall) + np.roll(noise, index * 997)
         pictures.append(picture)
     return pictures
-
-
-class CameraTrack(MediaStreamTrack):
-    """A camera's pictures for one connection, at the size and rate that its link bears."""
-
-    kind = "video"
-
-    def __init__(self, shutter: "Shutter") -> None:
-        super().__init__()
-        self._shutter = shutter
-        self._due_s = 0.0
-        self._seen = 0
-        self._rung = RUNGS[-1]
-
-    def show(self, rung: Rung) -> None:
-        """Send pictures of this size and rate from the next one on."""
-        self._rung = rung
-
-    async def recv(self) -> VideoFrame:
-        """The next picture to send, for aiortc."""
-        while True:
-            if self.readyState != "live":
-                raise MediaStreamError
-            self._seen, frame = await self._shutter.after(self._seen)
-            now_s = time.monotonic()
-            # Half a camera period early counts as due, or every other frame would be missed.
-            if now_s < self._due_s - 0.5 / RATE_HZ:
-                continue
-            period_s = 1 / self._rung.rate_hz
-            self._due_s = max(self._due_s + period_s, now_s - period_s)
-            # The frame itself where it fits: shared with the other connections, so nobody may write to it.
-            return frame.reformat(
-                width=self._rung.width, height=self._rung.height, format="yuv420p"
-            )
-
-
-class Shutter:
-    """Opens the camera while anybody looks, and hands each of them the newest picture."""
-
-    def __init__(self, settings: VideoSettings) -> None:
-        self._settings = settings
-        self._camera: Camera | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._newest: VideoFrame | None = None
-        self._count = 0
-        self._began_s = time.monotonic()
-        self._waiting: set[asyncio.Future[None]] = set()
-        self.failure: CameraGone | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the camera is held, and its light on."""
-        return self._camera is not None
-
-    def open(self) -> None:
-        """Take the camera; nothing when it is open."""
-        if self._camera is None:
-            self.failure = None
-            self._camera = open_camera(self._settings)
-            self._task = asyncio.create_task(self._run(self._camera), name="camera")
-
-    async def close(self) -> None:
-        """Let go of the camera."""
-        task, self._task = self._task, None
-        if self._camera is not None:
-            self._camera.stop()
-            self._camera = None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
-    async def after(self, seen: int) -> tuple[int, VideoFrame]:
-        """The newest picture that came after number `seen`; raises MediaStreamError when there is no camera."""
-        while self._count <= seen and self._camera is not None and self.failure is None:
-            waiting = asyncio.get_running_loop().create_future()
-            self._waiting.add(waiting)
-            try:
-                await waiting
-            finally:
-                self._waiting.discard(waiting)
-        if self._newest is None or self._count <= seen:
-            raise MediaStreamError
-        return self._count, self._newest
-
-    def _tell(self) -> None:
-        for waiting in self._waiting:
-            if not waiting.done():
-                waiting.set_result(None)
-
-    async def _run(self, camera: Camera) -> None:
-        try:
-            while True:
-                frame = await camera.read()
-                # One clock for all who look, set before anybody does.
-                frame.pts = int((time.monotonic() - self._began_s) * _CLOCK_HZ)
-                frame.time_base = TIME_BASE
-                self._newest, self._count = frame, self._count + 1
-                self._tell()
-        except CameraGone as error:
-            self.failure = error
-        finally:
-            camera.stop()
-            self._tell()

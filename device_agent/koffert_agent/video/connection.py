@@ -18,10 +18,15 @@ from aiortc.rtcconfiguration import RTCIceTransportPolicy
 from aiortc.stats import RTCRemoteInboundRtpStreamStats, RTCTransportStats
 from av import AudioFrame, VideoFrame
 
-from koffert_agent.video.bitrates import VIDEO_FLOOR_BPS, VIDEO_START_BPS, SteadyVp8Encoder
-from koffert_agent.video.camera import CameraTrack
-from koffert_agent.video.ladder import Ladder, Rung
+from koffert_agent.video.bitrates import (
+    VIDEO_FLOOR_BPS,
+    VIDEO_START_BPS,
+    SteadyH264Encoder,
+    SteadyVp8Encoder,
+)
+from koffert_agent.video.ladder import Ladder, Passage, Rung
 from koffert_agent.video.pacing import Pacer
+from koffert_agent.video.shutter import CameraTrack
 from koffert_agent.video.speech import SpeechEncoder, speech_for
 from koffert_wire.call import IceServer, Offer
 
@@ -65,7 +70,9 @@ class Connection:
         self._camera = camera
         self._hear = hear
         self._see = see
-        self._ladder = Ladder()
+        self._ladder = Ladder() if camera is None else Ladder(camera.shutter.width)
+        self._passage = Passage()
+        self._asked = (0.0, 0, 0)
         self._pc = RTCPeerConnection(rtc_configuration(offer.ice, relay_only=offer.relay_only))
         self._readers: list[asyncio.Task[None]] = []
         # aiortc settles the codecs inside setRemoteDescription: what we want must be there before.
@@ -123,9 +130,25 @@ class Connection:
             encoder.speech = speech_for(self._borne_bps(), self._sound_loss, encoder.speech)
         if self._video is None or self._camera is None:
             return None
-        rung = self._ladder.report(self._borne_bps(), await _loss(self._video), now_s)
+        loss = await _loss(self._video)
+        borne_bps = self._borne_bps()
+        rung = self._ladder.report(borne_bps, loss, now_s, self._kept_up(self._camera, now_s))
         self._camera.show(rung)
-        return rung
+        encoder = _encoder(self._video)
+        if isinstance(encoder, SteadyVp8Encoder | SteadyH264Encoder):
+            encoder.most_bps = rung.most_bps
+        # Only H.264 can be passed on, and only to who takes it.
+        own_bps = self._camera.shutter.own_bps if isinstance(encoder, SteadyH264Encoder) else None
+        self._camera.pass_on(self._passage.report(borne_bps, own_bps, loss, now_s))
+        return self._ladder.largest if self._camera.passes else rung
+
+    def _kept_up(self, camera: CameraTrack, now_s: float) -> float:
+        """The share of the pictures that the camera gave and the step asks for which were fetched since the last time."""
+        before_s, before_given, before = self._asked
+        given, fetched = camera.shutter.count, camera.fetched
+        self._asked = (now_s, given, fetched)
+        wanted = min((now_s - before_s) * self._ladder.rung.rate_hz, given - before_given)
+        return 1.0 if camera.passes or wanted < 1 else (fetched - before) / wanted
 
     def _add_video(self) -> None:
         if self._camera is None:
@@ -134,9 +157,13 @@ class Connection:
             self._camera.show(self._ladder.rung)
             transceiver = self._pc.addTransceiver(self._camera, direction="sendrecv")
             self._video = transceiver.sender
-        wanted = {"video/VP8", "video/rtx"}  # without rtx nothing lost is sent again
+        # H.264 costs more than VP8 to make: it is for a camera that makes it. Without rtx nothing lost is sent again.
+        encodes = self._camera is not None and self._camera.shutter.encodes
+        wanted = ["video/H264"] * encodes + ["video/VP8", "video/rtx"]
         codecs = RTCRtpSender.getCapabilities("video").codecs
-        transceiver.setCodecPreferences([codec for codec in codecs if codec.mimeType in wanted])
+        transceiver.setCodecPreferences(
+            [codec for name in wanted for codec in codecs if codec.mimeType == name]
+        )
 
     def _take_track(self, track: MediaStreamTrack) -> None:
         use = self._hear if track.kind == "audio" else self._see
@@ -158,7 +185,7 @@ class Connection:
 
     def _borne_bps(self) -> int:
         encoder = None if self._video is None else _encoder(self._video)
-        if not isinstance(encoder, SteadyVp8Encoder):
+        if not isinstance(encoder, SteadyVp8Encoder | SteadyH264Encoder):
             return VIDEO_START_BPS
         return max(encoder.reported_bps, VIDEO_FLOOR_BPS)
 

@@ -8,12 +8,12 @@ from functools import partial
 
 import msgspec
 
-from koffert_agent.video.camera import CameraTrack, Shutter
 from koffert_agent.video.connection import BadOffer, Connection
 from koffert_agent.video.faces import Faces
 from koffert_agent.video.mixing import Mixer
 from koffert_agent.video.records import CallState, CallView
 from koffert_agent.video.settings import VideoSettings
+from koffert_agent.video.shutter import CameraTrack, Shutter
 from koffert_agent.video.sound import Loudspeaker, open_loudspeaker, open_microphone
 from koffert_wire.call import (
     Answer,

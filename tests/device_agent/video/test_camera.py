@@ -4,21 +4,22 @@ import asyncio
 
 import pytest
 from aiortc.mediastreams import MediaStreamError
+from av import VideoFrame
 
 from koffert_agent.video.camera import (
     HEIGHT,
     RATE_HZ,
     WIDTH,
     CameraGone,
-    CameraTrack,
     CaptureCamera,
-    Shutter,
     open_camera,
 )
 from koffert_agent.video.ladder import RUNGS
 from koffert_agent.video.settings import VideoSettings
+from koffert_agent.video.shutter import CameraTrack, Shutter
 from tests.support.visit import TEST_DEVICES, until
 
+VGA = RUNGS[-2]
 # `realtime` holds the source to its rate, as a camera does.
 ENDLESS = f"testsrc2=size={WIDTH}x{HEIGHT}:rate={RATE_HZ},realtime"
 SHORT = f"{ENDLESS},trim=end_frame=3"
@@ -27,7 +28,9 @@ SHORT = f"{ENDLESS},trim=end_frame=3"
 def test_pictures_come_and_the_device_is_let_go_of() -> None:
     async def scenario() -> None:
         camera = CaptureCamera("lavfi", ENDLESS, {})
-        first, second = await camera.read(), await camera.read()
+        first, second = (await camera.read()).frame, (await camera.read()).frame
+        assert first is not None
+        assert second is not None
         assert (first.width, first.height) == (WIDTH, HEIGHT)
         assert first.pts != second.pts
         camera.stop()
@@ -44,6 +47,12 @@ def test_a_camera_that_is_pulled_out_says_so() -> None:
         await until(lambda: not camera.holds_device, "the device is free")
 
     asyncio.run(scenario())
+
+
+async def _size(track: CameraTrack) -> tuple[int, int]:
+    frame = await track.recv()
+    assert isinstance(frame, VideoFrame)
+    return frame.width, frame.height
 
 
 async def _drain(camera: CaptureCamera) -> None:
@@ -70,7 +79,8 @@ def test_each_watcher_gets_the_size_that_its_link_bears() -> None:
         shutter.open()
         wide, narrow = CameraTrack(shutter), CameraTrack(shutter)
         narrow.show(RUNGS[0])
-        sizes = [(frame.width, frame.height) for frame in (await wide.recv(), await narrow.recv())]
+        wide.show(VGA)
+        sizes = [await _size(wide), await _size(narrow)]
         assert sizes == [(WIDTH, HEIGHT), (RUNGS[0].width, RUNGS[0].height)]
         waiting = asyncio.create_task(wide.recv(), name="waits")
         await shutter.close()

@@ -19,7 +19,7 @@ from koffert_agent.video.bitrates import (
 from koffert_agent.video.camera import HEIGHT, WIDTH, TestCamera, write_time_code
 from koffert_agent.video.connection import rtc_configuration
 from koffert_agent.video.gate import CallGate
-from koffert_agent.video.ladder import DOWN_AFTER_S, RUNGS, UP_AFTER_S, Ladder
+from koffert_agent.video.ladder import DOWN_AFTER_S, RUNGS, UP_AFTER_S, Ladder, Passage
 from koffert_agent.video.sound import TONE_HZ, ToneTrack
 from koffert_agent.video.speech import GOOD
 from koffert_wire.call import EXPIRES_NS, IceServer
@@ -89,6 +89,37 @@ def test_heavy_loss_is_answered_with_a_smaller_picture() -> None:
     assert ladder.rung.needs_bps < before.needs_bps
 
 
+def test_a_step_that_the_processor_does_not_follow_is_left_and_tried_again_after_a_minute() -> None:
+    ladder = Ladder()
+    for second in range(60):
+        ladder.report(VIDEO_CEILING_BPS, 0.0, float(second))
+    assert ladder.rung is RUNGS[-1]
+    for second in range(60, 70):
+        slow = 0.5 if ladder.rung is RUNGS[-1] else 1.0
+        ladder.report(VIDEO_CEILING_BPS, 0.0, float(second), slow)
+    assert ladder.rung is RUNGS[-2]
+    steps = [ladder.report(VIDEO_CEILING_BPS, 0.0, float(second)) for second in range(70, 140)]
+    assert steps[30] is RUNGS[-2]
+    assert steps[-1] is RUNGS[-1]
+
+
+def test_no_step_is_larger_than_the_cameras_picture() -> None:
+    ladder = Ladder(640)
+    assert ladder.largest is RUNGS[-2]
+    assert Ladder(160).rung is RUNGS[0]
+
+
+def test_a_cameras_own_stream_goes_out_only_while_the_link_bears_all_of_it() -> None:
+    passage = Passage()
+    asked = [passage.report(900_000, 700_000, 0.0, float(second)) for second in range(10)]
+    assert asked == [second >= UP_AFTER_S for second in range(10)]
+    assert passage.report(650_000, 700_000, 0.0, 10.0)  # the estimate follows what is sent
+    narrow = [passage.report(500_000, 700_000, 0.0, 11.0 + second) for second in range(3)]
+    assert narrow[0]
+    assert not narrow[-1]
+    assert not passage.report(900_000, None, 0.0, 30.0)
+
+
 def test_our_own_servers_or_none_never_the_libraries_default() -> None:
     assert rtc_configuration((), relay_only=False).iceServers == []
     ours = IceServer(("turn:127.0.0.1:3478",), "1:x", "y")
@@ -128,7 +159,9 @@ def test_the_time_code_is_black_and_white_fields(ms: int) -> None:
 def test_the_test_camera_moves_and_the_tone_sounds() -> None:
     async def scenario() -> None:
         camera = TestCamera()
-        first, second = await camera.read(), await camera.read()
+        first, second = (await camera.read()).frame, (await camera.read()).frame
+        assert first is not None
+        assert second is not None
         assert (first.width, first.height) == (WIDTH, HEIGHT)
         assert not np.array_equal(first.to_ndarray(), second.to_ndarray())
         samples = (await ToneTrack(TONE_HZ).recv()).to_ndarray().flatten()

@@ -13,14 +13,13 @@ from koffert_agent.video.records import AnswerCall, CallState, EndCall
 from koffert_cli.demonstration.children import Child, koffert
 from koffert_cli.demonstration.provision import NURSE
 from koffert_cli.demonstration.site import HUB_READY_WITHIN_S, Demonstration
-from tests.browser.test_video import frames, wait
+from tests.browser.video.kit import frames, wait
 from tests.support.demonstration import InBackground, patient, provisioned
 from tests.support.visit import Screen
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.slow]
 
 TOLD_WITHIN_S = 5.0
-_VIDEO = '\n[video]\ncamera = "test:"\nmicrophone = "test:"\nloudspeaker = "test:"\n'
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--use-fake-ui-for-media-stream"]
 _FLAGS += ["--use-fake-device-for-media-stream", "--disable-background-networking"]
 
@@ -37,7 +36,6 @@ class Processes:
             demonstration.boxes[0],
         )
         settings = self.site.boxes[0].settings
-        settings.write_text(settings.read_text() + _VIDEO)
         command = koffert("agent", "video", "--config", str(settings))
         self.video = Child("video", command, self.site.boxes[0].folder / "video.log")
         self.start_video()

@@ -1,0 +1,73 @@
+"""A camera that encodes by itself, as `rpicam-vid -o -` does: H.264 into a pipe, which FFmpeg reads like a device."""
+
+import asyncio
+import contextlib
+import os
+import threading
+from fractions import Fraction
+from pathlib import Path
+from typing import Self
+
+from av.codec.context import CodecContext
+
+from koffert_agent.video.camera import HEIGHT, RATE_HZ, WIDTH, EncodedCamera, TestCamera
+
+# Read as it comes: a live stream must not be probed for seconds.
+OPTIONS = {
+    "framerate": str(RATE_HZ),
+    "probesize": "32",
+    "analyzeduration": "0",
+    "fflags": "nobuffer",
+}
+
+
+class H264Camera:
+    """Writes the test camera's picture, encoded, until closed. `group` is how many pictures apart key frames are."""
+
+    def __init__(self, folder: Path, *, bitrate_bps: int = 500_000, group: int = RATE_HZ) -> None:
+        self._path = folder / "camera.h264"
+        os.mkfifo(self._path)
+        self._bitrate_bps, self._group = bitrate_bps, group
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="h264 camera", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        # A writer that waits for a reader wakes up for one.
+        with contextlib.suppress(OSError):
+            os.close(os.open(self._path, os.O_RDONLY | os.O_NONBLOCK))
+        self._thread.join()
+
+    def open(self) -> EncodedCamera:
+        """As the box opens a device."""
+        return EncodedCamera("h264", str(self._path), OPTIONS)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            with contextlib.suppress(BrokenPipeError), self._path.open("wb", buffering=0) as pipe:
+                asyncio.run(self._film(pipe.fileno()))
+
+    async def _film(self, pipe: int) -> None:
+        camera = TestCamera()
+        codec = CodecContext.create("libx264", "w")
+        codec.width, codec.height, codec.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        codec.bit_rate, codec.gop_size, codec.thread_count = self._bitrate_bps, self._group, 1
+        codec.framerate, codec.time_base = Fraction(RATE_HZ), Fraction(1, RATE_HZ)
+        rate = str(self._bitrate_bps)
+        codec.options = {"tune": "zerolatency", "preset": "ultrafast", "maxrate": rate}
+        codec.options |= {"bufsize": rate, "x264-params": "scenecut=0:repeat-headers=1"}
+        codec.profile = "Baseline"
+        number = 0
+        while not self._stop.is_set():
+            frame = (await camera.read()).frame
+            assert frame is not None
+            frame.pts, frame.time_base = number, codec.time_base
+            number += 1
+            for packet in codec.encode(frame):
+                data = bytes(packet)
+                while data:
+                    data = data[os.write(pipe, data) :]
