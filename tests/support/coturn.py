@@ -24,24 +24,26 @@ READY_WITHIN_S = 40.0
 
 
 @contextlib.contextmanager
-def coturn(folder: Path, *, tls: bool = False) -> Iterator[TurnSettings]:
+def coturn(
+    folder: Path, *, tls: bool = False, host: str = "127.0.0.1", tls_port: int | None = None
+) -> Iterator[TurnSettings]:
     """A TURN server over UDP and TCP, or over TLS and TCP alone; its settings as the hub has them."""
-    port, tls_port, secret = free_port(), free_port(), secrets.token_hex(16)
+    port, tls_port, secret = free_port(), tls_port or free_port(), secrets.token_hex(16)
     if tls:
-        _write_certificate(folder)
+        _write_certificate(folder, host)
         listeners = f"no-udp\nno-dtls\ntls-listening-port={tls_port}\n"
         listeners += f"cert={folder / 'turn.crt'}\npkey={folder / 'turn.key'}\nverbose\n"
         urls: tuple[str, ...] = (
-            f"turns:127.0.0.1:{tls_port}?transport=tcp",
-            f"turn:127.0.0.1:{port}?transport=tcp",
+            f"turns:{host}:{tls_port}?transport=tcp",
+            f"turn:{host}:{port}?transport=tcp",
         )
     else:
-        listeners, urls = "no-tls\nno-dtls\n", (f"turn:127.0.0.1:{port}?transport=udp",)
+        listeners, urls = "no-tls\nno-dtls\n", (f"turn:{host}:{port}?transport=udp",)
     (folder / "turn.secret").write_text(secret + "\n")
     log = folder / "turnserver.log"
     configuration = folder / "turnserver.conf"
     configuration.write_text(
-        f"listening-ip=127.0.0.1\nrelay-ip=127.0.0.1\nlistening-port={port}\n"
+        f"listening-ip={host}\nrelay-ip={host}\nlistening-port={port}\n"
         f"use-auth-secret\nstatic-auth-secret={secret}\nrealm=koffert\nfingerprint\n"
         f"no-cli\nno-multicast-peers\n{listeners}"
         # Only a test's peers are on loopback; the guide says which ranges to deny instead.
@@ -57,14 +59,14 @@ def coturn(folder: Path, *, tls: bool = False) -> Iterator[TurnSettings]:
             stderr=output,
         )
     try:
-        _wait_for(port, process, log)
+        _wait_for((host, port), process, log)
         yield TurnSettings(urls=urls, secret_file=folder / "turn.secret")
     finally:
         process.kill()
         process.wait()
 
 
-def _write_certificate(folder: Path) -> None:
+def _write_certificate(folder: Path, host: str) -> None:
     """A certificate for this machine that is its own authority."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "turn test")])
@@ -79,7 +81,7 @@ def _write_certificate(folder: Path) -> None:
         .not_valid_after(now + timedelta(hours=1))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
+            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address(host))]), critical=False
         )
         .sign(key, hashes.SHA256())
     )
@@ -88,10 +90,10 @@ def _write_certificate(folder: Path) -> None:
     (folder / "turn.key").write_bytes(plain)
 
 
-def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def _wait_for(address: tuple[str, int], process: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        with contextlib.suppress(OSError), socket.create_connection(address):
             return
         time.sleep(0.05)
     raise AssertionError(f"turnserver did not start:\n{log.read_text()}")

@@ -182,9 +182,16 @@ class Rig:
 
 @contextlib.asynccontextmanager
 async def call_rig(
-    folder: Path, turn: TurnCredentials | None = None, devices: VideoSettings = TEST_DEVICES
+    folder: Path,
+    turn: TurnCredentials | None = None,
+    devices: VideoSettings = TEST_DEVICES,
+    *,
+    elsewhere: bool = False,
 ) -> AsyncIterator[Rig]:
-    """A running rig; everything is stopped and every device released at the end."""
+    """A running rig; everything is stopped and every device released at the end.
+
+    `elsewhere`: the video process is another one, which serves in the same folder.
+    """
     with plain_mosquitto(folder) as broker:
         rig = Rig(folder, Store(f"sqlite:///{folder / 'hub.sqlite'}"), broker.port, turn, devices)
         assert rig.link is not None
@@ -192,7 +199,7 @@ async def call_rig(
         await rig.link.subscribe(topics.down_any_kind(rig.box.device))
         async with asyncio.TaskGroup() as tasks, Supervisor(lambda: 0.0) as parts:
             board = tasks.create_task(rig.board.run(), name="board")
-            video = tasks.create_task(rig.video.run(), name="video")
+            video = tasks.create_task(_nothing() if elsewhere else rig.video.run(), name="video")
             parts.start(Part("call link", rig.call_link.run))
             await until(lambda: rig.board.is_connected, "switchboard")
             screen = await Screen.open(folder)
@@ -207,6 +214,10 @@ async def call_rig(
         if rig.link is not None:
             await rig.link.close()
         rig.store.engine.dispose()
+
+
+async def _nothing() -> None:
+    """In place of a video process."""
 
 
 def random_id() -> bytes:

@@ -53,7 +53,11 @@ class VisitSite:
         folder: Path,
         turn: TurnCredentials | None = None,
         devices: VideoSettings = TEST_DEVICES,
+        *,
+        host: str = "127.0.0.1",
+        elsewhere: bool = False,
     ) -> None:
+        self._host, self._elsewhere = host, elsewhere
         self._folder = folder
         self._devices = devices
         self._turn = turn
@@ -104,7 +108,7 @@ class VisitSite:
 
     async def _start(self) -> None:
         self.rig = await self._stack.enter_async_context(
-            call_rig(self._folder, self._turn, self._devices)
+            call_rig(self._folder, self._turn, self._devices, elsewhere=self._elsewhere)
         )
         self.screen = await Screen.open(self._folder)
         engine = self.rig.store.engine
@@ -140,8 +144,8 @@ class VisitSite:
             ws="websockets-sansio",
         )
         self._server = uvicorn.Server(config)
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener = socket.create_server((self._host, 0))
+        self.url = f"http://{self._host}:{listener.getsockname()[1]}"
         # uvicorn would take the signals, which only a main thread may.
         self._serving = asyncio.create_task(self._server._serve([listener]), name="web")
         server = self._server

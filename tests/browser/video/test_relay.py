@@ -1,7 +1,11 @@
 """A visit through the relay: told to use nothing else, or by TLS alone."""
 
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import psutil
 import pytest
 from playwright.sync_api import Browser
@@ -9,7 +13,7 @@ from playwright.sync_api import Browser
 from koffert_agent.video.records import CallState
 from koffert_hub.registry import Role
 from koffert_hub.video.turn import TurnCredentials
-from tests.browser.video.kit import CONNECTED_WITHIN_S, in_a_call
+from tests.browser.video.kit import CONNECTED_WITHIN_S, LOG, in_a_call
 from tests.support.coturn import coturn
 from tests.support.visit_site import Ear, VisitSite
 
@@ -63,3 +67,38 @@ def test_where_only_tcp_gets_out_the_visit_goes_through_tls(
             assert (tls_port,) in {tuple(one.raddr)[1:] for one in box}
             page.click("#hang-up")
             site.until(lambda: site.screen.view.state is CallState.IDLE, "the end")
+
+
+def _apart(folder: Path, *more: str) -> dict[str, Any]:
+    """Hold a visit between two networks; skips where none can be made."""
+    namespace = ["unshare", "--user", "--map-root-user", "--net"]
+    if subprocess.run([*namespace, "ip", "link"], capture_output=True, check=False).returncode:
+        pytest.skip("NO NETWORK NAMESPACES HERE: nobody has shut the direct way")
+    program = [sys.executable, "-m", "tests.support.apart", str(folder), *more]
+    run = subprocess.run([*namespace, *program], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    seen: dict[str, Any] = msgspec.json.decode(run.stdout)
+    LOG.info("a visit between two networks: %s", seen)
+    return seen
+
+
+@pytest.mark.slow
+def test_two_networks_without_a_way_between_them_meet_at_the_relay(tmp_path: Path) -> None:
+    """Box and browser in network namespaces of their own; only the hub's address is reached from both."""
+    seen = _apart(tmp_path)
+    assert not seen["nurse_reaches_box"]
+    assert not seen["box_reaches_nurse"]
+    assert "relay" in seen["pair"]
+    assert seen["connected_s"] < CONNECTED_WITHIN_S
+    assert seen["pictures_in_3_s"] > 0
+    assert seen["caller_picture"]
+
+
+@pytest.mark.slow
+def test_a_network_that_lets_out_only_tcp_443_reaches_the_relay_by_tls(tmp_path: Path) -> None:
+    """The box's kernel knows no way out but TCP to port 443."""
+    seen = _apart(tmp_path, "--tls")
+    assert not seen["box_reaches_hub_by_udp"]
+    assert "relay" in seen["pair"]
+    assert seen["pictures_in_3_s"] > 0
+    assert seen["caller_picture"]

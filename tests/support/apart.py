@@ -1,0 +1,163 @@
+"""A visit between a box and a browser that share no network: each reaches one address, where hub and relay are.
+
+`unshare --user --map-root-user --net python -m tests.support.apart FOLDER` prints one JSON object. With `--tls` the box gets
+nothing out but TCP to port 443.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from koffert_agent.video.records import AnswerCall, CallState
+from koffert_hub.registry import Role
+from koffert_hub.video.turn import TurnCredentials
+from tests.support.coturn import coturn
+from tests.support.visit_site import VisitSite
+
+HUB = "10.77.0.1"
+NETWORKS = {"nurse": 1, "box": 2}
+TLS_PORT = 443
+PATIENCE_S = 40.0
+_SELECTED = """async () => {
+  const report = await window.peers.at(-1).getStats();
+  for (const pair of report.values()) if (pair.type === "candidate-pair" && pair.nominated)
+    return [report.get(pair.localCandidateId).candidateType, report.get(pair.remoteCandidateId).candidateType];
+}"""
+_KEEP_PEERS = """(() => {
+  const Plain = RTCPeerConnection;
+  window.peers = [];
+  window.RTCPeerConnection = class extends Plain {
+    constructor(...settings) { super(...settings); window.peers.push(this); }
+  };
+})()"""
+_SOUND = """async () => {
+  const report = await window.peers.at(-1).getStats();
+  for (const item of report.values())
+    if (item.type === "inbound-rtp" && item.kind === "audio") return [item.totalSamplesReceived, item.concealedSamples];
+}"""
+_FRAMES = "() => document.getElementById('patient').getVideoPlaybackQuality().totalVideoFrames"
+
+
+def _ip(*words: str, inside: int | None = None) -> None:
+    enter = [] if inside is None else _enter(inside)
+    subprocess.run([*enter, "ip", *words], check=True)
+
+
+def _enter(pid: int) -> list[str]:
+    return ["nsenter", "--net", f"--target={pid}"]
+
+
+@contextlib.contextmanager
+def _network(name: str, number: int, *, only_tls: bool) -> Iterator[int]:
+    """A network whose one way out leads to the hub; yields the process that holds it."""
+    ours = os.readlink("/proc/self/ns/net")
+    holder = subprocess.Popen(["unshare", "--net", "sleep", "600"])
+    try:
+        while os.readlink(f"/proc/{holder.pid}/ns/net") == ours:
+            time.sleep(0.01)
+        near, far = f"10.77.{number}.1", f"10.77.{number}.2"
+        _ip("link", "add", f"to-{name}", "type", "veth", "peer", "name", "out")
+        _ip("link", "set", "out", "netns", str(holder.pid))
+        _ip("addr", "add", f"{near}/24", "dev", f"to-{name}")
+        _ip("link", "set", f"to-{name}", "up")
+        _ip("link", "set", "lo", "up", inside=holder.pid)
+        _ip("addr", "add", f"{far}/24", "dev", "out", inside=holder.pid)
+        _ip("link", "set", "out", "up", inside=holder.pid)
+        way = ("route", "add", HUB, "via", near, "src", far)
+        if only_tls:
+            rule = ("ipproto", "tcp", "dport", str(TLS_PORT), "lookup", "443")
+            _ip("rule", "add", "pref", "100", *rule, inside=holder.pid)
+            _ip(*way, "table", "443", inside=holder.pid)
+        else:
+            _ip(*way, inside=holder.pid)
+        yield holder.pid
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+def _reaches(pid: int, address: str, kind: str) -> bool:
+    """Whether the kernel knows a way there from inside."""
+    look = f"import socket; socket.socket(socket.AF_INET, socket.{kind}).connect(('{address}', 9))"
+    words = [*_enter(pid), sys.executable, "-c", look]
+    error = subprocess.run(words, capture_output=True, check=False, text=True).stderr
+    return "unreachable" not in error
+
+
+def visit(folder: Path, *, only_tls: bool) -> dict[str, object]:
+    """Hold one visit; returns what was seen of it."""
+    _ip("link", "set", "lo", "up")
+    _ip("addr", "add", f"{HUB}/32", "dev", "lo")
+    with contextlib.ExitStack() as stack:
+        nurse = stack.enter_context(_network("nurse", NETWORKS["nurse"], only_tls=False))
+        box = stack.enter_context(_network("box", NETWORKS["box"], only_tls=only_tls))
+        seen: dict[str, object] = {
+            "nurse_reaches_box": _reaches(nurse, "10.77.2.2", "SOCK_DGRAM"),
+            "box_reaches_nurse": _reaches(box, "10.77.1.2", "SOCK_DGRAM"),
+            "box_reaches_hub_by_udp": _reaches(box, HUB, "SOCK_DGRAM"),
+        }
+        turn = stack.enter_context(coturn(folder, tls=only_tls, host=HUB, tls_port=TLS_PORT))
+        environment = os.environ | {"SSL_CERT_FILE": str(folder / "turn.crt")}
+        video = subprocess.Popen(
+            [*_enter(box), sys.executable, "-m", "tests.support.video_alone", str(folder)],
+            env=environment,
+        )
+        stack.callback(video.wait)
+        stack.callback(video.kill)
+        site = stack.enter_context(
+            VisitSite(folder, TurnCredentials(turn), host=HUB, elsewhere=True)
+        )
+        return seen | _hold(folder, site, nurse)
+
+
+def _hold(folder: Path, site: VisitSite, nurse: int) -> dict[str, object]:
+    wrapper = folder / "browser"
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    wrapper.write_text(f'#!/bin/sh\nexec {" ".join(_enter(nurse))} {chromium} "$@"\n')
+    wrapper.chmod(0o755)
+    flags = ["--no-sandbox", "--disable-gpu", "--use-fake-ui-for-media-stream"]
+    flags += ["--use-fake-device-for-media-stream", "--disable-background-networking"]
+    # No certificate in a test: the browser gives its microphone only to pages that it trusts.
+    flags += [f"--unsafely-treat-insecure-origin-as-secure={site.url}"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=wrapper, args=flags)
+        context = browser.new_context()
+        context.add_cookies([{"name": "koffert", "value": site.token(Role.NURSE), "url": site.url}])
+        page = context.new_page()
+        page.add_init_script(_KEEP_PEERS)
+        page.goto(f"{site.url}/patients/{site.rig.patient}/call")
+        page.click("#ring")
+        site.until(lambda: site.screen.view.state is CallState.RINGING, "ringing", PATIENCE_S)
+        site.press(AnswerCall(picture=True))
+        began_s = time.monotonic()
+        while page.evaluate(_FRAMES) == 0:
+            assert time.monotonic() - began_s < PATIENCE_S, "no picture"
+            page.wait_for_timeout(50)
+        connected_s = time.monotonic() - began_s
+        while not (sound := page.evaluate(_SOUND)) or sound[0] == 0:
+            assert time.monotonic() - began_s < PATIENCE_S, "no sound"
+            page.wait_for_timeout(50)
+        before = page.evaluate(_FRAMES)
+        page.wait_for_timeout(3_000)  # what is counted is a rate
+        seen: dict[str, object] = {
+            "connected_s": connected_s,
+            "pictures_in_3_s": page.evaluate(_FRAMES) - before,
+            "pair": page.evaluate(_SELECTED),
+            "caller_picture": site.screen.view.caller_picture,
+        }
+        page.click("#hang-up")
+        site.until(lambda: site.screen.view.state is CallState.IDLE, "the end", PATIENCE_S)
+        browser.close()
+        return seen
+
+
+if __name__ == "__main__":
+    print(json.dumps(visit(Path(sys.argv[1]), only_tls="--tls" in sys.argv)))
