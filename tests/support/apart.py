@@ -58,10 +58,10 @@ def _enter(pid: int) -> list[str]:
 @contextlib.contextmanager
 def _network(name: str, number: int, *, only_tls: bool) -> Iterator[int]:
     """A network whose one way out leads to the hub; yields the process that holds it."""
-    ours = os.readlink("/proc/self/ns/net")
+    ours = Path("/proc/self/ns/net").readlink()
     holder = subprocess.Popen(["unshare", "--net", "sleep", "600"])
     try:
-        while os.readlink(f"/proc/{holder.pid}/ns/net") == ours:
+        while Path(f"/proc/{holder.pid}/ns/net").readlink() == ours:
             time.sleep(0.01)
         near, far = f"10.77.{number}.1", f"10.77.{number}.2"
         _ip("link", "add", f"to-{name}", "type", "veth", "peer", "name", "out")
@@ -160,4 +160,5 @@ def _hold(folder: Path, site: VisitSite, nurse: int) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(visit(Path(sys.argv[1]), only_tls="--tls" in sys.argv)))
+    seen = visit(Path(sys.argv[1]), only_tls="--tls" in sys.argv)
+    sys.stdout.write(json.dumps(seen) + "\n")
