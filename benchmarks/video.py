@@ -1,14 +1,19 @@
 """What a visit costs the box's processor at 640x480 and 15 pictures a second, against bare aiortc in the same run.
 
+Beside them, in the detail: the same with a camera that encodes by itself, passed on, and at 1280x720.
+
 Both ends speak over loopback; only the sending process is measured. The bare one has the same pictures, sound, codec
 and bit-rate limits, and nothing else: no signalling, no ladder, no shared camera, no statistics.
 """
 
 import asyncio
 import contextlib
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
@@ -21,14 +26,16 @@ from aiortc.stats import RTCTransportStats
 from av import VideoFrame
 
 from benchmarks.report import Baseline, Result, publish
-from koffert_agent.video import ladder
+from koffert_agent.video import ladder, shutter
 from koffert_agent.video.bitrates import limit_bitrates
-from koffert_agent.video.camera import RATE_HZ, TIME_BASE, WIDTH, TestCamera
+from koffert_agent.video.camera import RATE_HZ, TIME_BASE, WIDTH, EncodedCamera, TestCamera
+from koffert_agent.video.ladder import Passage
 from koffert_agent.video.records import CallView
 from koffert_agent.video.settings import VideoSettings
 from koffert_agent.video.sound import TONE_HZ, ToneTrack
 from koffert_agent.video.visit import Visit
 from koffert_wire.call import Answer, CallUp, Offer, Present, Ring, Watcher
+from tests.support.h264_camera import OPTIONS
 
 # A busy machine takes long to connect.
 FULL_WITHIN_S = 60.0
@@ -54,17 +61,19 @@ class BareTrack(MediaStreamTrack):
         self._began_s = time.monotonic()
 
     async def recv(self) -> VideoFrame:
-        frame = await self._camera.read()
+        frame = (await self._camera.read()).frame
+        assert frame is not None
         frame.pts = int((time.monotonic() - self._began_s) * TIME_BASE.denominator)
         frame.time_base = TIME_BASE
         return frame
 
 
-def pin_bitrate() -> None:
+def pin_bitrate(width: int = WIDTH) -> None:
     """The same bits and size for both, whatever each link's estimate says: encoding costs by bit and pixel."""
     limit_bitrates()
+    [rung] = (one for one in ladder.RUNGS if (one.width, one.rate_hz) == (width, RATE_HZ))
     # Its own arithmetic, once a second, is a few comparisons; what it is asked with is still gathered.
-    vars(ladder)["RUNGS"] = (ladder.RUNGS[-1],) * len(ladder.RUNGS)
+    vars(ladder)["RUNGS"] = (rung,) * len(ladder.RUNGS)
     for name in ("MIN_BITRATE", "DEFAULT_BITRATE", "MAX_BITRATE"):
         vars(vpx)[name] = PINNED_BPS
 
@@ -81,9 +90,9 @@ async def answer_bare(sdp: str) -> str:
     return str(connection.localDescription.sdp)
 
 
-async def answer_visit(sdp: str) -> str:
+async def answer_visit(sdp: str, devices: VideoSettings = _DEVICES) -> str:
     """A whole visit: rung, answered, offered, with its tick."""
-    pin_bitrate()
+    pin_bitrate(int(devices.camera_size.partition("x")[0]))
     answers: list[str] = []
 
     def say(message: CallUp) -> None:
@@ -93,7 +102,7 @@ async def answer_visit(sdp: str) -> str:
     def show(_view: CallView) -> None:
         """Nobody looks."""
 
-    visit = Visit(_DEVICES, say=say, show=show, monotonic_s=time.monotonic)
+    visit = Visit(devices, say=say, show=show, monotonic_s=time.monotonic)
     await visit.hear(Ring(_CALL, "Test"))
     await visit.answer(picture=True)
     await visit.hear(Offer(_CALL, 1, 1, sdp))
@@ -108,7 +117,32 @@ async def answer_visit(sdp: str) -> str:
     return answers[0]
 
 
-ANSWERS: dict[str, Callable[[str], Awaitable[str]]] = {"bare": answer_bare, "visit": answer_visit}
+async def answer_large(sdp: str) -> str:
+    """A visit at 1280x720."""
+    return await answer_visit(sdp, msgspec.structs.replace(_DEVICES, camera_size="1280x720"))
+
+
+async def answer_passed(sdp: str) -> str:
+    """A visit whose camera, a process of its own, gives H.264; the link bears it."""
+    folder = tempfile.TemporaryDirectory()
+    pipe = Path(folder.name) / "camera.h264"
+    os.mkfifo(pipe)
+    film = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.support.h264_camera", str(pipe), str(PINNED_BPS))
+    )
+    _KEPT.extend((folder, film))
+    camera = EncodedCamera("h264", str(pipe), OPTIONS)
+    vars(shutter)["open_camera"] = lambda _settings: camera
+    setattr(Passage, "report", lambda *_: True)  # noqa: B010 - a class has no other way
+    return await answer_visit(sdp)
+
+
+ANSWERS: dict[str, Callable[[str], Awaitable[str]]] = {
+    "bare": answer_bare,
+    "visit": answer_visit,
+    "passed": answer_passed,
+    "large": answer_large,
+}
 # What must live as long as the child does.
 _KEPT: list[object] = []
 
@@ -139,7 +173,7 @@ class Sink:
         with contextlib.suppress(MediaStreamError):
             while True:
                 frame = await track.recv()
-                if isinstance(frame, VideoFrame) and frame.width == WIDTH:
+                if isinstance(frame, VideoFrame) and frame.width >= WIDTH:
                     self.full_pictures += 1
 
 
@@ -206,6 +240,7 @@ async def main() -> None:
             break
     else:
         raise SystemExit("the machine is too busy: full size never lasted for a whole round")
+    others = {kind: await cost(kind) for kind in ("passed", "large")}
     bare, visit = zip(*rounds, strict=True)
     bare_pct = median(one.cpu_pct for one in bare)
     visit_pct = median(one.cpu_pct for one in visit)
@@ -220,6 +255,11 @@ async def main() -> None:
                 f"{name}_{field}": median(getattr(one, field) for one in costs)
                 for name, costs in (("bare", bare), ("visit", visit))
                 for field in ("full_pictures_hz", "kbps")
+            }
+            | {
+                f"{kind}_{field}": getattr(one, field)
+                for kind, one in others.items()
+                for field in Cost._fields
             },
         )
     )

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import os
+import signal
+import sys
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -49,25 +51,39 @@ class H264Camera:
     def _run(self) -> None:
         while not self._stop.is_set():
             with contextlib.suppress(BrokenPipeError), self._path.open("wb", buffering=0) as pipe:
-                asyncio.run(self._film(pipe.fileno()))
+                asyncio.run(film(pipe.fileno(), self._bitrate_bps, self._group, self._stop))
 
-    async def _film(self, pipe: int) -> None:
-        camera = TestCamera()
-        codec = CodecContext.create("libx264", "w")
-        codec.width, codec.height, codec.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        codec.bit_rate, codec.gop_size, codec.thread_count = self._bitrate_bps, self._group, 1
-        codec.framerate, codec.time_base = Fraction(RATE_HZ), Fraction(1, RATE_HZ)
-        rate = str(self._bitrate_bps)
-        codec.options = {"tune": "zerolatency", "preset": "ultrafast", "maxrate": rate}
-        codec.options |= {"bufsize": rate, "x264-params": "scenecut=0:repeat-headers=1"}
-        codec.profile = "Baseline"
-        number = 0
-        while not self._stop.is_set():
-            frame = (await camera.read()).frame
-            assert frame is not None
-            frame.pts, frame.time_base = number, codec.time_base
-            number += 1
-            for packet in codec.encode(frame):
-                data = bytes(packet)
-                while data:
-                    data = data[os.write(pipe, data) :]
+
+async def film(pipe: int, bitrate_bps: int, group: int, stop: threading.Event) -> None:
+    """Write pictures until nobody reads any more, or nobody wants them."""
+    camera = TestCamera()
+    codec = CodecContext.create("libx264", "w")
+    codec.width, codec.height, codec.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+    codec.bit_rate, codec.gop_size, codec.thread_count = bitrate_bps, group, 1
+    codec.framerate, codec.time_base = Fraction(RATE_HZ), Fraction(1, RATE_HZ)
+    rate = str(bitrate_bps)
+    codec.options = {"tune": "zerolatency", "preset": "ultrafast", "maxrate": rate}
+    codec.options |= {"bufsize": rate, "x264-params": "scenecut=0:repeat-headers=1"}
+    codec.profile = "Baseline"
+    number = 0
+    while not stop.is_set():
+        frame = (await camera.read()).frame
+        assert frame is not None
+        frame.pts, frame.time_base = number, codec.time_base
+        number += 1
+        for packet in codec.encode(frame):
+            data = bytes(packet)
+            while data:
+                data = data[os.write(pipe, data) :]
+
+
+def _main() -> None:
+    """`python -m tests.support.h264_camera PIPE BITS_PER_SECOND`: until nobody reads the pipe."""
+    # Nobody opens it, or the end is missed: no process is left.
+    signal.alarm(300)
+    with contextlib.suppress(BrokenPipeError), Path(sys.argv[1]).open("wb", buffering=0) as pipe:
+        asyncio.run(film(pipe.fileno(), int(sys.argv[2]), RATE_HZ, threading.Event()))
+
+
+if __name__ == "__main__":
+    _main()
