@@ -154,13 +154,18 @@ def clear(context: click.Context, config: Path, for_s: float, *, as_json: bool) 
     cleared: list[Cleared] = _run(handling.clear(_book(config), for_s, tell))
     if not cleared and not as_json:
         click.echo("No Bluetooth meter is paired.")
-    if any(each.clearance is handling.Clearance.FAILED for each in cleared):
+    if any(each.clearance in handling.UNCLEARED for each in cleared):
         context.exit(EXIT_FAILED)
 
 
 def _tell_cleared(cleared: Cleared) -> None:
-    words = {"cleared": "cleared", "no-memory": "stores nothing", "failed": "NOT cleared"}
-    detail = f": {cleared.detail}" if cleared.detail else ""
+    words = {
+        "cleared": "cleared",
+        "no-memory": "no memory is known",
+        "kept": "NOT cleared: use the maker's app",
+        "failed": "NOT cleared",
+    }
+    detail = f" ({cleared.detail})" if cleared.detail else ""
     click.echo(f"{cleared.address}  {cleared.driver}  {words[cleared.clearance.value]}{detail}")
 
 

@@ -165,6 +165,7 @@ async def _open(
             sink=local_link,
             new_id=sealer.new_id,
             random=chance.random,
+            adapter=settings.bluetooth_adapter,
         )
         supervisor = await stack.enter_async_context(Supervisor(chance.random))
         sync_s = await _measure_disk(settings.data_dir)

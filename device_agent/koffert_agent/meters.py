@@ -41,8 +41,10 @@ class Meters:
         sink: Sink,
         new_id: Callable[[], bytes],
         random: Callable[[], float],
+        adapter: str | None = None,
     ) -> None:
         self._clock = clock
+        self._adapter = adapter
         self._sink = sink
         self._new_id = new_id
         self._random = random
@@ -119,7 +121,7 @@ class Meters:
         from koffert_agent.ble.radio import Radio  # noqa: PLC0415
 
         if self._radio is None:
-            self._radio = Radio(self._random)
+            self._radio = Radio(self._random, self._adapter)
             supervisor.start(Part(self._radio.name, self._radio.run))
         intake = self._intake(paired.driver, paired.address, paired.distinct)
         memory = MemoryBook(self._data_dir, self._loan)

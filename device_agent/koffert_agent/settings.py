@@ -97,6 +97,7 @@ class AgentFile(Struct, frozen=True, forbid_unknown_fields=True):
     outbox: OutboxSettings = OutboxSettings()
     stills: StillSettings | None = None
     video: VideoSettings = VideoSettings()
+    bluetooth_adapter: Annotated[str, Meta(pattern="^hci[0-9]+$")] | None = None
     kiosk: KioskSettings = KioskSettings()  # the kiosk's process reads it; here it is only checked
 
 
@@ -114,6 +115,7 @@ class Settings(Struct, frozen=True):
     daily_budget_bytes: int | None = None
     video: VideoSettings = VideoSettings()
     still_folders: tuple[Path, ...] = ()
+    bluetooth_adapter: str | None = None
 
     @property
     def hub_key(self) -> X25519PublicKey:
@@ -146,6 +148,7 @@ def load_settings(path: Path) -> Settings:
         video=file.video,
         daily_budget_bytes=None if budget_mb is None else budget_mb * _MIB,
         still_folders=_still_folders(path, folder / file.data_dir, file.stills),
+        bluetooth_adapter=file.bluetooth_adapter,
     )
 
 

@@ -27,7 +27,7 @@ _TIDY_WITHIN_S = 5.0
 
 
 class Bluez:
-    """bluetoothd with one adapter and the meters in its reach."""
+    """bluetoothd with an adapter and the meters in its reach; a spare one hears nothing until it is the only one."""
 
     def __init__(self, meters: Iterable[Meter] = (), *, air_delay_s: float = 0.0) -> None:
         self.meters = list(meters)
@@ -99,13 +99,21 @@ class Bluez:
             if meter.address in self.bonds:
                 self._know(meter)
 
+    def plug_spare(self, name: str) -> None:
+        """A second adapter appears."""
+        first = self._adapter
+        self.plug_adapter(name)
+        self._adapter = first
+
     async def unplug_adapter(self) -> None:
-        """The adapter is pulled out: its objects vanish, without a word about their properties."""
+        """The adapter is pulled out: its objects vanish, without a word about their properties; a spare hears now."""
         for meter in self.meters:
             await self._end_link(meter, told=False)
         for path in sorted(self.tree.objects, reverse=True):
             if path.startswith(self._adapter):
                 self.tree.remove(path)
+        spare = (path for path, has in self.tree.objects.items() if _ADAPTER in has)
+        self._adapter = next(spare, self._adapter)
 
     async def power_off(self) -> None:
         """The radio is switched off (rfkill): links end, the objects stay."""
@@ -136,17 +144,19 @@ class Bluez:
 
     # --- the adapter
 
-    def _start_discovery(self, _: Message) -> None:
-        if not self.tree.value(self._adapter, _ADAPTER, "Powered"):
+    def _start_discovery(self, message: Message) -> None:
+        adapter = message.path or ""
+        if not self.tree.value(adapter, _ADAPTER, "Powered"):
             raise DBusFailureError(_NOT_READY, "Resource Not Ready")
         self.discoveries += 1
         self._heard.clear()
-        self.tree.change(self._adapter, _ADAPTER, Discovering=_YES)
+        self.tree.change(adapter, _ADAPTER, Discovering=_YES)
 
-    def _stop_discovery(self, _: Message) -> None:
-        if not self.tree.value(self._adapter, _ADAPTER, "Discovering"):
+    def _stop_discovery(self, message: Message) -> None:
+        adapter = message.path or ""
+        if not self.tree.value(adapter, _ADAPTER, "Discovering"):
             raise DBusFailureError(_FAILED, "No discovery started")
-        self.tree.change(self._adapter, _ADAPTER, Discovering=_NO)
+        self.tree.change(adapter, _ADAPTER, Discovering=_NO)
 
     def _remove_device(self, message: Message) -> None:
         meter = next((each for each in self.meters if self._path(each) == message.body[0]), None)

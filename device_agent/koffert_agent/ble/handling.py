@@ -13,7 +13,7 @@ from koffert_drivers.ble.errors import WORDS, BleError, BleReason
 from koffert_drivers.ble.link import forget, open_ble, read_serial_number
 from koffert_drivers.ble.scan import Advertisement, scanning
 from koffert_drivers.ble.stored import open_records
-from koffert_drivers.device import DeviceRecord, Memory
+from koffert_drivers.device import Memory, State
 from koffert_drivers.table import device
 
 
@@ -38,12 +38,17 @@ class Clearance(StrEnum):
     """What became of a meter's memory."""
 
     CLEARED = "cleared"
-    NO_MEMORY = "no-memory"  # it stores nothing that can be read over Bluetooth
+    NO_MEMORY = "no-memory"  # nothing is known of a memory, or this one has none
+    KEPT = "kept"  # it stores, and nothing public erases it
     FAILED = "failed"
 
 
+# The meter may still hold what somebody measured.
+UNCLEARED = frozenset({Clearance.FAILED, Clearance.KEPT})
+
+
 class Cleared(Struct, frozen=True):
-    """One meter after `clear`; `detail` says what went wrong."""
+    """One meter after `clear`; `detail` says why it is as it is."""
 
     address: str
     driver: str
@@ -119,8 +124,11 @@ async def clear(
 
 async def _clear(meter: PairedMeter, within_s: float) -> Cleared:
     record = device(meter.driver)
-    if not _may_store(record):
-        return Cleared(meter.address, meter.driver, Clearance.NO_MEMORY)
+    memory = None if record.ble is None else record.ble.memory
+    if memory is not Memory.ACCESS_POINT:
+        kept = memory is not None or record.quality_scale.memory.state is State.TODO
+        clearance = Clearance.KEPT if kept else Clearance.NO_MEMORY
+        return Cleared(meter.address, meter.driver, clearance, record.quality_scale.memory.why)
     try:
         heard = await _hear(meter.address, within_s)
         async with open_ble(record, heard.handle) as link:
@@ -131,11 +139,6 @@ async def _clear(meter: PairedMeter, within_s: float) -> Cleared:
     except BleError as error:
         return Cleared(meter.address, meter.driver, Clearance.FAILED, WORDS[error.reason])
     return Cleared(meter.address, meter.driver, Clearance.CLEARED)
-
-
-def _may_store(record: DeviceRecord) -> bool:
-    """The live oximeters of other makers have no memory that a public protocol erases."""
-    return record.ble is not None and record.ble.memory is Memory.ACCESS_POINT
 
 
 async def _hear(address: str, within_s: float) -> Advertisement:

@@ -32,11 +32,15 @@ Heard = Callable[[Advertisement], None]
 
 
 class Radio:
-    """Who is missing, and the task that looks for them; `trouble` says why nothing can be heard."""
+    """Who is missing, and the task that looks for them; `trouble` says why nothing can be heard.
+
+    Of several adapters one is used: `preferred` while it is on, else the first.
+    """
 
     name = "radio"
 
-    def __init__(self, random: Callable[[], float]) -> None:
+    def __init__(self, random: Callable[[], float], preferred: str | None = None) -> None:
+        self._preferred = preferred
         self.trouble: str | None = None
         self._random = random
         self._missing: dict[str, Heard] = {}
@@ -93,7 +97,8 @@ class Radio:
     async def _turn(self, bluez: Bluez, link: Link, pulse: Pulse) -> None:
         pulse.rest()
         await self._needed.wait()
-        if not bluez.ready:
+        adapter = bluez.adapter(self._preferred)
+        if adapter is None:
             self.trouble = WORDS[BleReason.RADIO]
             await bluez.wait_for_change()
             return
@@ -101,7 +106,7 @@ class Radio:
             pulse.beat()
             self._found.clear()
             await self._take_over(bluez)
-            async with scanning(self._hear):
+            async with scanning(self._hear, adapter):
                 self.trouble = None
                 if not link.was_established:
                     link.established()

@@ -59,10 +59,10 @@ class Bluez:
         self._changed = asyncio.Event()
         self._restarted = False
 
-    @property
-    def ready(self) -> bool:
-        """Whether there is an adapter that is switched on."""
-        return any(self._powered.values())
+    def adapter(self, preferred: str | None = None) -> str | None:
+        """The adapter to use (`hci0`): the preferred one while it is on, else the first; None when none is on."""
+        on = sorted(path.rpartition("/")[2] for path, powered in self._powered.items() if powered)
+        return preferred if preferred in on else next(iter(on), None)
 
     def is_connected(self, address: str) -> bool:
         """Whether a link to the device is up, whoever made it: an agent that was killed leaves its links."""

@@ -27,8 +27,10 @@ class Advertisement(Struct, frozen=True):
 
 
 @asynccontextmanager
-async def scanning(on_heard: Callable[[Advertisement], None]) -> AsyncIterator[None]:
-    """Listen while the block lasts; raises BleError when the radio cannot.
+async def scanning(
+    on_heard: Callable[[Advertisement], None], adapter: str | None = None
+) -> AsyncIterator[None]:
+    """Listen while the block lasts, with the first adapter if none is named; raises BleError when it cannot.
 
     Each scan is a new one to BlueZ and its controller, which tell of a device once in each: whoever waits for
     a device that was here before has to begin anew now and then.
@@ -37,7 +39,7 @@ async def scanning(on_heard: Callable[[Advertisement], None]) -> AsyncIterator[N
     def heard(device: BLEDevice, data: AdvertisementData) -> None:
         on_heard(_advertisement(device, data))
 
-    scanner = BleakScanner(heard)
+    scanner = BleakScanner(heard, bluez={"adapter": adapter} if adapter else {})
     with typed(BleReason.RADIO):
         await scanner.start()
     try:

@@ -44,7 +44,9 @@ class TrustedClock(SystemClock):
 class Home:
     """A box's meters, and what they have brought."""
 
-    def __init__(self, folder: Path, loan: str | None = "loan-1") -> None:
+    def __init__(
+        self, folder: Path, loan: str | None = "loan-1", preferred: str | None = None
+    ) -> None:
         self.messages: list[Message] = []
         self.book = MeterBook(folder)
         self.disk_is_well = True
@@ -58,6 +60,7 @@ class Home:
             sink=self,
             new_id=lambda: next(ids).to_bytes(16),
             random=lambda: 0.5,
+            adapter=preferred,
         )
 
     def submit(self, messages: Iterable[Message], /) -> None:
@@ -102,15 +105,23 @@ class Home:
 
 
 @asynccontextmanager
-async def at_home(folder: Path, loan: str | None = "loan-1") -> AsyncIterator[Home]:
-    home = Home(folder, loan)
+async def at_home(
+    folder: Path, loan: str | None = "loan-1", preferred: str | None = None
+) -> AsyncIterator[Home]:
+    home = Home(folder, loan, preferred)
     async with home.supervisor:
         home.meters.start(home.supervisor)
         yield home
         await home.meters.stop(home.supervisor)
 
 
-def play(folder: Path, scenario: Scenario, *meters: SimulatedMeter, **radio: Any) -> None:
+def play(
+    folder: Path,
+    scenario: Scenario,
+    *meters: SimulatedMeter,
+    preferred: str | None = None,
+    **radio: Any,
+) -> None:
     """Run `scenario` with those meters paired and in reach."""
 
     async def main() -> None:
@@ -119,7 +130,7 @@ def play(folder: Path, scenario: Scenario, *meters: SimulatedMeter, **radio: Any
         async with (
             asyncio.timeout(50),
             simulated_radio(folder, *meters, **radio) as bluez,
-            at_home(folder) as home,
+            at_home(folder, preferred=preferred) as home,
         ):
             await scenario(home, bluez)
 
@@ -212,6 +223,39 @@ def test_a_radio_that_goes_away_and_comes_back(tmp_path: Path, accident: str) ->
         assert all(part.restarts == 0 for part in home.supervisor.states)
 
     play(tmp_path, scenario, oximeter())
+
+
+@pytest.mark.parametrize("preferred", [None, "hci0"])
+def test_an_adapter_is_pulled_out_while_another_is_there(
+    tmp_path: Path, preferred: str | None
+) -> None:
+    meter = oximeter()
+
+    async def scenario(home: Home, bluez: Bluez) -> None:
+        bluez.plug_spare("hci1")
+        await eventually(lambda: bool(home.values()))
+        await bluez.unplug_adapter()
+        await eventually(lambda: home.links[-1] is SensorLink.LOST)
+        seen = len(home.values())
+        await eventually(lambda: len(home.values()) > seen)
+        assert "Bluetooth is off" not in home.trouble
+        assert all(part.restarts == 0 for part in home.supervisor.states)
+
+    play(tmp_path, scenario, meter, preferred=preferred)
+
+
+def test_of_two_adapters_the_chosen_one_is_used(tmp_path: Path) -> None:
+    meter = oximeter(advertising=False)
+
+    async def scenario(home: Home, bluez: Bluez) -> None:
+        await eventually(lambda: bluez.discoveries > 0)
+        await bluez.unplug_adapter()
+        bluez.plug_adapter("hci0")
+        bluez.plug_adapter("hci1")  # the meters are in its reach alone
+        meter.advertising = True
+        await eventually(lambda: bool(home.values()))
+
+    play(tmp_path, scenario, meter, preferred="hci1")
 
 
 def test_a_meter_that_is_paired_or_struck_out_while_the_box_runs(tmp_path: Path) -> None:

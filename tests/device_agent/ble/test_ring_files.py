@@ -1,15 +1,18 @@
 """The nights that a ring stored: fetched while nobody wears it, dated by its clock, taken once, quarantined in doubt."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from koffert_agent.ble.book import MeterBook, PairedMeter
+from koffert_agent.ble.handling import Clearance, clear
 from koffert_agent.ble.memory import MemoryBook
 from koffert_agent.clock import NS_PER_S
 from koffert_drivers.simulated.physiology import Physiology
 from koffert_drivers.simulated.viatom import o2ring_file
-from tests.device_agent.ble.test_meter import ADDRESS, Home, play
+from tests.device_agent.ble.test_meter import ADDRESS, OTHER, Home, play
 from tests.device_agent.support import eventually
 from tests.support.bluez import Bluez
 from tests.support.bluez_meter import Meter
@@ -107,6 +110,15 @@ def test_a_night_stays_new_until_it_is_safe(tmp_path: Path) -> None:
         await eventually(lambda: home.stored_spo2_pct == [91, 88])
 
     play(tmp_path, scenario, meter)
+
+
+def test_a_ring_is_not_said_to_be_cleared(tmp_path: Path) -> None:
+    book = MeterBook(tmp_path)
+    book.add(PairedMeter(ADDRESS, "viatom-o2ring"))
+    book.add(PairedMeter(OTHER, "berrymed-bci"))
+    results = asyncio.run(clear(book, 0.0, lambda _: None))
+    assert [each.clearance for each in results] == [Clearance.KEPT, Clearance.NO_MEMORY]
+    assert "nothing public erases" in results[0].detail
 
 
 def test_a_damaged_file_is_left_and_the_others_are_taken(tmp_path: Path) -> None:
