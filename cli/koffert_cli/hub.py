@@ -28,7 +28,7 @@ from koffert_hub.setup import initialise, new_epoch, wall_ms
 from koffert_hub.status import read_status
 from koffert_hub.technical_alerts import Cause, close_alert
 from koffert_hub.time_series.opening import open_time_series
-from koffert_hub.upkeep import keep_up
+from koffert_hub.upkeep import Upkeep, keep_up
 
 # What `hub rebuild` can make again, and what it then counts.
 _MADE = {"time-series": "readings", "documents": "documents", "spirometry": "sessions"}
@@ -237,7 +237,7 @@ def restore_command(config: Path, folder: Path, replica: Path | None, *, as_json
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @json_option
 def upkeep(config: Path, *, dry_run: bool, as_json: bool) -> None:
-    """Close records that are due and write past days of the log, as the running hub does each hour."""
+    """Close records, write past days of the log and drop what is too old, as the running hub does each hour."""
     settings = hub_settings(config)
     if settings.upkeep is None:
         raise UserError("nothing is to be done", next_step="add [upkeep] to the settings")
@@ -256,7 +256,11 @@ def upkeep(config: Path, *, dry_run: bool, as_json: bool) -> None:
         click.echo(f"{key}: {would}closed")
     for day in done.exported:
         click.echo(f"the log of {day}: {would}written")
-    if not done.closed and not done.exported:
+    for folder in done.dropped_backups:
+        click.echo(f"{folder}: {would}dropped")
+    if done.dropped_access:
+        click.echo(f"{done.dropped_access} entries of who looked: {would}dropped")
+    if done == Upkeep([], []):
         click.echo("nothing is due")
 
 

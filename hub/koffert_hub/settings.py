@@ -108,13 +108,17 @@ class RegisterSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class UpkeepSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What the hub does by itself: close a record so many days after its last loan, and write each day of the log.
+    """What the hub does by itself, each of it the controller's to decide; what is left out is not done.
 
-    Both are the controller's to decide; what is left out is not done.
+    Close a record so many days after its last loan, write each day of the log, and drop backups in the folder
+    `backups` and entries of who looked that are older than so many days.
     """
 
     close_after_days: Annotated[int, Meta(ge=1)] | None = None
     log_days: Path | None = None
+    backups: Path | None = None
+    keep_backups_days: Annotated[int, Meta(ge=1)] | None = None
+    keep_access_days: Annotated[int, Meta(ge=1)] | None = None
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

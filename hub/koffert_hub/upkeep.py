@@ -1,5 +1,6 @@
-"""What a hub does by itself each hour: closes records whose time has come, and writes each past day of the log to files.
+"""What a hub does by itself each hour: closes records, writes past days of the log, drops what is too old.
 
+The log itself is kept whole: it holds no clinical value.
 Closing is not erasing: a record must be kept as long as the care makes it likely to be needed (pasientjournalloven
 § 25), and how long that is the controller decides (`docs/privacy/assessment.md`, section 4).
 """
@@ -7,6 +8,7 @@ Closing is not erasing: a record must be kept as long as the care makes it likel
 import asyncio
 import logging
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -20,6 +22,7 @@ from koffert_hub.database import reading
 from koffert_hub.loans import LoanState
 from koffert_hub.log_export import csv_lines, json_lines, span
 from koffert_hub.registry import RegistryError
+from koffert_hub.retention import count_old, drop_old, old_backups
 from koffert_hub.rights.deciding import close
 from koffert_hub.rights.states import RecordState, state_of
 from koffert_hub.settings import UpkeepSettings
@@ -35,10 +38,12 @@ _LOG = logging.getLogger(__name__)
 
 
 class Upkeep(Struct, frozen=True):
-    """What was done, or with a dry run what would be: patients' keys, and days."""
+    """What was done, or with a dry run what would be: patients' keys, days, folders, entries of who looked."""
 
     closed: list[str]
     exported: list[date]
+    dropped_backups: list[str] = []
+    dropped_access: int = 0
 
 
 def keep_up(
@@ -48,12 +53,19 @@ def keep_up(
     with reading(engine) as connection:
         due = _due(connection, settings.close_after_days, now)
         days = _missing_days(connection, settings.log_days, now)
+        looks = count_old(connection, settings.keep_access_days, now)
+    backups = old_backups(settings.backups, settings.keep_backups_days, now)
+    names = [str(folder) for folder in backups]
     if dry_run:
-        return Upkeep(due, days)
+        return Upkeep(due, days, names, looks)
     closed = [patient for patient in due if _close(engine, patient, settings, now)]
     for day in days:
         _write_day(engine, settings.log_days, day)
-    return Upkeep(closed, days)
+    for folder in backups:
+        shutil.rmtree(folder)
+    if looks:
+        drop_old(engine, settings.keep_access_days, now)
+    return Upkeep(closed, days, names, looks)
 
 
 @asynccontextmanager
@@ -77,7 +89,13 @@ async def _each_hour(engine: sa.Engine, settings: UpkeepSettings) -> None:
         except (OSError, sa.exc.SQLAlchemyError):
             _LOG.exception("upkeep failed; it is tried again in an hour")
         else:
-            _LOG.info("upkeep: %d closed, %d days written", len(done.closed), len(done.exported))
+            _LOG.info(
+                "upkeep: %d closed, %d days written, %d backups and %d entries of who looked dropped",
+                len(done.closed),
+                len(done.exported),
+                len(done.dropped_backups),
+                done.dropped_access,
+            )
         await asyncio.sleep(_EVERY_S)
 
 

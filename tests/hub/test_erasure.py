@@ -1,6 +1,8 @@
 """Erasing a patient leaves nothing readable, in the files either."""
 
+import contextlib
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,25 +10,31 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from koffert_hub import registry
+from koffert_hub.backup import back_up
 from koffert_hub.database import reading
 from koffert_hub.erasure import REWRITTEN, erase_patient
 from koffert_hub.log_access import verify_connection
 from koffert_hub.log_record import Event, Result
 from koffert_hub.migrations.all_tables import metadata
 from koffert_hub.projection import stored_readings
-from koffert_hub.projector import read_step
+from koffert_hub.projector import project, read_step
 from koffert_hub.registry import RegistryError
+from koffert_hub.settings import load_settings
+from koffert_hub.time_series import TimeSeries
+from koffert_hub.time_series.influx import InfluxAccess, InfluxTimeSeries
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
 from koffert_hub.transmission_log import sign_due_head
 from koffert_hub.web.record import write_note
 from tests.hub.box import Box
-from tests.hub.kit import NOON_MS, Store
+from tests.hub.kit import NOON_MS, Store, sqlite_store
 from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
+from tests.support.influx import Influx
 from tests.support.postgres import Postgres
 
 # A value that occurs nowhere by chance, as each store holds it: big-endian IEEE 754 in all three.
 MARKER = 87.65432109876
 MARKER_BYTES = struct.pack(">d", MARKER)
+COMPACTED_WITHIN_S = 60
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 
 
@@ -37,7 +45,7 @@ def fixture_series(tmp_path: Path) -> Iterator[SqliteTimeSeries]:
     series.close()
 
 
-def measured(store: Store, series: SqliteTimeSeries, device: str) -> tuple[Box, str]:
+def measured(store: Store, series: TimeSeries, device: str) -> tuple[Box, str]:
     """A patient with readings of the marker in every store; the box and the patient's key."""
     box = store.box(device)
     store.take(*(box.queue([box.reading(MARKER)]) for _ in range(20)))
@@ -49,7 +57,8 @@ def measured(store: Store, series: SqliteTimeSeries, device: str) -> tuple[Box, 
 
 
 def files_with_marker(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir() if MARKER_BYTES in path.read_bytes()}
+    files = (path for path in folder.iterdir() if path.is_file())
+    return {path.name for path in files if MARKER_BYTES in path.read_bytes()}
 
 
 def test_nothing_readable_stays(store: Store, series: SqliteTimeSeries, tmp_path: Path) -> None:
@@ -76,6 +85,27 @@ def test_nothing_readable_stays(store: Store, series: SqliteTimeSeries, tmp_path
     assert files_with_marker(tmp_path) == set()
     with reading(store.engine) as connection:
         assert verify_connection(connection, [KEY.public_key()]).ok
+
+
+def test_a_backup_made_afterwards_holds_nothing_readable(
+    series: SqliteTimeSeries, tmp_path: Path
+) -> None:
+    path = tmp_path / "hub.toml"
+    path.write_text('data_dir = "data"\ncentre = "Dalane DMS"\n[broker]\nport = 1883\n')
+    settings = load_settings(path)
+    settings.data_dir.mkdir()
+    store = sqlite_store(settings.data_dir)
+    box, patient = measured(store, series, "box-1")
+    before, after = tmp_path / "before", tmp_path / "after"
+    back_up(settings, before)
+    with store.engine.begin() as connection:
+        registry.end_loan(connection, str(box.loan), now_ms=NOON_MS)
+    erase_patient(store.engine, series, patient, now_ms=NOON_MS)
+    back_up(settings, after)
+    assert files_with_marker(before) == {"hub.sqlite"}
+    assert files_with_marker(after) == set()
+    assert not any(b"Testpasient 1" in path.read_bytes() for path in after.iterdir())
+    store.engine.dispose()
 
 
 def test_what_is_held_for_somebody_elses_loan_stays(store: Store, series: SqliteTimeSeries) -> None:
@@ -132,6 +162,37 @@ def test_postgresql_files_hold_nothing_readable(postgres: Postgres, tmp_path: Pa
     assert searched(store, postgres, MARKER_BYTES, words) == set()
     series.close()
     store.engine.dispose()
+
+
+def test_influxdb_shards_hold_nothing_readable(influx: Influx, tmp_path: Path) -> None:
+    """What was deleted leaves the files when the shard is at rest; how long that takes is a setting of the server."""
+    store = sqlite_store(tmp_path)
+    access = InfluxAccess(influx.url, "koffert", influx.new_bucket(), "token")
+    series = InfluxTimeSeries(store.engine, access, clock_ms=lambda: NOON_MS)
+    box, patient = measured(store, series, "box-1")
+    store.take(store.box("box-2").queue())
+    project(series, read_step(store.engine, series.cursor(), 1_000))
+    assert influx_files_with_marker(influx)
+    with store.engine.begin() as connection:
+        registry.end_loan(connection, str(box.loan), now_ms=NOON_MS)
+    erase_patient(store.engine, series, patient, now_ms=NOON_MS)
+    deadline_s = time.monotonic() + COMPACTED_WITHIN_S
+    while (left := influx_files_with_marker(influx)) and time.monotonic() < deadline_s:
+        time.sleep(0.2)
+    assert left == []
+    assert series.count() == 1
+    series.close()
+    store.engine.dispose()
+
+
+def influx_files_with_marker(influx: Influx) -> list[str]:
+    """A file may go while it is looked for: InfluxDB puts another in its place."""
+    found = []
+    for path in influx.files:
+        with contextlib.suppress(FileNotFoundError):
+            if MARKER_BYTES in path.read_bytes():
+                found.append(path.name)
+    return found
 
 
 def searched(store: Store, postgres: Postgres, *markers: bytes) -> set[bytes]:

@@ -1,5 +1,6 @@
 """What is due is closed and written once, and a dry run only says so."""
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,8 +14,9 @@ from koffert_hub.log_export import read_export
 from koffert_hub.log_record import Event
 from koffert_hub.rights.states import RecordState, state_of
 from koffert_hub.settings import UpkeepSettings
-from koffert_hub.times import from_ms
+from koffert_hub.times import from_ms, to_ms
 from koffert_hub.upkeep import Upkeep, keep_up
+from koffert_hub.web.tables import access_log
 from tests.hub.kit import NOON_MS, Store, sqlite_store
 
 NOON = from_ms(NOON_MS)
@@ -69,3 +71,35 @@ def test_each_past_day_is_written_once_and_verifies(store: Store, tmp_path: Path
     assert names == {f"log-{one}.{kind}" for one in wanted for kind in ("jsonl", "csv")}
     with (tmp_path / "days" / f"log-{day}.jsonl").open("rb") as file:
         assert verify_export(read_export(file), []).records == 2
+
+
+def test_old_backups_are_dropped_and_nothing_else(store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    for name, age in (("old", 31), ("new", 29)):
+        (folder / name).mkdir(parents=True)
+        file = folder / name / "hub.sqlite"
+        file.touch()
+        made_s = (NOON - age * DAY).timestamp()
+        os.utime(file, (made_s, made_s))
+    (folder / "papers").mkdir()
+    settings = UpkeepSettings(backups=folder, keep_backups_days=30)
+    done = Upkeep([], [], [str(folder / "old")])
+    assert keep_up(store.engine, settings, now=NOON, dry_run=True) == done
+    assert (folder / "old").exists()
+    assert keep_up(store.engine, settings, now=NOON) == done
+    assert {path.name for path in folder.iterdir()} == {"new", "papers"}
+
+
+def test_who_looked_long_ago_is_dropped_and_the_log_says_so(store: Store) -> None:
+    with store.engine.begin() as connection:
+        for age in (11, 9):
+            connection.execute(
+                access_log.insert().values(
+                    at_ms=to_ms(NOON - age * DAY), username="anne", action="saw-ward"
+                )
+            )
+    settings = UpkeepSettings(keep_access_days=10)
+    assert keep_up(store.engine, settings, now=NOON) == Upkeep([], [], [], 1)
+    assert keep_up(store.engine, settings, now=NOON) == Upkeep([], [])
+    last = store.records()[-1]
+    assert (last.event, last.content, last.count) == (Event.ERASURE, "access-log", 1)

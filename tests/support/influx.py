@@ -14,6 +14,7 @@ from tests.support.mosquitto import free_port
 
 READY_WITHIN_S = 40.0
 
+# What was deleted leaves the files when a shard that is at rest is compacted: seconds here, hours by default.
 _INFLUX = """reporting-disabled = true
 bind-address = "127.0.0.1:{rpc}"
 [meta]
@@ -22,6 +23,8 @@ bind-address = "127.0.0.1:{rpc}"
   dir = "{folder}/data"
   wal-dir = "{folder}/wal"
   query-log-enabled = false
+  cache-snapshot-write-cold-duration = "1s"
+  compact-full-write-cold-duration = "2s"
 [http]
   bind-address = "127.0.0.1:{port}"
   log-enabled = false
@@ -75,6 +78,12 @@ class Influx:
         self._start("nginx", "-e", log, "-c", str(self._folder / "nginx.conf"))
         for port in (self._port, self._front):
             _wait_for(port)
+
+    @property
+    def files(self) -> Iterator[Path]:
+        """Everything that it has on the disk of what was written: shards and write-ahead logs."""
+        for part in ("data", "wal"):
+            yield from (path for path in (self._folder / part).rglob("*") if path.is_file())
 
     def stop(self) -> None:
         """Kill both, as a power cut would."""
