@@ -221,6 +221,7 @@ def _box(settings: Settings, clock: Clock, uplink: Uplink, following: Following)
         paused=told.paused,
         plan=told.plan,
         message=told.message,
+        visits=told.visits,
     )
 
 

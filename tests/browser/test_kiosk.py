@@ -13,8 +13,15 @@ from koffert_agent.kiosk.records import DeliveryState
 from koffert_agent.kiosk.screen import Screen
 from koffert_agent.video.records import CallState
 from koffert_drivers.simulated.physiology import Effort
-from koffert_wire.commands import MOST_ROUNDS, Round, SelfPlan
-from koffert_wire.messages import Diary, SensorLink, Spirometry
+from koffert_wire.commands import (
+    MOST_NURSE_CHARACTERS,
+    MOST_ROUNDS,
+    NurseMessage,
+    PlannedVisit,
+    Round,
+    SelfPlan,
+)
+from koffert_wire.messages import Diary, MessageRead, SensorLink, Spirometry
 from tests.browser.conftest import ARTIFACTS
 from tests.browser.kiosk_look import PANELS, check
 from tests.device_agent.kiosk.patient import TOLD, Patient
@@ -33,6 +40,9 @@ PLAN = SelfPlan(
 LONG_PLAN = SelfPlan(("Mer oksygenmetningsmåling om morgenen. " * 20)[:600], "a", "b")
 LINED_PLAN = SelfPlan("\n".join(("Medisin om morgenen.",) * 6), "a", "b")
 
+LONG_WORDS = ("Ta med oksygenmetningsmålingen og medisinlisten til videosamtalen. " * 5)[
+    :MOST_NURSE_CHARACTERS
+]
 CROWDED = tuple(Round(hour * 60) for hour in range(7, 7 + 2 * MOST_ROUNDS, 2))
 
 Scene = Callable[[Patient], object]
@@ -168,6 +178,17 @@ def on_schedule(patient: Patient, *rounds: Round, language: str | None = None) -
     return patient.wait(1)
 
 
+def told(patient: Patient, text: str) -> Patient:
+    patient.box = msgspec.structs.replace(patient.box, message=NurseMessage(bytes(16), 0, text))
+    return patient.wait(1)
+
+
+def visited(patient: Patient, hours: float) -> Patient:
+    at_ms = patient.clock.wall_ns() // 1_000_000 + round(hours * 3_600_000)
+    patient.box = msgspec.structs.replace(patient.box, visits=(PlannedVisit(at_ms),))
+    return patient.wait(1)
+
+
 # Each screen that a patient can meet, with the network up and, where that is another screen, down.
 SCENES: dict[str, Scene] = {
     "greeting": lambda p: p,
@@ -177,6 +198,14 @@ SCENES: dict[str, Scene] = {
     "greeting_day_nn": lambda p: on_schedule(p, language="nn"),
     "greeting_day_away": lambda p: on_schedule(away(p)),
     "greeting_day_crowded_plan": lambda p: on_schedule(with_plan(p), *CROWDED),
+    "greeting_visit": lambda p: visited(p, 2),
+    "greeting_visit_day_plan": lambda p: visited(on_schedule(with_plan(p), *CROWDED), 5),
+    "greeting_visit_away": lambda p: visited(away(p), 26),
+    "greeting_visit_due_nn": lambda p: visited(on_schedule(p, language="nn"), 26),
+    "message": lambda p: told(p, "Husk å måle i dag. Hilsen Sykepleier Test."),
+    "message_long": lambda p: told(p, LONG_WORDS),
+    "message_away": lambda p: told(away(p), LONG_WORDS).press("more"),
+    "night_message": lambda p: told(p.wait_until(23), LONG_WORDS),
     "asleep": lambda p: p.press("screen"),
     "night": lambda p: p.wait_until(23),
     "night_hold": lambda p: p.wait_until(23).to_clip().hold(5),
@@ -351,6 +380,15 @@ def test_the_nurse_is_seen_and_gone_with_the_call(page: Page, story: StoryPage) 
     story.tell(lambda patient: patient.visit())
     expect(nurse).to_be_hidden()
     expect(nurse).not_to_have_attribute("src", "/nurse")
+
+
+def test_a_message_is_read_and_acknowledged_with_one_button(page: Page, story: StoryPage) -> None:
+    story.tell(lambda patient: told(patient, "Husk å måle i dag."))
+    expect(page.locator("#lines")).to_have_text("Husk å måle i dag.")
+    page.get_by_role("button", name="Jeg har lest det").tap()
+    expect(page.locator("#screen")).to_have_attribute("data-name", "greeting")
+    [read] = [one for one in story.patient.said if isinstance(one, MessageRead)]
+    assert read.message == bytes(16)
 
 
 def test_there_is_no_way_out_and_nothing_to_type_into(page: Page) -> None:

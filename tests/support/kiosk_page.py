@@ -12,6 +12,7 @@ from av import VideoFrame
 from koffert_agent.kiosk.app import Stage, create_app
 from koffert_agent.kiosk.assets import load_assets, page
 from koffert_agent.kiosk.nurse import part_of
+from koffert_agent.kiosk.speech import Speaker
 from koffert_agent.video.faces import Faces
 from koffert_cli.demonstration.children import free_port
 from tests.device_agent.kiosk.patient import Patient
@@ -46,11 +47,10 @@ class StoryPage:
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}/"
         self.patient = Patient()
-        self._stage = Stage(lambda: self.patient.attendant.shown, frozenset())
+        self._stage = Stage(lambda: self.patient.attendant.shown, Speaker(None))
         self._app = create_app(
             page=lambda: page(self.patient.attendant.texts),
             assets=load_assets(),
-            voices=None,
             stage=self._stage,
             press=self._press,
             nurse=_pictures,

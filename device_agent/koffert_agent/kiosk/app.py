@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -17,11 +16,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from koffert_agent.kiosk.assets import Asset
 from koffert_agent.kiosk.attendant import Shown
-from koffert_agent.kiosk.blowing import Effort
+from koffert_agent.kiosk.effort import Effort
 from koffert_agent.kiosk.nurse import BOUNDARY
 from koffert_agent.kiosk.records import PulseWave
 from koffert_agent.kiosk.screen import Screen
-from koffert_agent.kiosk.speech import clip_name
+from koffert_agent.kiosk.speech import Speaker
 
 # The page calls itself cut off after three of these.
 HEARTBEAT_S = 1.0
@@ -57,9 +56,9 @@ class OnPage(Struct, frozen=True):
 class Stage:
     """Everything that pages see: the screen as it changes, and the pulse wave as it comes."""
 
-    def __init__(self, shown: Callable[[], Shown], clips: frozenset[str]) -> None:
+    def __init__(self, shown: Callable[[], Shown], speaker: Speaker) -> None:
         self._shown = shown
-        self.clips = clips
+        self.speaker = speaker
         self._audience: set[asyncio.Queue[bytes]] = set()
         self._last: Shown | None = None
 
@@ -102,8 +101,8 @@ class Stage:
 
     def _screen_event(self) -> bytes:
         shown = self._shown()
-        names = (clip_name(text) for text in shown.screen.voice)
-        clips = tuple(f"/speech/{name}" for name in names if name in self.clips)
+        names = self.speaker.clips(shown.screen.voice, shown.screen.language)
+        clips = tuple(f"/speech/{name}" for name in names)
         return _event("screen", OnPage(shown.serial, shown.screen, clips))
 
 
@@ -111,7 +110,6 @@ def create_app(
     *,
     page: Callable[[], str],
     assets: Mapping[str, Asset],
-    voices: Path | None,
     stage: Stage,
     press: Callable[[int, str], None],
     nurse: Callable[[], AsyncIterator[bytes]],
@@ -128,10 +126,9 @@ def create_app(
         return Response(asset.content, media_type=asset.media_type)
 
     async def spoken(request: Request) -> Response:
-        name = request.path_params["name"]
-        if voices is None or name not in stage.clips:
+        content = await asyncio.to_thread(stage.speaker.sound_of, request.path_params["name"])
+        if content is None:
             return Response(status_code=404)
-        content = await asyncio.to_thread((voices / name).read_bytes)
         return Response(content, media_type="audio/wav")
 
     async def events(_: Request) -> Response:

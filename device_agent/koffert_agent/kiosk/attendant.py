@@ -1,22 +1,33 @@
 """The kiosk's one piece of state: takes what happens, knows what stands on the screen. No I/O of its own."""
 
-import os
 from collections.abc import Callable, Mapping
 from math import inf
 
 import msgspec
 from msgspec import Struct
 
-from koffert_agent.clock import NS_PER_S, Clock
+from koffert_agent.clock import Clock
 from koffert_agent.kiosk import duty
-from koffert_agent.kiosk.blowing import Blowing, Effort
 from koffert_agent.kiosk.catalogue import Catalogue
+from koffert_agent.kiosk.contact import Contact
 from koffert_agent.kiosk.day import Today, round_now
+from koffert_agent.kiosk.effort import Effort
 from koffert_agent.kiosk.facts import Facts, Sent, Volume
-from koffert_agent.kiosk.flow import BUTTONS, Event, Flow, Step, advance
+from koffert_agent.kiosk.flow import (
+    AT_THE_BLOW,
+    BEFORE_MEASURING,
+    BUTTONS,
+    IN_MEASUREMENT,
+    Event,
+    Flow,
+    Step,
+    advance,
+)
 from koffert_agent.kiosk.measuring import Result, Watch, is_low, listen, observe
+from koffert_agent.kiosk.moments import Moments
+from koffert_agent.kiosk.mouthpiece import Mouthpiece
 from koffert_agent.kiosk.plan import pages_of
-from koffert_agent.kiosk.post import Post
+from koffert_agent.kiosk.post import Given, Post
 from koffert_agent.kiosk.records import (
     Box,
     Breath,
@@ -31,9 +42,11 @@ from koffert_agent.kiosk.records import (
 from koffert_agent.kiosk.screen import (
     BACK,
     HANG_UP,
+    MORE,
     NO_PICTURE,
     PAUSED,
     PICTURE,
+    READ,
     SCREEN,
     Screen,
     asked,
@@ -43,17 +56,11 @@ from koffert_agent.kiosk.screen import (
 from koffert_agent.kiosk.settings import KioskSettings
 from koffert_agent.panel.panel import Control
 from koffert_agent.video.records import AnswerCall, CallState, CallView, EndCall
-from koffert_signal.spirometry.grading import Advice
-from koffert_signal.spirometry.live import Phase
 from koffert_wire.commands import BoxSettings, Schedule, SelfPlan
-from koffert_wire.identifiers import uuid7
 from koffert_wire.messages import (
     Attempt,
-    CallButton,
     Diary,
-    Instant,
     SensorLink,
-    Spirometry,
     SpotContext,
 )
 
@@ -65,23 +72,9 @@ LEFT_AFTER_S = 1800.0
 UNSETTLED_S = 0.4
 # The gateway says each second how the box is; so many may fail to come.
 _BOX_SILENT_S = 3.0
-# Flow that stops in the middle of a blow does not go on with it.
-_BREATH_GONE_S = 2.0
-_RANDOM_BYTES = 10
 CALL, VOLUME = "call", "volume"
 _VOLUMES = tuple(Volume)
-_IN_MEASUREMENT = {
-    Step.CLIP,
-    Step.HOLD,
-    Step.AGAIN,
-    Step.NO_VALUE,
-    Step.RESULT,
-    Step.PAUSE,
-    Step.LOW,
-    Step.GUEST,
-}
-_AT_THE_BLOW = {Step.BLOW, Step.BLOWN}
-_BEFORE_MEASURING = {Step.GREETING, Step.PLAN, Step.DONE}
+_OF_CONTACT = {BACK, PICTURE, NO_PICTURE, MORE, READ}
 
 
 class Shown(Struct, frozen=True):
@@ -89,13 +82,6 @@ class Shown(Struct, frozen=True):
 
     serial: int
     screen: Screen
-
-
-class Given(Struct, frozen=True):
-    """Something that was sent, and when."""
-
-    id: bytes
-    at_s: float
 
 
 class Attendant:
@@ -115,27 +101,23 @@ class Attendant:
         self._settings = settings
         self._catalogues = catalogues
         self._texts = catalogues[settings.language]
-        self._clock = clock
         self._send = send
-        self._tell_video = tell_video
-        self._post = Post(send)
+        self._box: Box | None = None
+        self._moments = Moments(clock, lambda: self._box is not None and self._box.wall_trusted)
+        self._post = Post(send, self._moments.now_s)
+        self._contact = Contact(self._post, self._moments, tell_video)
+        self._mouthpiece = Mouthpiece(self._post, self._moments)
         self._flow = Flow()
         self._watch = Watch()
-        self._box: Box | None = None
         self._plan: SelfPlan | None = None
         self._box_at_s = -inf
         self._meters: dict[str, Meter] = {}
-        self._blowing = Blowing()
-        self._breath_at_s = -inf
-        self._blown: Given | None = None
-        self._visit = CallView()
         self._asleep = self._paused = False
         self._today = Today()
-        self._call: Given | None = None
         self._diary: Given | None = None
         self._volume = Volume.LOW
         self._sensor = ""
-        self._step_at_s = self._result_at_s = self._now_s()
+        self._step_at_s = self._result_at_s = self._moments.now_s()
         self._shown = Shown(0, compose(self._facts(), self._texts))
         self._shown_at_s = -inf
 
@@ -152,7 +134,7 @@ class Attendant:
     @property
     def effort(self) -> Effort | None:
         """The blow that is blown now; None where nobody is asked to."""
-        return self._blowing.effort if self._flow.step is Step.BLOW else None
+        return self._mouthpiece.effort if self._flow.step is Step.BLOW else None
 
     @property
     def _told(self) -> BoxSettings | None:
@@ -170,7 +152,7 @@ class Attendant:
         """Take what the gateway says."""
         match record:
             case Box():
-                self._box, self._box_at_s = record, self._now_s()
+                self._box, self._box_at_s = record, self._moments.now_s()
                 wanted = (self._told and self._told.language) or self._settings.language
                 self._texts = self._catalogues.get(wanted, self._texts)
                 if is_silent(record):
@@ -178,6 +160,7 @@ class Attendant:
                 elif record.paused != self._paused:
                     self._turn(paused=record.paused)
                 self._hold_plan(record.plan)
+                self._contact.hold(record.message)
             case Meter():
                 self._meters[record.sensor] = record
                 can_blow = self._is_there(blows=True)
@@ -194,16 +177,14 @@ class Attendant:
 
     def see_visit(self, visit: CallView) -> None:
         """The video call has changed, or the video process is gone."""
-        asked = visit.measure > self._visit.measure
-        self._visit = visit
+        asked = visit.measure > self._contact.visit.measure
+        self._contact.see(visit)
         if visit.state is not CallState.IDLE:
             self._asleep = False
             if self._flow.step is Step.PLAN:
                 self._happen(Event.LEFT)
-        if visit.watchers:
-            self._call = None  # somebody has come
         if self._box is not None and is_silent(self._box):
-            self._refuse_visit()
+            self._contact.refuse_visit()
         if asked:
             self._happen(
                 Event.START
@@ -217,15 +198,14 @@ class Attendant:
         elif button == CALL:
             self._ring()
         elif button == HANG_UP:
-            self._tell_video(EndCall())
+            self._contact.press(button)
         elif button == SCREEN:
             self._switch_off()
-        elif serial != self._shown.serial or self._now_s() - self._shown_at_s < UNSETTLED_S:
+        elif serial != self._shown.serial or self._moments.now_s() - self._shown_at_s < UNSETTLED_S:
             return
-        elif button == BACK:
-            self._call = None
-        elif button in {PICTURE, NO_PICTURE}:
-            self._tell_video(AnswerCall(button == PICTURE))
+        elif button in _OF_CONTACT:
+            self._asleep = False
+            self._contact.press(button)
         elif button in BUTTONS:
             self._happen(self._meant(Event(button)))
         self._look()
@@ -240,8 +220,7 @@ class Attendant:
     def press_beside(self, control: Control) -> None:
         """A finger on a button beside the screen."""
         rings = self._shown.screen.rings
-        in_visit = self._visit.state is not CallState.IDLE
-        if in_visit and not rings and control is not Control.VOLUME:
+        if self._contact.in_visit and not rings and control is not Control.VOLUME:
             return
         if rings and control is Control.SCREEN:
             return
@@ -251,15 +230,15 @@ class Attendant:
 
     def tick(self) -> None:
         """Let time pass; call it some times a second."""
-        now_s = self._now_s()
+        now_s = self._moments.now_s()
         if now_s - self._box_at_s > _BOX_SILENT_S:
             self._box = None
         before = self._watch
         self._watch = listen(before, now_s)
         if before.finger and not self._watch.finger:
             self._happen(Event.FINGER_OFF)
-        if now_s - self._breath_at_s > _BREATH_GONE_S and self._is_blown_into:
-            self._blowing.begin()
+        if self._flow.step is Step.BLOW:
+            self._mouthpiece.let_go()
         if self._flow.step is Step.HOLD and self._watch.is_lost(now_s):
             self._happen(Event.LOST)
         elif self._flow.step is Step.PAUSE and now_s - self._step_at_s >= REPEAT_AFTER_S:
@@ -273,7 +252,7 @@ class Attendant:
     # -- what follows -----------------------------------------------------------------------------
 
     def _measure(self, numbers: Numbers) -> None:
-        now_s, before = self._now_s(), self._watch
+        now_s, before = self._moments.now_s(), self._watch
         self._sensor = numbers.sensor
         self._watch = observe(before, numbers, now_s)
         if self._watch.finger != before.finger:
@@ -284,40 +263,33 @@ class Attendant:
             self._happen(Event.TOO_LOW if low else Event.STEADY, result)
 
     def _breathe(self, breath: Breath) -> None:
-        self._breath_at_s = self._now_s()
-        if self._flow.step is Step.BLOW and self._blowing.hear(breath, self._new_id()):
-            enough = self._blowing.tries.advice is not Advice.ANOTHER
-            self._happen(Event.ENOUGH if enough else Event.BLEW)
-
-    @property
-    def _is_blown_into(self) -> bool:
-        return self.effort is not None and self.effort.phase is not Phase.WAITING
+        if self._mouthpiece.hear(breath, wanted=self._flow.step is Step.BLOW):
+            self._happen(Event.ENOUGH if self._mouthpiece.is_enough else Event.BLEW)
 
     def _meant(self, button: Event) -> Event:
         """Who has blown and stops before the next blow wants to see what came of it."""
         stops = button is Event.STOP and self._flow.step is Step.BLOW
-        return Event.ENOUGH if stops and self._blowing.tries.blows else button
+        return Event.ENOUGH if stops and self._mouthpiece.tries.blows else button
 
     def _happen(self, event: Event, result: Result | None = None) -> None:
         if self._paused:
             return
-        if self._flow.step in _BEFORE_MEASURING:
+        if self._flow.step in BEFORE_MEASURING:
             self._flow = self._for_this_round(self._flow)
         before, self._flow = self._flow, advance(self._flow, event, result)
         if result is not None:
-            self._result_at_s = self._now_s()
+            self._result_at_s = self._moments.now_s()
             self._today.note_measured(*self._scheduled())
         if self._flow.step is not before.step:
             self._asleep = False
-            self._step_at_s = self._now_s()
+            self._step_at_s = self._moments.now_s()
             self._follow(before)
         if self._flow != before:
             self._send(Circumstances(self._circumstances()))
 
     def _for_this_round(self, flow: Flow) -> Flow:
         """What is asked for now; beside the schedule, and together with the nurse, it is everything."""
-        alone = self._visit.state is CallState.IDLE
-        agreed = round_now(*self._scheduled()) if alone else None
+        agreed = None if self._contact.in_visit else round_now(*self._scheduled())
         return msgspec.structs.replace(
             flow,
             asks_blow=agreed is None or agreed.blow,
@@ -328,49 +300,39 @@ class Attendant:
         """The schedule, and what time it is; no schedule holds while nobody knows the time."""
         trusted = self._box is not None and self._box.wall_trusted and not self._box.paused
         schedule = self._told.schedule if self._told and trusted else ()
-        return schedule, self._clock.wall_ns() // 1_000_000
+        return schedule, self._moments.wall_ms()
 
     def _follow(self, before: Flow) -> None:
         """What a new step brings with it."""
         step = self._flow.step
-        if before.step in _AT_THE_BLOW and step not in _AT_THE_BLOW:
-            self._send_blows()
-        if step is Step.BLOW:
-            if before.step is Step.BLOW_ASK:
-                self._blowing, self._blown = Blowing(), None
-            self._blowing.begin()
+        if before.step in AT_THE_BLOW and step not in AT_THE_BLOW:
+            self._mouthpiece.hand_over()
+        if step is Step.BLOW_ASK:
+            self._mouthpiece.open()
+        elif step is Step.BLOW:
+            self._mouthpiece.begin()
         elif step is Step.HOLD:
-            self._watch = self._watch.again(self._now_s())
+            self._watch = self._watch.again(self._moments.now_s())
         elif step is Step.CLIP and self._watch.finger:
             self._happen(Event.FINGER_ON)  # it is on already
         elif step is Step.NO_VALUE:
-            self._post.say(Attempt(self._new_id(), self._now(), self._sensor, self._reason()))
+            self._post.say(Attempt(*self._moments.stamp(), self._sensor, self._reason()))
         elif step in {Step.DONE, Step.GREETING} and before.answers and before.step is not Step.DONE:
             answers = dict(self._flow.answers or before.answers)
-            diary = Diary(self._new_id(), self._now(), answers)
-            self._diary = Given(diary.id, self._now_s())
-            self._post.say(diary)
+            self._diary = self._post.give(Diary(*self._moments.stamp(), answers))
 
     def _ring(self) -> None:
-        if self._call is None and not (self._box and is_silent(self._box)):
-            button = CallButton(self._new_id(), self._now())
-            self._call = Given(button.id, self._now_s())
+        if not (self._box and is_silent(self._box)):
             self._asleep = False
-            self._post.say(button)
-
-    def _send_blows(self) -> None:
-        for message in self._blowing.session(self._new_id(), self._now()):
-            if isinstance(message, Spirometry):
-                self._blown = Given(message.id, self._now_s())
-            self._post.say(message)
+            self._contact.ring()
 
     def _become_silent(self) -> None:
         """What one patient said is nothing to the next."""
-        self._flow, self._call, self._diary = Flow(can_blow=self._flow.can_blow), None, None
+        self._flow, self._diary = Flow(can_blow=self._flow.can_blow), None
         self._plan, self._today = None, Today()
-        self._blowing, self._blown = Blowing(), None
+        self._mouthpiece.forget()
         self._post.forget()
-        self._refuse_visit()
+        self._contact.forget()
 
     def _turn(self, *, paused: bool) -> None:
         """A pause ends what was begun, and what was answered is kept; after it all begins anew, awake."""
@@ -390,14 +352,9 @@ class Attendant:
             self._happen(Event.LEFT)
         self._flow = msgspec.structs.replace(self._flow, plan_pages=len(pages_of(plan)))
 
-    def _refuse_visit(self) -> None:
-        """Nobody looks through a box that is nobody's: its screen could not even say so."""
-        if self._visit.state is not CallState.IDLE:
-            self._tell_video(EndCall())
-
     def _circumstances(self) -> SpotContext | None:
         """What goes with the readings that come now; None when nobody has said whose they are."""
-        return self._flow.context if self._flow.step in _IN_MEASUREMENT else None
+        return self._flow.context if self._flow.step in IN_MEASUREMENT else None
 
     def _reason(self) -> str:
         return self._watch.flags[-1] if self._watch.flags else "no-steady-value"
@@ -410,12 +367,13 @@ class Attendant:
             return
         same = asked(screen) == asked(before.screen)
         if not same:
-            self._shown_at_s = self._now_s()
+            self._shown_at_s = self._moments.now_s()
         self._shown = Shown(before.serial if same else before.serial + 1, screen)
 
     def _facts(self) -> Facts:
-        now_s, wall_ms = self._now_s(), self._clock.wall_ns() // 1_000_000
+        now_s, wall_ms = self._moments.now_s(), self._moments.wall_ms()
         result = self._flow.result
+        reading = Given(result.reading, self._result_at_s) if result else None
         return Facts(
             flow=self._flow,
             watch=self._watch,
@@ -427,16 +385,15 @@ class Attendant:
             ),
             wall_ms=wall_ms,
             meter_there=self._is_there(blows=False),
-            reading=self._sent(result.reading if result else b"", self._result_at_s),
-            diary=None if self._diary is None else self._sent(self._diary.id, self._diary.at_s),
-            call=None if self._call is None else self._sent(self._call.id, self._call.at_s),
-            answered=self._call is not None
-            and self._box is not None
-            and self._box.answered_call == self._call.id,
-            effort=self._blowing.effort,
-            tries=self._blowing.tries,
-            blown=None if self._blown is None else self._sent(self._blown.id, self._blown.at_s),
-            visit=self._visit,
+            reading=self._post.how_far(reading) or Sent(None, 0.0),
+            diary=self._post.how_far(self._diary),
+            call=self._contact.called(),
+            answered=self._contact.is_answered(self._box.answered_call if self._box else None),
+            effort=self._mouthpiece.effort,
+            tries=self._mouthpiece.tries,
+            blown=self._mouthpiece.how_far(),
+            visit=self._contact.visit,
+            message=self._contact.message,
             asleep=self._asleep,
             today=self._today.planned(*self._scheduled()),
             left_s=max(0.0, self._step_at_s + REPEAT_AFTER_S - now_s),
@@ -445,22 +402,8 @@ class Attendant:
             or self._settings.nurse_telephone,
         )
 
-    def _sent(self, message: bytes, at_s: float) -> Sent:
-        return self._post.how_far(message, self._now_s() - at_s)
-
     def _is_there(self, *, blows: bool) -> bool:
         return any(
             meter.link is SensorLink.CONNECTED and meter.blows == blows
             for meter in self._meters.values()
         )
-
-    def _now(self) -> Instant:
-        """This moment; the gateway knows whether the wall clock may be trusted, this process may not ask."""
-        trusted = self._box is not None and self._box.wall_trusted
-        return Instant(self._clock.boottime_ns(), self._clock.wall_ns(), trusted)
-
-    def _now_s(self) -> float:
-        return self._clock.boottime_ns() / NS_PER_S
-
-    def _new_id(self) -> bytes:
-        return uuid7(self._clock.wall_ns(), os.urandom(_RANDOM_BYTES))

@@ -4,17 +4,18 @@ import logging
 from collections import deque
 
 import numpy as np
-from msgspec import Struct
 
 from koffert_agent.clock import NS_PER_S
+from koffert_agent.kiosk.effort import Effort, Tries
 from koffert_agent.kiosk.records import Breath
 from koffert_drivers.parsers.flow_lines import MISSING
 from koffert_signal.errors import SignalError
 from koffert_signal.spirometry.coaching import hint_for
-from koffert_signal.spirometry.grading import Advice, Session
+from koffert_signal.spirometry.grading import Session
 from koffert_signal.spirometry.indices import Blow
-from koffert_signal.spirometry.live import LiveBlow, LiveState, Phase, SampleKind
+from koffert_signal.spirometry.live import LiveBlow, LiveState, SampleKind
 from koffert_signal.spirometry.session import grade_blows
+from koffert_signal.spirometry.states import Phase
 from koffert_wire.messages import FORCED_VOLUME, Instant, Spirometry, WaveformBlock
 from koffert_wire.samples import pack_samples
 
@@ -34,26 +35,6 @@ _LONGEST_S, _LONGEST_CURVE_S = 16.0, 20.0
 _FIRST_BLOW_S, _NEARLY = 6.0, 0.95
 # Knocked against, or wiped: what moves less air than this is no try of an adult.
 _LEAST_FVC_L = 0.3
-
-
-class Effort(Struct, frozen=True):
-    """The blow as the screen shows it: `share` is the bar, 1 where the line is."""
-
-    phase: Phase = Phase.WAITING
-    elapsed_s: float = 0.0
-    volume_l: float = 0.0
-    share: float = 0.0
-
-
-class Tries(Struct, frozen=True):
-    """What has been blown so far; `hint` is the key of the one sentence for the next try."""
-
-    blows: int = 0
-    good: int = 0
-    hint: str = ""
-    advice: Advice = Advice.ANOTHER
-    fev1_l: float | None = None
-    grade: str = "F"
 
 
 class Blowing:

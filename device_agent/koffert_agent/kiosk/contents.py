@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from koffert_agent.kiosk.catalogue import Catalogue
-from koffert_agent.kiosk.day import Planned
+from koffert_agent.kiosk.day import Planned, next_visit
 from koffert_agent.kiosk.duty import local_time
 from koffert_agent.kiosk.facts import Facts, Sent
 from koffert_agent.kiosk.flow import Step
@@ -16,8 +16,7 @@ from koffert_agent.kiosk.measuring import STEADY_S
 from koffert_agent.kiosk.plan import pages_of
 from koffert_agent.kiosk.records import Box, DeliveryState
 from koffert_agent.video.records import CallState
-from koffert_signal.spirometry.grading import Advice
-from koffert_signal.spirometry.live import Phase
+from koffert_signal.spirometry.states import Advice, Phase
 
 # How long a message may be on its way before the patient is told what to do instead (ux: 60 s).
 PATIENCE_S = 60.0
@@ -27,6 +26,7 @@ _NO_BREAK = "\N{NO-BREAK SPACE}"
 # What fits one line; the rest of a busier day moves up as it is done.
 _MOST_ROUNDS_SHOWN = 4
 _MORNING_UNTIL, _DAY_UNTIL = 10, 18
+_WEEK = 7
 # So long the first shout of the coach lasts; then it is about going on.
 _BLAST_S = 1.5
 
@@ -80,12 +80,14 @@ def delivery(sent: Sent, box: Box | None, texts: Catalogue) -> str:
 
 
 def note_of(name: str, facts: Facts, texts: Catalogue) -> str:
-    """Said before anything is begun: that the network is away, else what the day holds."""
+    """Said before anything is begun: that the network is away, else what the day holds beside a visit."""
     if name != Step.GREETING:
         return ""
     if facts.box is not None and not facts.box.link_up:
         return texts.text("network.away")
-    return texts.text("today.rounds", rounds=_rounds(facts.today)) if facts.today else ""
+    if not facts.today or _visit_to_come(facts, texts) is not None:
+        return ""
+    return texts.text("today.rounds", rounds=_rounds(facts.today))
 
 
 def _rounds(today: tuple[Planned, ...]) -> str:
@@ -100,6 +102,10 @@ def _clock(one: Planned) -> str:
 
 
 # -- what stands in the middle --------------------------------------------------------------------
+
+
+def _message(facts: Facts, texts: Catalogue) -> Content:
+    return _spoken(texts.text("message.title"), facts.message[0])
 
 
 def _starting(_: Facts, texts: Catalogue) -> Content:
@@ -142,8 +148,28 @@ def _greeting(facts: Facts, texts: Catalogue) -> Content:
     hour = local_time(facts.wall_ms).hour
     part = "morning" if hour < _MORNING_UNTIL else "day" if hour < _DAY_UNTIL else "evening"
     due = any(one.due for one in facts.today)
-    title = texts.text("today.due" if due else f"greeting.{part}")
-    return _spoken(title, (texts.text("greeting.ask"),))
+    title, ask = texts.text("today.due" if due else f"greeting.{part}"), texts.text("greeting.ask")
+    visit = _visit_to_come(facts, texts)
+    if visit is None:
+        return _spoken(title, (ask,))
+    # There is room for one of them beside the note.
+    return _spoken(title if due else ask, (visit,))
+
+
+def _visit_to_come(facts: Facts, texts: Catalogue) -> str | None:
+    """Whom the patient speaks with next; a clock that nobody set does not know when."""
+    box = facts.box
+    visit = next_visit(box.visits, facts.wall_ms) if box and box.wall_trusted else None
+    if visit is None:
+        return None
+    at, today = local_time(visit.starts_ms), local_time(facts.wall_ms).date()
+    days = (at.date() - today).days
+    key = {0: "visit.today", 1: "visit.tomorrow"}.get(days, "visit.later")
+    if days >= _WEEK or (facts.today and days > 1):
+        return None
+    who = texts.text(f"visit.{visit.visit_with.value}")
+    weekday = texts.text(f"weekday.{at.weekday()}")
+    return texts.text(key, day=weekday, time=f"{at:%H:%M}", who=who)
 
 
 def _who(_: Facts, texts: Catalogue) -> Content:
@@ -309,6 +335,7 @@ _OVER: Mapping[str, _Maker] = MappingProxyType(
         "ring": _ring,
         "asleep": lambda *_: Content(""),
         "talk": _talk,
+        "message": _message,
     }
 )
 # The other steps are plain questions.

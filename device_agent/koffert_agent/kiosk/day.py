@@ -1,4 +1,4 @@
-"""Today's measurements, from the schedule that was agreed with the patient. Times are the wall clock's in Oslo."""
+"""Today's measurements, from the schedule that was agreed with the patient, and the next visit. Times are the wall clock's in Oslo."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -6,10 +6,12 @@ from datetime import date
 from msgspec import Struct
 
 from koffert_agent.kiosk.duty import local_time
-from koffert_wire.commands import Round, Schedule
+from koffert_wire.commands import PlannedVisit, Round, Schedule
 
 # So much earlier than agreed, a measurement still is the one that was agreed.
 _EARLY_MIN = 60
+# A visit that should have begun so long ago is not to come any more.
+_LATE_MS = 30 * 60_000
 
 
 class Planned(Struct, frozen=True):
@@ -68,6 +70,11 @@ def round_now(schedule: Schedule, wall_ms: int) -> Round | None:
         if one.at_min - _EARLY_MIN <= now_min:
             current = one
     return current
+
+
+def next_visit(visits: tuple[PlannedVisit, ...], wall_ms: int) -> PlannedVisit | None:
+    """The next visit to come, on whatever day."""
+    return next((visit for visit in visits if visit.starts_ms > wall_ms - _LATE_MS), None)
 
 
 def _rounds(schedule: Schedule, wall_ms: int) -> Iterator[Round]:

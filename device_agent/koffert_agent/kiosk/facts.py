@@ -4,8 +4,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from koffert_agent.kiosk.blowing import Effort, Tries
 from koffert_agent.kiosk.day import Planned
+from koffert_agent.kiosk.effort import Effort, Tries
 from koffert_agent.kiosk.flow import Flow
 from koffert_agent.kiosk.measuring import Watch
 from koffert_agent.kiosk.records import Box, DeliveryState
@@ -33,7 +33,8 @@ class Facts(Struct, frozen=True):
     `answered` says that somebody has taken the call. `left_s` is what remains of the five minutes before a low
     reading is taken again. `visit` is the video call as the video process tells it; `blown` the session of
     blows once it has ended; `asleep` that the patient has switched the screen off. `today` are the rounds of
-    the schedule, none without one or while nobody knows what time it is.
+    the schedule, none without one or while nobody knows what time it is; `message` the pages of the nurse's
+    that are left to read.
     """
 
     flow: Flow
@@ -52,6 +53,7 @@ class Facts(Struct, frozen=True):
     blown: Sent | None = None
     visit: CallView = CallView()
     asleep: bool = False
+    message: tuple[tuple[str, ...], ...] = ()
     today: tuple[Planned, ...] = ()
     volume: Volume = Volume.LOW
     telephone: str | None = None

@@ -69,6 +69,13 @@ class Event(StrEnum):
     LEFT = "left"
 
 
+# Where readings belong to what the patient has answered.
+IN_MEASUREMENT = frozenset(
+    {Step.CLIP, Step.HOLD, Step.AGAIN, Step.NO_VALUE}
+    | {Step.RESULT, Step.PAUSE, Step.LOW, Step.GUEST}
+)
+AT_THE_BLOW = frozenset({Step.BLOW, Step.BLOWN})
+BEFORE_MEASURING = frozenset({Step.GREETING, Step.PLAN, Step.DONE})
 BUTTONS = frozenset(
     {Event.START, Event.PLAN, Event.YES, Event.NO, Event.OTHER, Event.NEXT, Event.STOP}
 )

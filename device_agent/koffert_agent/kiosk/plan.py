@@ -1,4 +1,4 @@
-"""The patient's own plan, cut into pages that fit one screen in large type. Pure."""
+"""The patient's own plan and a nurse's message, cut into pages that fit one screen in large type. Pure."""
 
 from textwrap import wrap
 
@@ -22,14 +22,19 @@ def pages_of(plan: SelfPlan | None) -> tuple[PlanPage, ...]:
     if plan is None:
         return ()
     zones = (("green", plan.green), ("yellow", plan.yellow), ("red", plan.red))
-    return tuple(PlanPage(zone, lines) for zone, text in zones for lines in _cut(text))
+    return tuple(PlanPage(zone, lines) for zone, text in zones for lines in _cut(text, _LINES))
 
 
-def _cut(text: str) -> list[tuple[str, ...]]:
+def pages_of_message(text: str) -> tuple[tuple[str, ...], ...]:
+    """A nurse's message in the same way; its title takes a line more."""
+    return tuple(_cut(text, _LINES - 1))
+
+
+def _cut(text: str, most: int) -> list[tuple[str, ...]]:
     """Pages of paragraphs: whole words stay whole where they fit a line at all."""
     cut: list[tuple[str, ...]] = []
     page: list[str] = []
-    left = _LINES
+    left = most
     for paragraph in text.splitlines():
         lines = wrap(paragraph, _COLUMNS, break_on_hyphens=False)
         while lines:
@@ -38,7 +43,7 @@ def _cut(text: str) -> list[tuple[str, ...]]:
             left -= taken
             if left == 0:
                 cut.append(tuple(page))
-                page, left = [], _LINES
+                page, left = [], most
     if page:
         cut.append(tuple(page))
     return [*(_goes_on(one) for one in cut[:-1]), *cut[-1:]]

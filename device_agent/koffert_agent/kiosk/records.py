@@ -5,7 +5,7 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from koffert_wire.commands import BoxSettings, NurseMessage, SelfPlan
+from koffert_wire.commands import BoxSettings, NurseMessage, PlannedVisit, SelfPlan
 from koffert_wire.messages import (
     Attempt,
     CallButton,
@@ -80,7 +80,7 @@ class Box(Struct, frozen=True, tag="box"):
     `loan` is None while the box is not lent; `ends_ms` (wall clock) is when the kiosk falls silent by itself;
     `settings` are the hub's, and `answered_call` is the last call that somebody has taken.
     `paused` says that the patient is away: nothing is asked or measured. `plan` is the patient's own,
-    `message` a nurse's that is not read yet.
+    `message` a nurse's that is not read yet, `visits` what is planned.
     """
 
     link_up: bool
@@ -94,6 +94,7 @@ class Box(Struct, frozen=True, tag="box"):
     paused: bool = False
     plan: SelfPlan | None = None
     message: NurseMessage | None = None
+    visits: tuple[PlannedVisit, ...] = ()
 
 
 class Submit(Struct, frozen=True, tag="submit"):

@@ -14,7 +14,7 @@ from koffert_agent.kiosk.flow import Event, Step, buttons_of
 from koffert_agent.kiosk.records import Box
 from koffert_agent.video.records import CallState
 
-ASLEEP, PAUSED = "asleep", "paused"
+ASLEEP, PAUSED, MESSAGE = "asleep", "paused", "message"
 # Nothing stands there but what is said.
 _BARE = {"silent", "locked", ASLEEP}
 _NIGHT_FROM, _NIGHT_UNTIL = 22, 7
@@ -87,7 +87,7 @@ def compose(facts: Facts, texts: Catalogue) -> Screen:
         volume=texts.text(f"volume.{facts.volume.value}"),
         loudness=facts.volume,
         # The nurse speaks now.
-        voice=() if talking else _voice(content),
+        voice=() if talking or (name == MESSAGE and _is_night(facts)) else _voice(content),
         dark=_is_night(facts),
     )
     return _in_visit(framed, facts, texts) if talking or name == "ring" else framed
@@ -128,16 +128,25 @@ def place(facts: Facts) -> str:
         return "talk" if resting else facts.flow.step.value
     if facts.call is not None:
         return "call"
-    if facts.asleep and facts.flow.step is Step.GREETING:
-        return ASLEEP
     return _place_alone(facts)
 
 
 def _place_alone(facts: Facts) -> str:
     """Which screen it is while nobody calls."""
+    asleep = facts.asleep and facts.flow.step is Step.GREETING
     if facts.box is None:
-        return "starting"
+        return ASLEEP if asleep else "starting"
+    if _has_message(facts, facts.box):
+        return MESSAGE
+    if asleep:
+        return ASLEEP
     return PAUSED if facts.box.paused else facts.flow.step.value
+
+
+def _has_message(facts: Facts, box: Box) -> bool:
+    """Not in the middle of something, not in an empty home, and a screen that is off at night stays dark."""
+    wanted = facts.message and facts.flow.step is Step.GREETING and not box.paused
+    return bool(wanted) and not (facts.asleep and _is_night(facts))
 
 
 def _is_night(facts: Facts) -> bool:
@@ -161,7 +170,7 @@ def asked(screen: Screen) -> tuple[object, ...]:
         screen.name,
         screen.number,
         screen.buttons,
-        screen.lines if screen.name == Step.PLAN else (),
+        screen.lines if screen.name in {Step.PLAN, MESSAGE} else (),
     )
 
 
@@ -184,6 +193,7 @@ _LABELS: Mapping[tuple[Step, Event], str] = MappingProxyType(
     }
 )
 BACK, PICTURE, NO_PICTURE, HANG_UP = "back", "picture", "no-picture", "hang-up"
+MORE, READ = "more", "read"
 SCREEN = "screen"
 # The screen is switched off here; a patient with a plan finds it there in place of the switch of the greeting.
 SWITCHED_AT = frozenset({Step.GREETING, Step.DONE})
@@ -200,6 +210,9 @@ _OF_THE_PLACE: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
 
 
 def _buttons(name: str, facts: Facts, texts: Catalogue) -> tuple[Button, ...]:
+    if name == MESSAGE:
+        event = READ if len(facts.message) == 1 else MORE
+        return (Button(event, texts.text(f"button.{event}")),)
     if name == "talk" and facts.box is not None and facts.box.paused:
         return ()
     if name in _OF_THE_PLACE:

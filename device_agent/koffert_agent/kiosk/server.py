@@ -25,7 +25,7 @@ from koffert_agent.kiosk.records import (
     read_from_gateway,
 )
 from koffert_agent.kiosk.settings import KioskPlace
-from koffert_agent.kiosk.speech import known_clips
+from koffert_agent.kiosk.speech import Speaker
 from koffert_agent.panel.panel import Lights, Panel
 from koffert_agent.video import records as video
 from koffert_wire.notify import Notifier, watchdog_period_s
@@ -42,9 +42,8 @@ class Kiosk:
 
     def __init__(self, place: KioskPlace, clock: Clock) -> None:
         catalogues = {language: load_catalogue(language) for language in LANGUAGES}
-        clips = known_clips(place.voices)
         self._attendant = Attendant(place.settings, catalogues, clock, self._send, self._tell_video)
-        self._stage = Stage(lambda: self._attendant.shown, clips)
+        self._stage = Stage(lambda: self._attendant.shown, Speaker(place.voices))
         self._gateway = Link(
             place.data_dir,
             SOCKET_NAME,
@@ -63,7 +62,6 @@ class Kiosk:
         self.app = create_app(
             page=lambda: page(self._attendant.texts),
             assets=load_assets(),
-            voices=place.voices,
             stage=self._stage,
             press=self._press,
             nurse=lambda: pictures(place.data_dir),

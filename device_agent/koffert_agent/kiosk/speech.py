@@ -1,4 +1,4 @@
-"""Spoken prompts: every sentence that can be said, rendered once, found again by its words."""
+"""Spoken prompts: each fixed sentence rendered once, found again by its words; what a nurse writes, when it is said."""
 
 import hashlib
 import shutil
@@ -16,6 +16,7 @@ _PULSE_BPM = range(25, 221)
 _VOICES = {"nb": "nb", "nn": "nb", "en": "en-gb"}
 # Slower than its 175: the listener is old, and sits in a kitchen.
 _WORDS_PER_MINUTE = "140"
+_SPEAKS_WITHIN_S = 10.0
 
 
 class NoVoiceError(Exception):
@@ -41,11 +42,36 @@ def sentences(texts: Catalogue, telephone: str | None) -> Iterator[str]:
         yield texts.text("spoken.pulse", number=pulse_bpm)
 
 
-def known_clips(folder: Path | None) -> frozenset[str]:
-    """The sentences that have a voice, by file name."""
-    if folder is None or not folder.is_dir():
-        return frozenset()
-    return frozenset(file.name for file in folder.glob("*.wav"))
+class Speaker:
+    """Knows how each sentence of a screen sounds. Without a folder of voices the screen is silent."""
+
+    def __init__(self, folder: Path | None) -> None:
+        there = folder is not None and folder.is_dir()
+        self._files = {file.name: file for file in folder.glob("*.wav")} if folder and there else {}
+        self._espeak = shutil.which("espeak-ng") if there else None
+        # What the screen says now and no file holds: it is spoken when the page asks for it, and not kept.
+        self._unrendered: dict[str, tuple[str, str]] = {}
+
+    def clips(self, said: Iterable[str], language: str) -> list[str]:
+        """The names of these sentences' sounds; those that nothing here can say are left out."""
+        named = [(clip_name(text), text) for text in said]
+        self._unrendered = {
+            name: (text, language)
+            for name, text in named
+            if self._espeak is not None and name not in self._files
+        }
+        return [name for name, _ in named if name in self._files or name in self._unrendered]
+
+    def sound_of(self, name: str) -> bytes | None:
+        """The WAV of a name that `clips` gave; None for any other, and where speaking fails. Blocks."""
+        if name in self._files:
+            return self._files[name].read_bytes()
+        if name not in self._unrendered or self._espeak is None:
+            return None
+        text, language = self._unrendered[name]
+        command = [*_speaks(self._espeak, language), "--stdout", "--", text]
+        done = subprocess.run(command, check=False, capture_output=True, timeout=_SPEAKS_WITHIN_S)  # noqa: S603
+        return done.stdout if done.returncode == 0 else None
 
 
 def render(folder: Path, language: str, said: Iterable[str]) -> int:
@@ -60,6 +86,10 @@ def render(folder: Path, language: str, said: Iterable[str]) -> int:
     missing = [text for text in said if not (folder / clip_name(text)).exists()]
     for text in missing:
         file = folder / clip_name(text)
-        command = [espeak, "-v", _VOICES[language], "-s", _WORDS_PER_MINUTE, "-w", str(file), text]
+        command = [*_speaks(espeak, language), "-w", str(file), text]
         subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - no shell, own texts
     return len(missing)
+
+
+def _speaks(espeak: str, language: str) -> list[str]:
+    return [espeak, "-v", _VOICES[language], "-s", _WORDS_PER_MINUTE]

@@ -6,12 +6,12 @@ Limits of repeatability are compared in whole millilitres: 3.20 - 3.05 L is 0.15
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from enum import Enum
 from typing import Literal
 
 from msgspec import Struct
 
 from koffert_signal.spirometry.faults import Fault
+from koffert_signal.spirometry.states import Advice
 
 Grade = Literal["A", "B", "C", "D", "E", "F", "U"]
 Eofe = Literal["plateau", "fet15", "repeatable"]
@@ -81,15 +81,6 @@ class Judgement(Struct, frozen=True, kw_only=True):
     def acceptable(self) -> bool:
         """Whether the blow counts in full."""
         return self.fev1_acceptable and self.fvc_acceptable
-
-
-class Advice(Enum):
-    """What the session asks for next."""
-
-    ANOTHER = "another"
-    ENOUGH = "enough"
-    MOST_BLOWS = "most-blows"
-    TIRED = "tired"
 
 
 class Session(Struct, frozen=True, kw_only=True):

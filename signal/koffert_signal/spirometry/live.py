@@ -13,6 +13,7 @@ from koffert_signal.spirometry.curve import from_flow, from_volume
 from koffert_signal.spirometry.grading import LONGEST_FET_S, PLATEAU_L
 from koffert_signal.spirometry.indices import Blow, measure
 from koffert_signal.spirometry.limits import BREATH_L
+from koffert_signal.spirometry.states import Phase
 
 # Nobody blows that long; a recording that goes on is a device left lying, and memory stays bounded.
 LONGEST_RECORDING_S = 120.0
@@ -27,15 +28,6 @@ class SampleKind(Enum):
 
     VOLUME = "volume"
     FLOW = "flow"
-
-
-class Phase(Enum):
-    """Where the blow stands."""
-
-    WAITING = "waiting"
-    BLOWING = "blowing"
-    MAY_STOP = "may-stop"
-    BREATHED_IN = "breathed-in"
 
 
 class LiveState(Struct, frozen=True, kw_only=True):

@@ -4,13 +4,13 @@ from itertools import count
 
 import pytest
 
-from koffert_agent.kiosk.blowing import Blowing, Effort
+from koffert_agent.kiosk.blowing import Blowing
+from koffert_agent.kiosk.effort import Effort
 from koffert_agent.kiosk.records import Breath
 from koffert_drivers.parsers.flow_lines import MISSING, RATE_HZ
 from koffert_drivers.simulated.physiology import Effort as Manner
 from koffert_drivers.simulated.physiology import breath_l_s
-from koffert_signal.spirometry.grading import Advice
-from koffert_signal.spirometry.live import Phase
+from koffert_signal.spirometry.states import Advice, Phase
 from koffert_wire.messages import FORCED_VOLUME, Instant, Spirometry, WaveformBlock
 from koffert_wire.samples import unpack_samples
 

@@ -17,7 +17,7 @@ from koffert_agent.kiosk.settings import (
     KioskSettingsError,
     load_kiosk_settings,
 )
-from koffert_agent.kiosk.speech import NoVoiceError, clip_name, render, sentences
+from koffert_agent.kiosk.speech import NoVoiceError, Speaker, clip_name, render, sentences
 from koffert_wire.commands import Hours, Staffing
 from tests.device_agent.kiosk.patient import OFFICE_HOURS, TOLD
 
@@ -188,3 +188,26 @@ def test_every_sentence_has_a_file_of_its_own(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NoVoiceError):
         render(tmp_path / "voices", "nb", said)
+
+
+def test_what_no_file_holds_is_spoken_when_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program itself is tried by hand (docs/explanation/kiosk.md): here one that says back what it was told."""
+    program = tmp_path / "espeak-ng"
+    program.write_text('#!/bin/sh\nprintf "RIFF %s" "$*"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    voices = tmp_path / "voices"
+    assert Speaker(voices).clips(["Hei."], "nb") == []
+    voices.mkdir()
+    (voices / clip_name("Takk.")).write_bytes(b"recorded")
+    speaker = Speaker(voices)
+    names = speaker.clips(["Takk.", "--help"], "nn")
+    assert [speaker.sound_of(name) for name in names] == [
+        b"recorded",
+        b"RIFF -v nb -s 140 --stdout -- --help",
+    ]
+    assert speaker.sound_of("../agent.toml") is None
+    speaker.clips(["Takk."], "nb")
+    assert speaker.sound_of(names[1]) is None  # it has left the screen

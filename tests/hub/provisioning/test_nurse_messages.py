@@ -83,7 +83,7 @@ def test_messages_stand_on_the_screen_one_after_another_until_they_are_read(ward
     first = ward.write("Husk å måle i dag.")
     second = ward.write("Vi ringer klokken 11.")
     assert ward.shown() == NurseMessage(first, to_ms(ward.now) - 1000, "Husk å måle i dag.")
-    ward.enrolled.box.wait(60)
+    ward.enrolled.box.wait(3)
     ward.read(first)
     told = ward.shown()
     assert told is not None

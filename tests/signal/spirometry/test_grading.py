@@ -12,7 +12,6 @@ from koffert_signal.spirometry.curve import from_flow, from_volume
 from koffert_signal.spirometry.faults import Fault
 from koffert_signal.spirometry.grading import (
     SPOILS,
-    Advice,
     BlowFacts,
     best_two_differ_ml,
     grade,
@@ -20,6 +19,7 @@ from koffert_signal.spirometry.grading import (
     judge,
 )
 from koffert_signal.spirometry.session import measure_session
+from koffert_signal.spirometry.states import Advice
 from tests.signal.spirometry.closed_form import Model
 
 # The vectors' words for faults.

@@ -11,7 +11,8 @@ from koffert_signal.errors import InvalidInput, UnusableSignal
 from koffert_signal.spirometry.btps import btps_factor
 from koffert_signal.spirometry.curve import from_flow, from_volume
 from koffert_signal.spirometry.indices import measure
-from koffert_signal.spirometry.live import LiveBlow, LiveState, Phase, SampleKind
+from koffert_signal.spirometry.live import LiveBlow, LiveState, SampleKind
+from koffert_signal.spirometry.states import Phase
 from tests.signal.spirometry.closed_form import Model
 
 NORMAL = Model(pef=8.0, tr=0.08, w=0.9, tau1=0.4, tau2=1.6, t_end=10.0)
