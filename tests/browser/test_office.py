@@ -10,6 +10,8 @@ from koffert_hub import registry
 from koffert_hub.alerts.roster import RosterEntry, keep_entry
 from koffert_hub.database import reading
 from koffert_hub.registry import Role
+from koffert_hub.times import from_ms
+from koffert_hub.visits.calendar import visits_of
 from tests.browser.axe import violations
 from tests.browser.conftest import Visit
 from tests.web.hub import Hub, place
@@ -101,10 +103,19 @@ def test_the_lists_by_day_and_night(
     office.post(f"/patients/{second}/loan/step", step="pause")
     office.post(f"/patients/{third}/loan/step", step="end")
     office.post("/suitcases/koffert-0003", done=["contents", "cleaned"])
+    with reading(hub.engine) as connection:
+        planned = visits_of(connection, first)
+    day = from_ms(planned[0].starts_ms)
+    office.post(f"/visits/{planned[1].id}", step="cancel")
     for theme in ("day", "night"):
         if theme == "night":
             _by_night(bare, hub)
-        for name, path in (("patients", "/patients"), ("suitcases", "/suitcases")):
+        for name, path in (
+            ("patients", "/patients"),
+            ("suitcases", "/suitcases"),
+            ("visits", f"/visits?day={day:%Y-%m-%d}"),
+            ("visits-of-one", f"/patients/{first}/visits"),
+        ):
             page = visit(path, Role.NURSE)
             expect(page.get_by_role("heading", level=1)).to_be_visible()
             keep(page, f"-{name}-{theme}")
