@@ -2,10 +2,14 @@
 
 The rival is the plain page that many dashboards are: every second the whole list as JSON, the table made anew
 (without sparklines, ages or alerts, which ours has).
+
+`python -m benchmarks.dashboard --minutes 30` watches our page for that long and prints whether its memory grows.
 """
 
+import argparse
 import asyncio
 import gzip
+import json
 import shutil
 import statistics
 import tempfile
@@ -32,6 +36,8 @@ from tests.web.hub import Hub, place, prepare_database, wait_until
 
 PATIENTS, WITH_WAVE = 300, 10
 RUN_S, SETTLE_S = 60, 10
+# The heap is looked at so often during a run.
+LOOKS = 6
 _TICKS_PER_S = 20
 # The pulse on the screen says when it was measured: in steps of 20 ms, over 200 s.
 _STEP_MS, _STEPS = 20, 10_000
@@ -112,7 +118,24 @@ class Ward:
 
 
 def main() -> None:
-    """Measure and publish `dashboard`."""
+    """Measure and publish `dashboard`, or with --minutes watch the memory."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=int, default=0)
+    minutes = parser.parse_args().minutes
+    if minutes:
+        _watch_memory(60 * minutes)
+    else:
+        _measure()
+
+
+def _watch_memory(run_s: int) -> None:
+    with _ward() as (browser, hub):
+        print(json.dumps(_measured(_open(_nurse(browser, hub), hub.url), run_s)))
+
+
+@contextmanager
+def _ward() -> Iterator[tuple[Browser, Hub]]:
+    """A browser, and a hub whose patients send."""
     executable = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if executable is None:
         raise SystemExit("no Chromium on this machine: `make setup`")
@@ -123,12 +146,17 @@ def main() -> None:
         with hub.serve(), sync_playwright() as playwright:
             hub.on_loop(ward.begin)
             browser = playwright.chromium.launch(executable_path=executable)
-            ours, wave_pct = _ours(browser, hub)
-            with _plain(hub) as address:
-                rival = _measured(_open(browser.new_context(), address))
+            yield browser, hub
             ward.stop()
             browser.close()
         hub.close()
+
+
+def _measure() -> None:
+    with _ward() as (browser, hub):
+        ours, wave_pct = _ours(browser, hub)
+        with _plain(hub) as address:
+            rival = _measured(_open(browser.new_context(), address))
     publish(
         Result(
             name="dashboard",
@@ -147,13 +175,18 @@ def main() -> None:
 
 
 def _ours(browser: Browser, hub: Hub) -> tuple[dict[str, float], float]:
-    context = browser.new_context()
-    token = hub.session_token(Role.NURSE)
-    context.add_cookies([{"name": "koffert", "value": token, "url": hub.url}])
+    context = _nurse(browser, hub)
     found = _measured(_open(context, hub.url))
     page = _open(context, f"{hub.url}/patients/p-1")
     page.wait_for_selector("#wave[data-state=live]")
     return found, _share_pct(page, SETTLE_S)
+
+
+def _nurse(browser: Browser, hub: Hub) -> BrowserContext:
+    context = browser.new_context()
+    token = hub.session_token(Role.NURSE)
+    context.add_cookies([{"name": "koffert", "value": token, "url": hub.url}])
+    return context
 
 
 def _open(context: BrowserContext, address: str) -> Page:
@@ -163,26 +196,31 @@ def _open(context: BrowserContext, address: str) -> Page:
     return page
 
 
-def _measured(page: Page) -> dict[str, float]:
+def _measured(page: Page, run_s: int = RUN_S) -> dict[str, float]:
     """After some seconds of settling: ages of numbers when painted, the main thread, the heap before and after."""
     # Asked again and again from outside: the page's policy lets nobody evaluate inside it.
     wait_until(lambda: bool(page.evaluate("window.firstNumbers > 0")), timeout_s=60)
     page.wait_for_timeout(SETTLE_S * 1000)
-    before_mb = _heap_mb(page)
-    page.evaluate("window.delays.length = 0")
-    share_pct = _share_pct(page, RUN_S)
-    delays_ms: list[float] = page.evaluate("window.delays")
+    page.evaluate("window.delays.splice(0)")
+    heap_mb = [_heap_mb(page)]
+    shares_pct: list[float] = []
+    delays_ms: list[float] = []
+    for _ in range(LOOKS):
+        shares_pct.append(_share_pct(page, run_s // LOOKS))
+        # Our own notes would else be what grows.
+        delays_ms += page.evaluate("window.delays.splice(0)")
+        heap_mb.append(_heap_mb(page))
     cuts = statistics.quantiles(delays_ms, n=20)
-    after_mb = _heap_mb(page)
     found = {
         "first_view_ms": float(page.evaluate("window.firstNumbers")),
         "painted_p50_ms": cuts[9],
         "painted_p95_ms": cuts[18],
         "painted": float(len(delays_ms)),
-        "main_thread_pct": share_pct,
-        "heap_mb": after_mb,
-        "heap_growth_mb": after_mb - before_mb,
-        "run_s": float(RUN_S),
+        "main_thread_pct": statistics.mean(shares_pct),
+        "heap_mb": heap_mb[-1],
+        "heap_growth_mb": heap_mb[-1] - heap_mb[0],
+        "heap_growth_second_half_mb": heap_mb[-1] - heap_mb[LOOKS // 2],
+        "run_s": float(run_s),
     }
     page.close()
     return found

@@ -1,4 +1,4 @@
-"""Readings that a person has said do not count: logged, never deleted, honoured by every projection."""
+"""Readings, spirometry sessions and diaries that a person has said do not count: logged, never deleted, honoured by every projection."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -48,6 +48,13 @@ class Correction(NamedTuple):
     body_sequence: int
     reason: Reason
     at_ms: int
+
+
+class Struck(NamedTuple):
+    """That something does not count: why, and who said so."""
+
+    reason: Reason
+    by: str
 
 
 def correct(
@@ -113,11 +120,19 @@ def corrections_between(connection: sa.Connection, after: int, until: int) -> li
 
 
 def corrected_ids(connection: sa.Connection, patient: str) -> set[bytes]:
-    """The readings of a patient that do not count."""
+    """The readings, sessions and diaries of a patient that do not count."""
+    return set(struck(connection, patient))
+
+
+def struck(connection: sa.Connection, patient: str) -> dict[bytes, Struck]:
+    """What of a patient does not count, and who said so."""
     table = tables.correction
-    return set(
-        connection.execute(sa.select(table.c.reading).where(table.c.patient == patient)).scalars()
+    rows = connection.execute(
+        sa.select(table.c.reading, table.c.reason, table.c.username).where(
+            table.c.patient == patient
+        )
     )
+    return {row.reading: Struck(Reason(row.reason), row.username) for row in rows}
 
 
 def open_body(connection: sa.Connection, sequence: int) -> Opened | None:
@@ -129,8 +144,11 @@ def open_body(connection: sa.Connection, sequence: int) -> Opened | None:
 
 
 def only(opened: Opened, readings: set[bytes]) -> Opened:
-    """A body with just these of its readings."""
-    return opened._replace(readings=[one for one in opened.readings if one[0].id in readings])
+    """A body with just these of its readings, sessions and diaries."""
+    return opened._replace(
+        readings=[one for one in opened.readings if one[0].id in readings],
+        said=tuple(one for one in opened.said if one[0].id in readings),
+    )
 
 
 def without(opened: Opened, readings: set[bytes]) -> Opened:
@@ -140,10 +158,9 @@ def without(opened: Opened, readings: set[bytes]) -> Opened:
 
 def _loan_of(connection: sa.Connection, patient: str, chosen: Chosen) -> str | None:
     opened = open_body(connection, chosen.body_sequence)
-    if (
-        opened is None
-        or opened.patient != patient
-        or all(one[0].id != chosen.reading for one in opened.readings)
-    ):
+    if opened is None or opened.patient != patient:
+        raise NoSuchReading(chosen.reading.hex())
+    found = only(opened, {chosen.reading})
+    if not found.readings and not found.said:
         raise NoSuchReading(chosen.reading.hex())
     return opened.header.loan

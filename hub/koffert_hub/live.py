@@ -40,6 +40,7 @@ class Mark(StrEnum):
     )
     ALIKE = "alike"  # another name on the ward is easily taken for this one
     STILL_SENT = "still-sent"  # a still is on its way to a unit that has not said it has it
+    UNREAD = "unread"  # a message of ours is on the patient's screen, and not read
     PAUSED = "paused"  # the patient is away: nothing is asked nor alarmed
 
 

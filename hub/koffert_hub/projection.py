@@ -9,7 +9,14 @@ from koffert_hub.live import Link, LiveRow
 from koffert_hub.time_series.records import StoredReading, TimeQuality
 from koffert_hub.waves import Wave
 from koffert_wire.envelope import Header, decode_header
-from koffert_wire.messages import PPG, Reading, WaveformBlock, decode_messages
+from koffert_wire.messages import (
+    PPG,
+    Diary,
+    Reading,
+    Spirometry,
+    WaveformBlock,
+    decode_messages,
+)
 from koffert_wire.samples import unpack_samples
 
 # Set on a live row when its time is not the box's own wall clock's.
@@ -30,7 +37,7 @@ class StoredBody(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A body read: its readings, and its blocks of pulse wave, with their times on the hub's clock."""
+    """A body read: its readings, blocks of pulse wave, and sessions and diaries, with their times on the hub's clock."""
 
     log_sequence: int
     patient: str
@@ -38,6 +45,7 @@ class Opened(NamedTuple):
     received_ms: int
     readings: list[tuple[Reading, int, TimeQuality]]
     waves: tuple[tuple[WaveformBlock, int], ...] = ()
+    said: tuple[tuple[Spirometry | Diary, int], ...] = ()
 
 
 def open_stored(body: StoredBody) -> Opened:
@@ -54,9 +62,19 @@ def open_stored(body: StoredBody) -> Opened:
         for message in messages
         if isinstance(message, WaveformBlock) and message.waveform == PPG
     )
-    header = decode_header(body.header)
+    said = tuple(
+        (message, measured_at(message.at, basis).ms)
+        for message in messages
+        if isinstance(message, Spirometry | Diary)
+    )
     return Opened(
-        body.log_sequence, body.patient, header, basis.received_ns // _NS_PER_MS, readings, waves
+        log_sequence=body.log_sequence,
+        patient=body.patient,
+        header=decode_header(body.header),
+        received_ms=basis.received_ns // _NS_PER_MS,
+        readings=readings,
+        waves=waves,
+        said=said,
     )
 
 

@@ -20,6 +20,7 @@ from koffert_hub.broker_config import HUB_USER
 from koffert_hub.documents.dispatch import patients_unreceived
 from koffert_hub.live import Mark
 from koffert_hub.loans import RULES, EndReason, LoanAction, LoanState, next_state
+from koffert_hub.provisioning.tables import nurse_message
 from koffert_wire.identifiers import is_device_id
 from koffert_wire.sealing import LINK_KEY_BYTES
 
@@ -54,6 +55,9 @@ _WARD = (
         tables.loan.c.device,
         tables.loan.c.state,
         tables.identity_check.c.at_ms,
+        sa.exists().where(
+            nurse_message.c.loan == tables.loan.c.id, nurse_message.c.read_ms.is_(None)
+        ),
     )
     .join(tables.person, tables.person.c.patient == tables.loan.c.patient)
     .outerjoin(tables.identity_check, tables.identity_check.c.loan == tables.loan.c.id)
@@ -314,6 +318,7 @@ class WardRow(NamedTuple):
     suitcase: str
     state: str
     checked_ms: int | None
+    unread: bool
 
 
 class WardRows(NamedTuple):
@@ -350,6 +355,7 @@ def _marks(row: WardRow, confused: frozenset[Key], sent: frozenset[str]) -> tupl
         Mark.UNCONFIRMED: row.checked_ms is None,
         Mark.ALIKE: name_key(row.display_name) in confused,
         Mark.STILL_SENT: row.patient in sent,
+        Mark.UNREAD: row.unread,
         Mark.PAUSED: row.state == LoanState.PAUSED,
     }
     return tuple(mark for mark, yes in holds.items() if yes)

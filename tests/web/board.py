@@ -48,6 +48,7 @@ class Board:
         *,
         raised_ms: int,
         reason: dict[str, str] | None = None,
+        reminds: bool = False,
     ) -> None:
         """Open an alert."""
         with self._lock:
@@ -58,6 +59,7 @@ class Board:
                     priority=priority,
                     reason=reason or REASON,
                     raised_ms=raised_ms,
+                    reminds=reminds,
                 )
             )
 

@@ -62,6 +62,8 @@ EXPECTED: dict[tuple[str, str], set[Role] | None] = {
     ("POST", "/patients/{patient}/documents/{document}/dispatch"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/api/v1/patients/{patient}/messages"): {Role.NURSE, Role.DOCTOR},
     ("POST", "/api/v1/patients/{patient}/messages"): {Role.NURSE, Role.DOCTOR},
+    ("POST", "/api/v1/patients/{patient}/reminder"): {Role.NURSE, Role.DOCTOR},
+    ("POST", "/patients/{patient}/messages"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/received"): {Role.RECEIVER},
     ("GET", "/api/v1/received"): {Role.RECEIVER},
     ("GET", "/received/{identifier}"): {Role.RECEIVER},

@@ -95,3 +95,31 @@ def test_two_litres_a_second_are_as_long_as_one_litre() -> None:
     assert litres / apart == pytest.approx(2 * flows / flow_apart, abs=0.5)
     assert plot.lines[0].path.count("L") == 2
     assert volume_time([], {}, None).lines == ()
+
+
+def test_a_session_that_does_not_count_is_in_no_trend_and_says_who_struck_it(
+    lent: Lent, nurse: httpx.Client
+) -> None:
+    good = session(lent.box, fev1_l=1.1)
+    send(lent.store, lent.box, good)
+    lent.box.wait(3600)
+    send(lent.store, lent.box, wrong := session(lent.box, fev1_l=3.9))
+    follow(lent.store)
+    path = f"/patients/{lent.patient}/spirometry"
+    html = nurse.get(path).text
+    chosen = html.partition('name="chosen" value="')[2].partition('"')[0]
+    assert chosen.endswith(wrong.id.hex())
+    readings = f"/patients/{lent.patient}/readings"
+    assert "3,90" in nurse.get(readings).text
+    form = {"csrf": _csrf(html), "chosen": chosen, "reason": "not-this-patient"}
+    assert nurse.post(readings, data=form).status_code == 303
+    assert "ikke denne pasienten (nurse)" in nurse.get(readings).text
+    shown = nurse.get(path).text
+    assert good.id.hex() in shown
+    assert '<span class="big">1,10</span>' in shown
+    assert (
+        "Teller ikke: ikke denne pasienten (nurse)"
+        in nurse.get(f"{path}?shown={wrong.id.hex()}").text
+    )
+    dots = nurse.get(f"/api/v1{path}?start_ms=0&end_ms={2**61}").json()
+    assert [dot["fev1_l"] for dot in dots] == [1.1]

@@ -11,7 +11,7 @@ from koffert_hub.alerts import tables
 from koffert_hub.alerts.card import Card, cards
 from koffert_hub.alerts.history import Unconfirmed, unconfirmed
 from koffert_hub.alerts.life import Life
-from koffert_hub.alerts.records import CALL_BUTTON
+from koffert_hub.alerts.records import CALL_BUTTON, NO_DATA
 from koffert_hub.alerts.register import Row, open_rows, rows_changed_since
 from koffert_hub.alerts.waiting import ward_alert
 from koffert_hub.alerts.ward import WardAlert
@@ -142,6 +142,7 @@ def ward_row(row: Row) -> WardAlert:
         acknowledged_by=row.taken_name,
         acknowledged_ms=row.taken_ms,
         call=row.alert.cause == CALL_BUTTON,
+        reminds=row.alert.cause == NO_DATA,
     )
 
 

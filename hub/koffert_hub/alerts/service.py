@@ -157,8 +157,10 @@ class AlertService:
             if opened is None or one.loan is None:
                 continue
             loan = registry.loans(connection, [one.loan])[one.loan]
-            for reading, at_ms, _ in only(opened, {one.reading}).readings:
-                wrong = _engine_ids(reading, at_ms)
+            struck = only(opened, {one.reading})
+            said = alert_tables.alert_reading.c.id.in_([each.id.hex() for each, _ in struck.said])
+            wrongs = [_engine_ids(reading, at_ms) for reading, at_ms, _ in struck.readings]
+            for wrong in (*wrongs, said):
                 if self._book.strike(connection, loan, wrong, one.reason, now_ms=now_ms):
                     judged.add(loan.id)
         return judged

@@ -13,7 +13,8 @@ class WardAlert(Struct, frozen=True, kw_only=True):
 
     `waiting`: it is no alert yet, but a first reading beyond a red limit, or a call that nobody has taken.
     `takeable` says whether a person can take it; `card` is the patient's VIP card; `call`: the patient has pressed
-    the call button, and a video call is the answer.
+    the call button, and a video call is the answer; `reminds`: nothing has come, and a reminder on the patient's
+    screen is the answer.
     """
 
     id: str
@@ -27,6 +28,7 @@ class WardAlert(Struct, frozen=True, kw_only=True):
     takeable: bool = True
     card: Card | None = None
     call: bool = False
+    reminds: bool = False
 
 
 class Taken(Struct, frozen=True):

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from koffert_hub import tables
+from koffert_hub.corrections import Struck, struck
 from koffert_hub.spirometry.person import Physique
 from koffert_hub.spirometry.projection import PartKind
 from koffert_hub.spirometry.tables import physique, spirometry_part
@@ -17,10 +18,12 @@ SESSIONS_SHOWN = 400
 
 
 class SessionLine(NamedTuple):
-    """One session as the box told it."""
+    """One session as the box told it, the log record it came under, and who said that it does not count."""
 
     taken_ms: int
     session: Spirometry
+    body_sequence: int
+    struck: Struck | None
 
     @property
     def id(self) -> str:
@@ -37,17 +40,18 @@ class StoredPhysique(Struct, frozen=True):
 
 
 def sessions(connection: sa.Connection, patient: str) -> list[SessionLine]:
-    """The newest sessions of a patient, newest first."""
+    """The newest sessions of a patient, newest first, also those that do not count."""
+    wrong = struck(connection, patient)
     part, body = spirometry_part.c, tables.body.c
     rows = connection.execute(
-        sa.select(part.id, part.taken_ms, body.messages)
+        sa.select(part.id, part.taken_ms, part.log_sequence, body.messages)
         .join(tables.body, body.log_sequence == part.log_sequence)
         .where(part.patient == patient, part.kind == PartKind.SESSION)
         .order_by(part.taken_ms.desc(), part.id)
         .limit(SESSIONS_SHOWN)
     )
     return [
-        SessionLine(row.taken_ms, message)
+        SessionLine(row.taken_ms, message, row.log_sequence, wrong.get(message.id))
         for row in rows
         for message in decode_messages(row.messages)
         if isinstance(message, Spirometry) and message.id == row.id

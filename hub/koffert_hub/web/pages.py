@@ -6,15 +6,20 @@ import msgspec
 from fastapi import HTTPException, Query, Request
 from starlette.responses import Response
 
+from koffert_hub.at_home import standing
 from koffert_hub.by_hand import PLAUSIBLE, Source
 from koffert_hub.database import reading
+from koffert_hub.provisioning.nurse_messages import written
 from koffert_hub.web import credentials, record
 from koffert_hub.web.access_log import Action
 from koffert_hub.web.context import Context, CurrentSession
 from koffert_hub.web.guard import Route
+from koffert_hub.web.message_api import reminder
 from koffert_hub.web.permissions import Permission
+from koffert_wire.commands import MOST_NURSE_CHARACTERS
 
 LOOKS_PER_PAGE = 100
+MESSAGES_SHOWN = 3
 
 
 def ward_page(request: Request, context: Context, session: CurrentSession) -> Response:
@@ -29,7 +34,7 @@ def ward_page(request: Request, context: Context, session: CurrentSession) -> Re
 
 
 def patient_page(
-    request: Request, context: Context, session: CurrentSession, patient: str
+    request: Request, context: Context, session: CurrentSession, patient: str, message: str = ""
 ) -> Response:
     """One patient: live numbers, open alerts, trends. Who opens it is on record first."""
     services = context.services
@@ -40,6 +45,9 @@ def patient_page(
         session.username, Action.SAW_PATIENT, at_ms=services.clock_ms(), patient=patient
     )
     engine = services.engine
+    with reading(engine) as connection:
+        messages = written(connection, patient)
+        language = standing(connection, patient).language
     return context.patient_page(
         request,
         "patient.html",
@@ -50,6 +58,10 @@ def patient_page(
         held=record.held_documents(engine, patient),
         sources=tuple(Source),
         plausible=PLAUSIBLE,
+        messages=messages[:MESSAGES_SHOWN],
+        most_signs=MOST_NURSE_CHARACTERS,
+        reminder=reminder(context, language),
+        refused=message == "refused",
         now_ms=services.clock_ms(),
     )
 

@@ -1,5 +1,6 @@
 """What the hub keeps of one patient beside the numbers: settings, notes, diary, readings one by one."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -12,15 +13,16 @@ from koffert_hub.alerts import tables as alert_tables
 from koffert_hub.alerts.records import Alert, Kind, Number, Patient, Reading, Symptoms
 from koffert_hub.alerts.register import NoSuchAlert, find
 from koffert_hub.alerts.state import decode_state
-from koffert_hub.corrections import BODY_COLUMNS
+from koffert_hub.corrections import BODY_COLUMNS, Struck, corrected_ids, struck
 from koffert_hub.database import reading
 from koffert_hub.documents.records import State
 from koffert_hub.documents.store import list_documents
 from koffert_hub.loans import LoanState
-from koffert_hub.projection import StoredBody, open_stored
+from koffert_hub.projection import Opened, StoredBody, open_stored
 from koffert_hub.provisioning.tables import desired_state
 from koffert_hub.web.access_log import Action
 from koffert_hub.web.tables import access_log, hand_entry, note
+from koffert_wire import messages as wire
 
 # The newest bodies that the list of readings is made from; older ones are a link away.
 BODIES_PER_PAGE = 200
@@ -56,18 +58,22 @@ class Note(NamedTuple):
 
 
 class Taken(Struct, frozen=True, kw_only=True):
-    """One reading as it was taken, with what people said of it."""
+    """One reading, session or diary as it was taken, with what people said of it.
+
+    `quality` is a reading's alone; `worse` a diary's: what was worse, in codes.
+    """
 
     body_sequence: int
     id: str
     at_ms: int
-    sensor: str
-    values: dict[str, float | None]
-    quality: float
-    flags: tuple[str, ...]
     reason: str | None
     corrected_by: str | None
     entered_by: str | None
+    sensor: str = ""
+    values: dict[str, float | None] = {}
+    quality: float | None = None
+    flags: tuple[str, ...] = ()
+    worse: tuple[str, ...] | None = None
 
 
 class Why(Struct, frozen=True):
@@ -186,7 +192,7 @@ def write_note(
 
 def taken(engine: sa.Engine, patient: str, before: int) -> tuple[list[Taken], int | None]:
     """Readings of bodies before this log record, the newest first, and where older ones begin."""
-    body, correction = tables.body, tables.correction
+    body = tables.body
     with reading(engine) as connection:
         rows = connection.execute(
             sa.select(*BODY_COLUMNS)
@@ -194,14 +200,7 @@ def taken(engine: sa.Engine, patient: str, before: int) -> tuple[list[Taken], in
             .order_by(body.c.log_sequence.desc())
             .limit(BODIES_PER_PAGE)
         ).all()
-        corrected = {
-            row.reading: row
-            for row in connection.execute(
-                sa.select(correction.c.reading, correction.c.reason, correction.c.username).where(
-                    correction.c.patient == patient
-                )
-            )
-        }
+        corrected = struck(connection, patient)
         entered = {
             row.reading: row.display_name
             for row in connection.execute(
@@ -210,24 +209,42 @@ def taken(engine: sa.Engine, patient: str, before: int) -> tuple[list[Taken], in
                 )
             )
         }
+    bodies = [open_stored(StoredBody(*row)) for row in rows]
     found = [
-        Taken(
-            body_sequence=opened.log_sequence,
-            id=one.id.hex(),
-            at_ms=at_ms,
-            sensor=one.sensor,
-            values=one.values,
-            quality=one.quality,
-            flags=one.flags,
-            reason=corrected[one.id].reason if one.id in corrected else None,
-            corrected_by=corrected[one.id].username if one.id in corrected else None,
-            entered_by=entered.get(one.id),
-        )
-        for opened in (open_stored(StoredBody(*row)) for row in rows)
-        for one, at_ms, _ in opened.readings
+        _taken(opened, one, at_ms, corrected, entered)
+        for opened in bodies
+        for one, at_ms in (*((one, at_ms) for one, at_ms, _ in opened.readings), *opened.said)
     ]
     older = rows[-1].log_sequence if len(rows) == BODIES_PER_PAGE else None
     return sorted(found, key=lambda one: -one.at_ms), older
+
+
+def _taken(
+    opened: Opened,
+    one: wire.Reading | wire.Spirometry | wire.Diary,
+    at_ms: int,
+    corrected: Mapping[bytes, Struck],
+    entered: Mapping[bytes, str],
+) -> Taken:
+    wrong = corrected.get(one.id)
+    taken = Taken(
+        body_sequence=opened.log_sequence,
+        id=one.id.hex(),
+        at_ms=at_ms,
+        reason=wrong.reason if wrong else None,
+        corrected_by=wrong.by if wrong else None,
+        entered_by=entered.get(one.id),
+    )
+    match one:
+        case wire.Reading():
+            return msgspec.structs.replace(
+                taken, sensor=one.sensor, values=one.values, quality=one.quality, flags=one.flags
+            )
+        case wire.Spirometry():
+            return msgspec.structs.replace(taken, sensor=one.sensor, values=one.values)
+        case wire.Diary():
+            worse = tuple(code for code, yes in one.answers.items() if yes)
+            return msgspec.structs.replace(taken, worse=worse)
 
 
 def why(engine: sa.Engine, alert_id: str) -> tuple[str, Why] | None:
@@ -255,10 +272,11 @@ def diary(engine: sa.Engine, patient: str, start_ms: int, end_ms: int) -> list[D
             .order_by(table.c.measured_ms)
         ).scalars()
         readings = [_READING.decode(row) for row in rows]
+        wrong = {one.hex() for one in corrected_ids(connection, patient)}
     return [
         Dot(one.measured_ms, _worse(one.value))
         for one in readings
-        if one.kind is Kind.DIARY and isinstance(one.value, Symptoms)
+        if one.kind is Kind.DIARY and isinstance(one.value, Symptoms) and one.id not in wrong
     ]
 
 

@@ -8,6 +8,7 @@ from fastapi import Form, HTTPException, Query, Request
 from msgspec import Struct
 from starlette.responses import RedirectResponse, Response
 
+from koffert_hub.corrections import Reason
 from koffert_hub.database import reading
 from koffert_hub.spirometry.analysis import BlowView, best, compared, view_blows
 from koffert_hub.spirometry.person import Physique
@@ -66,12 +67,14 @@ def spirometry_page(
         references=tuple(Reference),
         height_range=HEIGHT_RANGE_CM,
         fixed=fixed,
+        reasons=tuple(Reason),
     )
 
 
 def _chosen(lines: list[SessionLine], shown: str) -> SessionLine | None:
     if not shown:
-        return lines[0] if lines else None
+        # What does not count is opened only by who asks for it.
+        return next((line for line in lines if line.struck is None), next(iter(lines), None))
     for line in lines:
         if line.id == shown:
             return line
@@ -127,7 +130,7 @@ def session_dots(context: Context, patient: str, start_ms: Moment, end_ms: Momen
                 "id": line.id,
             }
             for line in sessions(connection, patient)
-            if start_ms <= line.taken_ms < end_ms
+            if line.struck is None and start_ms <= line.taken_ms < end_ms
         ]
     return Response(msgspec.json.encode(found), media_type="application/json")
 

@@ -23,6 +23,7 @@ function alert(id: string, changes: Partial<WardAlert> = {}): WardAlert {
     takeable: true,
     card: null,
     call: false,
+    reminds: false,
     ...changes,
   };
 }

@@ -22,6 +22,7 @@ test("a live value stands without remark", () => {
     age: "age.now",
     remark: "",
     marks: "",
+    unread: false,
   });
 });
 

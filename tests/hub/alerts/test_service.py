@@ -148,3 +148,15 @@ def test_an_answered_call_is_not_red(ward: Ward) -> None:
         assert Book(rules()).answer_call(connection, loan, now_ms=ward.now_ms)
     ward.wait(5 * MINUTE_S)
     assert ward.open() == []
+
+
+def test_a_diary_of_somebody_else_is_taken_back_with_its_alert(ward: Ward) -> None:
+    answers = {"breathlessness_worse": True, "sputum_more": True, "sputum_colour": True}
+    ward.send(diary := Diary(ward.box.identifier(), ward.box.now(), answers))
+    body_sequence = ward.store.records()[-1].sequence
+    assert ward.open() == ["yellow deterioration-at-once"]
+    with ward.store.engine.begin() as connection:
+        patient, chosen = ward.loan().patient, [Chosen(body_sequence, diary.id)]
+        correct(connection, patient, chosen, Reason.NOT_THIS_PATIENT, "nurse", now_ms=ward.now_ms)
+    ward.service.work()
+    assert ward.open() == []

@@ -23,6 +23,8 @@ export interface WardAlert {
   readonly card: VipCard | null;
   /** The patient has pressed the call button: a video call is the answer. */
   readonly call: boolean;
+  /** Nothing has come: a reminder on the patient's screen is the answer. */
+  readonly reminds: boolean;
 }
 
 const PRIORITIES: readonly WardAlert["priority"][] = ["red", "yellow", "blue"];

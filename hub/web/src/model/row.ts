@@ -1,5 +1,5 @@
 /** What must be known of a patient before the numbers are believed to be theirs. */
-export type Mark = "unconfirmed" | "alike" | "still-sent" | "paused";
+export type Mark = "unconfirmed" | "alike" | "still-sent" | "unread" | "paused";
 
 /** What the hub says about one patient's latest numbers; the fields of `LiveRow` in `koffert_hub/live.py`. */
 export interface LiveRow {

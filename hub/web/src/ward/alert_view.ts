@@ -10,12 +10,14 @@ export interface AlertView {
   readonly takeable: boolean;
   /** The call that a video call answers, as long as nobody has taken it. */
   readonly call: WardAlert | null;
+  /** Nothing has come, and nobody has taken it: the patient can be reminded. */
+  readonly reminds: boolean;
   readonly cause: string;
   /** How long nobody has taken it, or who has. */
   readonly status: string;
 }
 
-const NO_ALERT: AlertView = { band: "rest", acknowledged: false, takeable: false, call: null, cause: "", status: "" };
+const NO_ALERT: AlertView = { band: "rest", acknowledged: false, takeable: false, call: null, reminds: false, cause: "", status: "" };
 
 /** The view of a patient's alerts, the most urgent first, at the hub's time `nowMs`. */
 export function viewAlerts(
@@ -32,6 +34,7 @@ export function viewAlerts(
     acknowledged: isAcknowledged(worst),
     takeable: worst.takeable && !isAcknowledged(worst),
     call: alerts.find((alert) => alert.call && alert.takeable && !isAcknowledged(alert)) ?? null,
+    reminds: worst.reminds && !isAcknowledged(worst),
     cause: (worst.reason[formats.language] ?? worst.reason["nb"] ?? "") + more,
     status: [status(worst, nowMs, texts, formats), vip(worst, texts)].filter(Boolean).join(" · "),
   };

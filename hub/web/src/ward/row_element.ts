@@ -23,6 +23,7 @@ export class RowElement {
   readonly trend: HTMLElement;
   readonly link: HTMLAnchorElement;
   readonly acknowledge: HTMLButtonElement;
+  readonly remind: HTMLButtonElement;
   readonly answer: HTMLAnchorElement;
   readonly #shape: HTMLElement;
   readonly #word: HTMLElement;
@@ -38,6 +39,7 @@ export class RowElement {
     this.trend = within(root, ".trend");
     this.link = within(root, ".name") as HTMLAnchorElement;
     this.acknowledge = within(root, ".acknowledge") as HTMLButtonElement;
+    this.remind = within(root, ".remind") as HTMLButtonElement;
     this.answer = within(root, ".answer") as HTMLAnchorElement;
     this.#shape = within(root, ".shape");
     this.#word = within(root, ".word");
@@ -70,7 +72,7 @@ export class RowElement {
 
   show(view: RowView, alert: AlertView, texts: Texts): void {
     setState(this.root, view.freshness);
-    this.#showBand(alert);
+    this.#showBand(alert, view.unread);
     const taken = view.freshness === "live" && view.mode === "spot" ? "taken" : view.freshness;
     const state = alert.band === "rest" ? taken : alert.band;
     setText(this.#shape, SHAPES[state]);
@@ -83,12 +85,15 @@ export class RowElement {
     setText(this.#status, [alert.status, remark, view.marks].filter(Boolean).join(" · "));
   }
 
-  #showBand(alert: AlertView): void {
+  #showBand(alert: AlertView, unread: boolean): void {
     const band: Band = alert.band;
     if (this.root.dataset["band"] !== band) this.root.dataset["band"] = band;
     const taken = String(alert.acknowledged);
     if (this.root.dataset["acknowledged"] !== taken) this.root.dataset["acknowledged"] = taken;
-    const open = alert.takeable;
+    // One button to a row: a reminder that is on its way leaves room to take the alert.
+    const reminds = alert.reminds && !unread;
+    if (this.remind.hidden === reminds) this.remind.hidden = !reminds;
+    const open = alert.takeable && !reminds;
     if (this.acknowledge.hidden === open) this.acknowledge.hidden = !open;
     const calls = alert.call !== null;
     if (this.answer.hidden === calls) this.answer.hidden = !calls;

@@ -18,6 +18,8 @@ export interface RowView {
   readonly remark: string;
   /** What must be known before the numbers are believed to be this patient's. */
   readonly marks: string;
+  /** A message of ours waits on the patient's screen. */
+  readonly unread: boolean;
 }
 
 /** Flags in the order in which they explain a missing value best, and the text that says it. */
@@ -61,6 +63,7 @@ export function viewRow(
     age: age === null || nowMs === null ? "" : ageText(age, nowMs, texts, formats),
     remark: remark(row, state, nowMs, connected, texts),
     marks: row.marks.map((mark) => text(texts, `mark.${mark}`)).join(" · "),
+    unread: row.marks.includes("unread"),
   };
 }
 

@@ -6,6 +6,7 @@ import { BANDS } from "../model/order.ts";
 import type { LiveRow } from "../model/row.ts";
 import { WardState } from "../model/ward_state.ts";
 import { acknowledge } from "../page/acknowledge.ts";
+import { remind } from "../page/remind.ts";
 import { toAnswer } from "../page/answer.ts";
 import { type PageData, element, setText } from "../page/data.ts";
 import { HubLink } from "../page/hub_link.ts";
@@ -88,6 +89,9 @@ export class Ward {
     this.#trends.add(row.patient, row.trend);
     row.acknowledge.addEventListener("click", () => {
       if (this.#list.settled) void this.#acknowledge(row);
+    });
+    row.remind.addEventListener("click", () => {
+      if (this.#list.settled) void remind(row.patient, row.link.textContent ?? "", this.#data);
     });
     row.answer.addEventListener("click", (event) => {
       const { call } = viewAlerts(this.#state.alertsOf(row.patient), null, this.#texts, this.#formats);
