@@ -71,9 +71,7 @@ class Visit:
 
     async def _greet(self) -> None:
         if self._files is not None:  # it answers one thing at a time
-            self._note_clock((await self._files.info()).clock)
-            if self._found_clock is not None:
-                self._memory.prove(self._address, self._found_clock.shown, anew=False)
+            await self._ask_ring(self._files)
         for command in (word for talk in self._talks for word in talk.on_connect):
             await self._ble.write(command)
         await self._read_battery()
@@ -81,6 +79,17 @@ class Visit:
             self._note_clock(await read_clock(self._ble))
             emptied = await self._fetch()
             await self._set_clock(emptied=emptied)
+
+    async def _ask_ring(self, ring: RingFiles) -> None:
+        """Read the ring's clock; one that does not tell is read live all the same."""
+        try:
+            self._note_clock((await ring.info()).clock)
+        except BleError as error:
+            _LOG.warning("%s: it tells nothing of its files: %s", self._address, error)
+            self._files_at_s = inf
+            return
+        if self._found_clock is not None:
+            self._memory.prove(self._address, self._found_clock.shown, anew=False)
 
     def _note_clock(self, shown: datetime | None) -> None:
         if shown is not None:
@@ -180,7 +189,7 @@ class Visit:
         for event in events:
             if isinstance(event, Measurement) and event.finger is not None:
                 self._off = not event.finger
-                if event.finger:
+                if event.finger and self._found_clock is not None:
                     self._files_at_s = asyncio.get_running_loop().time() + _FILE_CLOSED_S
 
     async def _take_files(self) -> bool:

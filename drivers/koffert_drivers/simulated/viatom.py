@@ -40,6 +40,7 @@ class O2RingSpeaker(Speaker):
     rate_hz = 10.0
 
     def __init__(self, files: dict[str, bytes] | None = None, shown: datetime = _SHOWN) -> None:
+        self.mute = False  # answers no question about itself
         self.files = {} if files is None else files
         self.shown = shown
         self._shown_at_s: float | None = None
@@ -85,7 +86,7 @@ class O2RingSpeaker(Speaker):
             case 0x1B:
                 self._live_asked = True
                 return b""
-            case 0x14:
+            case 0x14 if not self.mute:
                 info = {"CurTIME": f"{shown:{_CLOCK}}", "FileList": ",".join(self.files)}
                 return _o2ring_reply(json.dumps(info).encode() + b"\0" * 20)
             case 0x16:
@@ -99,7 +100,7 @@ class O2RingSpeaker(Speaker):
                 start = int.from_bytes(request[3:5], "little") * _BLOCK_BYTES
                 return _o2ring_reply(self._open[start : start + _BLOCK_BYTES])
             case _:
-                return _o2ring_reply(b"")
+                return _o2ring_reply(b"", status=1 if self.mute else 0)
 
 
 def o2ring_file(started: datetime, spo2_pct: Sequence[int], interval_s: int = 4) -> bytes:
@@ -129,8 +130,9 @@ def _o2ring_numbers(physiology: Physiology) -> bytes:
     return bytes((physiology.spo2_pct,)) + physiology.pulse_bpm.to_bytes(2, "little")
 
 
-def _o2ring_reply(payload: bytes) -> bytes:
-    body = b"\x55\x00\xff\x00\x00" + len(payload).to_bytes(2, "little") + payload
+def _o2ring_reply(payload: bytes, status: int = 0) -> bytes:
+    head = bytes((0x55, status, 255 - status, 0, 0))
+    body = head + len(payload).to_bytes(2, "little") + payload
     return body + bytes((crc8(body),))
 
 

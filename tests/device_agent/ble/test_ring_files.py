@@ -93,6 +93,19 @@ def test_a_ring_that_is_worn_is_read_and_not_asked_for_files(tmp_path: Path) -> 
     play(tmp_path, scenario, meter)
 
 
+def test_a_ring_that_tells_nothing_of_itself_is_read_live(tmp_path: Path) -> None:
+    meter = ring(physiology=WORN)
+    meter.ring.mute = True
+
+    async def scenario(home: Home, _: Bluez) -> None:
+        await eventually(lambda: len(home.values()) > 1)
+        meter.physiology = OFF
+        await eventually(lambda: home.status().measurements > 4)
+        assert not home.quarantined
+
+    play(tmp_path, scenario, meter)
+
+
 def test_a_night_stays_new_until_it_is_safe(tmp_path: Path) -> None:
     meter = ring(physiology=OFF)
 
