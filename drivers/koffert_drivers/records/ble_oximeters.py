@@ -238,14 +238,16 @@ VIATOM_PC60FW = DeviceRecord(
         write_characteristic="6e400002-b5a3-f393-e0a9-e50e24dcca9e",
     ),
     sources="two independent clients and their captures, and the vendor's kit for app makers",
-    limits=("the rate of the waveform, and what the battery function means, are not public",),
+    limits=(
+        "the vendor's kit says 50 Hz for the waveform and four levels for the battery; untried, so neither is used",
+    ),
     quality_scale=QualityScale(
         real_bytes=DONE,
         reconnect=ON_A_SIMULATED_RADIO,
         bonding=NO_BOND,
         clock=NO_CLOCK,
         memory=NO_MEMORY,
-        battery=Mark(State.TODO, "the meaning of the battery function is not settled"),
+        battery=Mark(State.TODO, "four levels by the vendor's kit, untried"),
     ),
 )
 
