@@ -61,10 +61,11 @@ class Box:
     async def holds(self, rows: int) -> None:
         """Wait until exactly so many rows are unconfirmed."""
         async with asyncio.timeout(DEADLINE_S):
-            while await self._queued() != rows:  # noqa: ASYNC110 - receipts set no event here
+            while await self.queued() != rows:  # noqa: ASYNC110 - receipts set no event here
                 await asyncio.sleep(0.01)
 
-    async def _queued(self) -> int:
+    async def queued(self) -> int:
+        """How many rows are unconfirmed."""
         return sum(count.queued for count in (await self.outbox.count()).values())
 
 
@@ -76,15 +77,35 @@ async def obey_nothing(_command: bytes) -> None:
 async def running_box(
     folder: Path, port: int, *, budget_bytes: int | None = None
 ) -> AsyncIterator[Box]:
-    clock, changed = ManualClock(), asyncio.Event()
+    """The test's own box at a plain broker."""
+    endpoint, clock = Endpoint("127.0.0.1", port, DEVICE), ManualClock()
+    identity = Identity(DEVICE, LINK_KEY)
     sealer = make_sealer(clock)
+    async with box_online(
+        folder, endpoint, identity, sealer, clock, budget_bytes=budget_bytes
+    ) as box:
+        yield box
+
+
+@contextlib.asynccontextmanager
+async def box_online(
+    folder: Path,
+    endpoint: Endpoint,
+    identity: Identity,
+    sealer: Sealer,
+    clock: ManualClock,
+    *,
+    budget_bytes: int | None = None,
+) -> AsyncIterator[Box]:
+    """Any box's outbox and uplink."""
+    changed = asyncio.Event()
     async with open_outbox(folder / "o.sqlite3", clock, changed) as outbox:
         account = Account(clock, await outbox.traffic_today(), budget_bytes)
 
         def make_session() -> Session:
             return Session(
-                Endpoint("127.0.0.1", port, DEVICE),
-                Identity(DEVICE, LINK_KEY),
+                endpoint,
+                identity,
                 [outbox],
                 sealer=sealer,
                 account=account,

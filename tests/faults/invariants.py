@@ -76,7 +76,7 @@ def missing(centre: Centre, boxes: Iterable[BoxUnderFaults], asked: Iterable[set
     try:
         with open_reading(engine) as connection:
             return sum(
-                len(ids - _ids(_stored(connection, box)))
+                len(ids - ids_of(stored_of(connection, box.device)))
                 for box, ids in zip(boxes, asked, strict=True)
             )
     finally:
@@ -86,19 +86,19 @@ def missing(centre: Centre, boxes: Iterable[BoxUnderFaults], asked: Iterable[set
 def _examine(
     connection: sa.Connection, centre: Centre, boxes: list[BoxUnderFaults], stuck: int
 ) -> Findings:
-    stored = [_stored(connection, box) for box in boxes]
+    stored = [stored_of(connection, box.device) for box in boxes]
     known = set(connection.execute(sa.select(tables.transmission.c.id)).scalars())
     status = status_of(connection)
     outboxes = [_Outbox(box) for box in boxes]
     both = list(zip(boxes, stored, strict=True))
     return Findings(
-        lost=sum(len(set(box.agent.acknowledged) - _ids(found)) for box, found in both),
+        lost=sum(len(set(box.agent.acknowledged) - ids_of(found)) for box, found in both),
         duplicates=sum(_repeated(found) for found in stored),
         released_unstored=sum(len(outbox.released - known) for outbox in outboxes),
         stuck=stuck,
         unexplained=status.lost + status.on_their_way,
         unnamed_drops=abs(sum(outbox.dropped for outbox in outboxes) - status.dropped),
-        alarms_lost=sum(len(box.pressed - _ids(found)) for box, found in both),
+        alarms_lost=sum(len(box.pressed - ids_of(found)) for box, found in both),
         log_faults=_log_faults(connection, centre, status.transmissions),
         replica_faults=_replica_faults(centre),
         bad_shown=sum(_bad_shown(found) for found in stored),
@@ -128,12 +128,13 @@ def _no_report(_: object) -> Draft:
     raise AssertionError("nothing is given up while a stopped box is looked at")
 
 
-def _stored(connection: sa.Connection, box: BoxUnderFaults) -> Stored:
+def stored_of(connection: sa.Connection, device: str) -> Stored:
+    """What the hub has of this box."""
     body, log = tables.body, tables.transmission_log
     rows = connection.execute(
         sa.select(body)
         .join(log, log.c.sequence == body.c.log_sequence)
-        .where(log.c.device == box.device)
+        .where(log.c.device == device)
     )
     found = Stored([], [], {}, set())
     for row in rows:
@@ -153,12 +154,13 @@ def _all_ids(found: Stored) -> list[bytes]:
     return [each.id for each in found.readings] + [each.id for each in found.buttons]
 
 
-def _ids(found: Stored) -> set[bytes]:
+def ids_of(found: Stored) -> set[bytes]:
+    """The readings and calls among it."""
     return set(_all_ids(found))
 
 
 def _repeated(found: Stored) -> int:
-    return len(_all_ids(found)) - len(_ids(found))
+    return len(_all_ids(found)) - len(ids_of(found))
 
 
 def _bad_shown(found: Stored) -> int:
