@@ -171,6 +171,26 @@ def test_a_disk_fuller_than_the_quota_gives_up_waveforms_and_keeps_alarms(tmp_pa
     store.close()
 
 
+def test_a_disk_full_for_a_while_makes_the_outbox_forget_nothing(tmp_path: Path) -> None:
+    """A hub that is restored meanwhile may ask for what it had receipted."""
+    path = tmp_path / "o.sqlite3"
+    rooms = [path.with_suffix(suffix) for suffix in (".ballast", ".spare")]
+    disk = Disk(lambda: sum(room.stat().st_size for room in rooms if room.exists()))
+    layer = DiskLayer(f"while-{id(disk)}", disk)
+    store = OutboxStore(path, QUOTA, report, vfs=layer.name)
+    receipted = [row.id for row in store.append([draft(Lane.VITALS) for _ in range(100)])]
+    store.append([draft(Lane.BULK)])
+    store.release([Receipt(EPOCH, 1, bytes(32), tuple(receipted))])
+    disk.space_bytes = disk.used_bytes + 64 * 1024
+    for _ in range(1_000):
+        assert store.append([draft(Lane.VITALS)])
+    counts = store.count()
+    assert counts[Lane.VITALS].released == len(receipted)
+    assert (counts[Lane.BULK].queued, counts[Lane.BULK].dropped) == (1, 0)
+    disk.space_bytes = None
+    store.close()
+
+
 def test_a_box_starts_on_a_full_disk(tmp_path: Path) -> None:
     """Killed while the disk is full: what is there is still found, and sent."""
     path = tmp_path / "o.sqlite3"

@@ -71,4 +71,5 @@ def _is_empty(counts: dict[Lane, LaneCount]) -> bool:
 def _remove(path: Path) -> None:
     for suffix in ("", "-wal"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-    path.with_suffix(".ballast").unlink(missing_ok=True)
+    for room in (".ballast", ".spare"):
+        path.with_suffix(room).unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from zlib import crc32
 
 from msgspec.structs import replace
 
-from koffert_agent.outbox.ballast import Ballast
+from koffert_agent.outbox.ballast import BALLAST_BYTES, SPARE_BYTES, Ballast
 from koffert_agent.outbox.counts import Counts
 from koffert_agent.outbox.database import Database
 from koffert_agent.outbox.records import (
@@ -51,7 +51,8 @@ class OutboxStore:
         self._room = Room(self._database, self.counts, quota, self._give_up)
         self._report = report
         self._disk_full = False
-        self._ballast = Ballast(path.with_suffix(".ballast"))
+        self._ballast = Ballast(path.with_suffix(".ballast"), BALLAST_BYTES)
+        self._spare = Ballast(path.with_suffix(".spare"), SPARE_BYTES)
         self._refused: Counter[Lane] = Counter()
         self._unreadable: set[int] = set()
         try:
@@ -61,6 +62,7 @@ class OutboxStore:
             self._database.close()
             raise
         self._ballast.fill()
+        self._spare.fill()
 
     def close(self) -> None:
         """Close the file; a last checkpoint empties the WAL."""
@@ -119,7 +121,11 @@ class OutboxStore:
 
         Meanwhile the write-ahead log has the ballast's room, which only an alarm may keep.
         """
-        for append in (self._append_beside_ballast, self._append_in_free_pages):
+        for append in (
+            self._append_beside_ballast,
+            self._append_into_spare,
+            self._append_in_free_pages,
+        ):
             try:
                 return append(drafts, given_up)
             except OutboxError as error:
@@ -136,6 +142,16 @@ class OutboxStore:
         """Where it is only the write-ahead log that fills the disk, nothing need be given up."""
         self._ballast.release()
         self._database.empty_wal()
+        self._ballast.fill()
+        return self._append(drafts, given_up)
+
+    def _append_into_spare(
+        self, drafts: Sequence[Draft], given_up: Mapping[Lane, int]
+    ) -> list[Row]:
+        """What a disk that is full for some hours leaves room for, before anything is forgotten."""
+        if not self._spare.is_there:
+            raise OutboxError(OutboxReason.FULL, "the spare room is used up")
+        self._spare.release()
         self._ballast.fill()
         return self._append(drafts, given_up)
 
@@ -310,6 +326,7 @@ class OutboxStore:
         self.age_ns = age_ns
         self._database.give_back_pages(_FREE_PAGES_KEPT, _FREE_PAGES_STEP)
         self._ballast.fill()
+        self._spare.fill()
 
     def _report_refused(self, lane: Lane, count: int) -> None:
         """Give the refused ones the sequences they would have had, and name those as dropped."""

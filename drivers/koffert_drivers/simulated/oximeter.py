@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import os
 import pty
+import tempfile
 import tty
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -46,7 +48,11 @@ class SimulatedOximeter:
         self._fd, self._host_fd = pty.openpty()
         tty.setraw(self._host_fd)
         os.set_blocking(self._fd, False)
-        self.path = os.ttyname(self._host_fd)
+        # By a name of its own: the kernel gives a terminal's number to the next one, and a host that still
+        # tries this port must not open another's.
+        self._port = Path(tempfile.mkdtemp(prefix="oximeter-")) / "port"
+        self._port.symlink_to(os.ttyname(self._host_fd))
+        self.path = str(self._port)
         loop = asyncio.get_running_loop()
         loop.add_reader(self._fd, self._hear)
         self._task = loop.create_task(self._speak(), name=f"simulated {self.path}")
@@ -69,6 +75,8 @@ class SimulatedOximeter:
         with contextlib.suppress(asyncio.CancelledError):
             await task
         asyncio.get_running_loop().remove_reader(self._fd)
+        self._port.unlink()
+        self._port.parent.rmdir()
         os.close(self._fd)
         os.close(self._host_fd)
 
