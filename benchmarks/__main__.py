@@ -15,6 +15,7 @@ NAMES = (
     "log",
     "trend-query",
     "rebuild",
+    "history",
     "alert-cohort",
     "alert-cost",
     "qrs",
