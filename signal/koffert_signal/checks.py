@@ -44,9 +44,14 @@ def samples(signal: npt.ArrayLike, *, max_dimensions: int = 1, finite: bool = Tr
     if array.size == 0:
         raise UnusableSignal("the signal is empty")
     values = np.ascontiguousarray(array, dtype=np.float64)
-    if finite and not np.all(np.abs(values) < LARGEST_SAMPLE):
+    if finite and not largest(values) < LARGEST_SAMPLE:
         raise UnusableSignal("the signal holds values that are not finite numbers")
     return values
+
+
+def largest(values: Floats) -> float:
+    """Return the largest distance from zero, NaN where there is one; without a copy of them all."""
+    return float(np.maximum(values.max(), -values.min()))
 
 
 def leads(signal: npt.ArrayLike, *, finite: bool = True) -> Floats:

@@ -59,21 +59,22 @@ class Tracker:
         if len(self._nodes) > KEPT_NODES:
             self._forget()
         time_s, usual_rr_s = candidate.time_s, candidate.usual_rr_s
-        before = -1
+        nodes, scores, most, before = self._nodes, self._score, self._most, -1
         best = -inf if self._root >= 0 else -_gap_cost(time_s / usual_rr_s)
-        for i in range(len(self._nodes) - 1, max(self._root, 0) - 1, -1):
-            interval_s = time_s - self._nodes[i].time_s
+        for i in range(len(nodes) - 1, max(self._root, 0) - 1, -1):
+            interval_s = time_s - nodes[i].time_s
             if interval_s < REFRACTORY_S:
                 continue
-            if self._most[i] - _gap_cost(interval_s / usual_rr_s) <= best:
+            gap = _gap_cost(interval_s / usual_rr_s)
+            if most[i] - gap <= best:
                 break  # no node further back can do better
-            score = self._score[i] - _cost(interval_s, candidate)
+            score = scores[i] - _odd_cost(interval_s, candidate) - gap
             if score > best:
                 best, before = score, i
         score = candidate.log_odds + best
-        self._most.append(max(score, self._most[-1]) if self._most else score)
-        self._nodes.append(candidate)
-        self._score.append(score)
+        most.append(score if not most or score > most[-1] else most[-1])
+        nodes.append(candidate)
+        scores.append(score)
         self._before.append(before)
 
     def _best_path(self, now_s: float) -> list[int]:
@@ -113,14 +114,17 @@ class Tracker:
         self._root -= first
 
 
-def _cost(interval_s: float, candidate: Candidate) -> float:
+def _odd_cost(interval_s: float, candidate: Candidate) -> float:
+    """Return what an interval off the usual one costs, and one as short as a T wave's."""
     usual_rr_s = candidate.usual_rr_s
     off = log(interval_s / usual_rr_s)
     cost = candidate.noise * min(RHYTHM_COST * off * off, RHYTHM_COST_MOST)
+    if interval_s >= T_WAVE_S:
+        return cost
     t_wave_s = min(T_WAVE_S, T_WAVE_SHARE * usual_rr_s)
     if interval_s < t_wave_s:
-        return cost + T_WAVE_COST * (t_wave_s - interval_s) / (t_wave_s - REFRACTORY_S)
-    return cost + _gap_cost(interval_s / usual_rr_s)
+        cost += T_WAVE_COST * (t_wave_s - interval_s) / (t_wave_s - REFRACTORY_S)
+    return cost
 
 
 def _gap_cost(usual_intervals: float) -> float:

@@ -17,6 +17,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy import signal as dsp
 from scipy.ndimage import maximum_filter1d
 
@@ -98,7 +99,7 @@ def _candidates(x: Floats, from_cell: int, cut: Grid) -> list[Candidate]:
     """Return every maximum that may be a beat, in time order, counted from the record's start."""
     thin = thinned(x, cut)
     envelopes = np.stack([_envelope(thin, cut.feature_hz, band) for band in BANDS])
-    levels = _levels(envelopes, cut.cell, nothing=ROUNDING * float(np.abs(x).max()))
+    levels = _levels(envelopes, cut.cell, nothing=ROUNDING * checks.largest(x))
     height = _height(envelopes, levels, cut.cell)
     at = _maxima(height, cut)
     ratio = levels.ratio[at // cut.cell]
@@ -163,11 +164,13 @@ def _height(envelopes: Floats, levels: _Levels, cell: int) -> Floats:
     A wide ectopic beat is in the lower band alone. That band by itself counts with the root of its
     weight, so that such a beat is seen where the band is clean.
     """
-    wide = np.sqrt(levels.weight[:1])
-    gain = np.repeat(np.vstack([levels.weight, wide]) / levels.level[[0, 1, 0]], cell, axis=1)
-    lower, upper, alone = gain[:, : envelopes.shape[1]]
-    low, high = envelopes
-    return np.asarray(np.maximum(lower * low + upper * high, alone * low))
+    low, high = per_cell(envelopes, cell)
+    lower, upper = (levels.weight / levels.level)[:, :, None]
+    alone = (np.sqrt(levels.weight[0]) / levels.level[0])[:, None]
+    height = lower * low
+    height += upper * high
+    np.maximum(height, alone * low, out=height)
+    return np.asarray(height.ravel()[: envelopes.shape[1]])
 
 
 def _maxima(height: Floats, cut: Grid) -> Ints:
@@ -183,13 +186,10 @@ def _refined(x: Floats, at: Ints, fs_hz: float) -> Ints:
     """Move each index to the largest deflection within 60 ms, seen from the mean within 100 ms."""
     if at.size == 0:
         return at
-    near, far = round(0.06 * fs_hz), round(0.1 * fs_hz)
-    around = np.clip(at[:, None] + np.arange(-far, far + 1), 0, x.size - 1)
-    deflection = np.abs(x[around] - x[around].mean(axis=1, keepdims=True))[
-        :, far - near : far + near + 1
-    ]
-    moved = at + deflection.argmax(axis=1) - near
-    return np.asarray(np.clip(moved, 0, x.size - 1))
+    near, far = round(0.06 * fs_hz), round(0.1 * fs_hz)  # less than EDGE_S: always inside
+    around = sliding_window_view(x, 2 * far + 1)[at - far]
+    deflection = np.abs(around - around.mean(axis=1, keepdims=True))
+    return np.asarray(at + deflection[:, far - near : far + near + 1].argmax(axis=1) - near)
 
 
 _METHOD = Method(

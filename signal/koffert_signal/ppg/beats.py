@@ -69,7 +69,7 @@ def _grid(fs_hz: float) -> Grid:
 
 def _candidates(x: Floats, from_cell: int, cut: Grid) -> list[Candidate]:
     """Return every steep rise that may be a beat, in time order."""
-    nothing = ROUNDING * float(np.abs(x).max())
+    nothing = ROUNDING * checks.largest(x)
     half = round(MEAN_S * cut.feature_hz / 2)
     rise = centred(x, _slope_kernel(cut.fs_hz), cut.step)
     slope = np.maximum(rise - mean_around(rise, half), 0.0)
