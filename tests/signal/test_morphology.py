@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from koffert_drivers.stills.reader import read_still
+from koffert_drivers.stills.records import EcgStill
 from koffert_signal.ecg import qrs
 from koffert_signal.ecg.electrodes import arms_swapped, leads_off
 from koffert_signal.ecg.morphology import NONE_MEASURED, intervals
@@ -53,6 +57,48 @@ def test_swapped_arms_are_seen() -> None:
     assert arms_swapped(NAMES, leads, beats, 500) is False
     assert arms_swapped(NAMES, swapped, beats, 500) is True
     assert arms_swapped(NAMES[1:], leads[1:], beats, 500) is None
+
+
+@pytest.mark.parametrize("file", ["triplet/Example.scp", "scp_refbeat/test.scp"])
+def test_swapped_arms_are_seen_on_a_cart_s_ecg(shared: Path, file: str) -> None:
+    """The second has its T wave in I upside down by itself."""
+    still = read_still((shared / "data" / "ecg" / file).read_bytes(), {})
+    assert isinstance(still, EcgStill)
+    leads = {lead.name: lead.microvolts() for lead in still.leads}
+    beats = qrs.detect(leads["V1"], still.rate_hz)
+    assert arms_swapped(tuple(leads), np.stack(list(leads.values())), beats, still.rate_hz) is False
+    leads["I"] = -leads["I"]
+    assert arms_swapped(tuple(leads), np.stack(list(leads.values())), beats, still.rate_hz) is True
+
+
+@pytest.mark.parametrize(
+    ("file", "pr_ms", "qrs_ms", "qt_ms"),
+    [
+        ("triplet/Example.scp", 148, 120, 420),
+        ("scp_refbeat/test.scp", None, 104, 446),
+        ("muse_example1.xml", 138, 96, 452),
+        ("philips_1_04_01.xml", 164, 102, 399),
+    ],
+)
+def test_intervals_are_near_those_of_four_carts(
+    shared: Path, file: str, pr_ms: float | None, qrs_ms: float, qt_ms: float
+) -> None:
+    still = read_still((shared / "data" / "ecg" / file).read_bytes(), {})
+    assert isinstance(still, EcgStill)
+    leads = np.stack([lead.microvolts() for lead in still.leads])
+    beats = qrs.detect(still.lead("V1").microvolts(), still.rate_hz)
+    found = intervals(leads, beats, still.rate_hz)
+    assert found.qrs_ms == pytest.approx(qrs_ms, abs=15)
+    assert found.qt_ms == pytest.approx(qt_ms, abs=20)
+    if pr_ms is not None:
+        assert found.pr_ms == pytest.approx(pr_ms, abs=5)
+
+
+def test_a_tall_t_wave_in_a_slow_rhythm_is_no_beat(shared: Path) -> None:
+    still = read_still((shared / "data" / "ecg" / "muse_example1.xml").read_bytes(), {})
+    assert isinstance(still, EcgStill)
+    for lead in still.leads:
+        assert 7 <= qrs.detect(lead.microvolts(), still.rate_hz).size <= 9, lead.name
 
 
 def test_a_lead_that_fell_off_is_named() -> None:

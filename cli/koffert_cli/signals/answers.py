@@ -52,6 +52,7 @@ class EcgAnswer(Struct, frozen=True, kw_only=True):
     intervals_confidence: float
     leads_off: tuple[str, ...]
     arms_swapped: bool | None
+    pacing_spikes_s: tuple[float, ...]  # as the file has them; found here are none
     unconfirmed: bool = True
 
 
@@ -107,6 +108,7 @@ def ecg_answer(recording: Recording, lead: str | None) -> EcgAnswer:
         intervals_confidence=measured.confidence,
         leads_off=leads_off(recording.leads, known) if everything else (),
         arms_swapped=_swapped(recording, peaks) if readable else None,
+        pacing_spikes_s=recording.pacing_spikes_s,
     )
 
 

@@ -44,6 +44,7 @@ class Recording:
     unit: str
     filters: str = ""
     title: str = ""
+    pacing_spikes_s: tuple[float, ...] = ()
 
 
 def read(path: Path, fs_hz: float | None) -> Recording:
@@ -128,6 +129,7 @@ def _from_still(still: EcgStill, fs_hz: float | None, title: str) -> Recording:
         unit="mV",
         filters="".join(parts).strip(),
         title=title,
+        pacing_spikes_s=still.pacing_spikes_s,
     )
 
 

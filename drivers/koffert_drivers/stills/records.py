@@ -110,7 +110,7 @@ class EcgStill(Struct, frozen=True, eq=False, kw_only=True):
     """One ECG as recorded. `recorded_at` is the cart's clock, which may be wrong and often has no zone.
 
     `statements` are the cart's own sentences, unconfirmed; `notes` say where the file had to be
-    read with care.
+    read with care. `pacing_spikes_s` are those that the cart saw, where its format tells.
     """
 
     format: Format
@@ -121,6 +121,7 @@ class EcgStill(Struct, frozen=True, eq=False, kw_only=True):
     filters: Filters = Filters()
     measurements: Measurements = Measurements()
     statements: tuple[str, ...] = ()
+    pacing_spikes_s: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
     patient: PatientIdentity = PatientIdentity()
 

@@ -29,6 +29,7 @@ CRC_START = 0xFFFF  # CCITT polynomial
 # Sections 12 and up hold Holter and stress data, or belong to the maker.
 SECTIONS = range(12)
 NOT_COMPUTED = 29_999
+BEAT_BYTES = 16  # of section 7: five times and three axes
 SEXES = {1: Sex.MALE, 2: Sex.FEMALE}
 # Tag 4: the unit of an age, in years.
 AGE_UNITS_Y = {1: 1.0, 2: 1 / 12, 3: 7 / 365.25, 4: 1 / 365.25, 5: 1 / 8766}
@@ -72,6 +73,7 @@ def read_scp(content: bytes) -> EcgStill:
         filters=_filters(tags, maker),
         measurements=_measurements(sections.get(7, b"")),
         statements=_statements(sections.get(8, b"")),
+        pacing_spikes_s=_pacing_spikes_s(sections.get(7, b"")),
         notes=signal.notes,
         patient=_patient(tags),
     )
@@ -204,6 +206,18 @@ def _measurements(data: bytes) -> Measurements:
         qrs_axis_deg=_computed(qrs_axis),
         t_axis_deg=_computed(t_axis),
     )
+
+
+def _pacing_spikes_s(data: bytes) -> tuple[float, ...]:
+    """Return when section 7 says that a pacemaker fired: behind the beats, time and height of each."""
+    if len(data) < 6:
+        return ()
+    beats, spikes = data[0], data[1]
+    first = 6 + BEAT_BYTES * beats
+    if first + 4 * spikes > len(data):
+        return ()  # some carts count spikes that they do not describe
+    times_ms = (int.from_bytes(data[first + 4 * n :][:2], "little") for n in range(spikes))
+    return tuple(time_ms / 1000 for time_ms in times_ms)
 
 
 def _computed(value: int) -> float | None:

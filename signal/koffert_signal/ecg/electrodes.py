@@ -17,6 +17,7 @@ BAND = Band("ecg-electrodes", 0.5, 40.0)
 # I and V6 look at the heart from nearly the same side: their QRS is alike unless the arms are
 # swapped, which turns I upside down.
 OPPOSED = -0.3
+P_S, T_FROM_S = (0.24, 0.07), 0.12  # before and after the R peak
 
 
 def leads_off(names: Sequence[str], qualities: Sequence[Quality]) -> tuple[str, ...]:
@@ -33,8 +34,8 @@ def arms_swapped(
 ) -> bool | None:
     """Tell whether the arm electrodes seem swapped; None without leads I and V6, or without beats.
 
-    Both must hold: QRS in I against V6, and P wave and T wave in I downwards. A heart on the right
-    side looks the same: a person looks at it.
+    Both must hold: QRS in I against V6, and P and T wave in I downwards, taken together, since an
+    ischaemic T wave is down by itself. A heart on the right side looks the same: a person looks at it.
     """
     x = checks.leads(leads)
     found = checks.indices(beats, x.shape[1])
@@ -46,8 +47,15 @@ def arms_swapped(
     middle = one.size // 2
     qrs = slice(middle - round(0.06 * fs_hz), middle + round(0.06 * fs_hz))
     opposed = _correlation(one[qrs], six[qrs]) < OPPOSED
-    t_wave = slice(middle + round(0.12 * fs_hz), None)
-    return opposed and float(one[t_wave].sum()) < 0 < float(six[t_wave].sum())
+    return opposed and _p_and_t(one, fs_hz) < 0 < _p_and_t(six, fs_hz)
+
+
+def _p_and_t(beat: Floats, fs_hz: float) -> float:
+    """Return the mean height where the P wave is, and that where the T wave is, together."""
+    middle = beat.size // 2
+    p_wave = beat[middle - round(P_S[0] * fs_hz) : middle - round(P_S[1] * fs_hz)]
+    t_wave = beat[middle + round(T_FROM_S * fs_hz) :]
+    return float(p_wave.mean() + t_wave.mean())
 
 
 def _mean_beat(lead: Floats, beats: Ints, fs_hz: float) -> Floats:

@@ -32,6 +32,7 @@ def scp(
     tables: bytes = struct.pack("<H", 19_999),
     beats: bytes | None = None,
     reference: bytes = b"",
+    measures: bytes = b"",
 ) -> bytes:
     """Leads I and II at 500 Hz in 5 µV: residuals, if `beats` (section 4) and `reference` (5) are given."""
     places = b"".join(
@@ -47,11 +48,24 @@ def scp(
     }
     if beats is not None:
         parts |= {4: beats, 5: reference}
+    if measures:
+        parts[7] = measures
     return samples.record({n: samples.section(n, data) for n, data in sorted(parts.items())})
 
 
 def packed(values: Wide) -> bytes:
     return samples.huffman(samples.differences(values, 2))
+
+
+@pytest.mark.parametrize(("promised", "told"), [(3, (0.25, 1.0, 61.5)), (200, ())])
+def test_scp_pacing_spikes_stand_behind_the_beats(promised: int, told: tuple[float, ...]) -> None:
+    values = np.arange(200) % 50
+    beats = struct.pack("<5H3h", 10, 60, 100, 200, 500, 1, 2, 3) * 2
+    spikes = b"".join(struct.pack("<Hh", time_ms, -900) for time_ms in (250, 1000, 61_500))
+    measures = struct.pack("<BBHH", 2, promised, 800, 800) + beats + spikes + b"\0" * 18
+    still = read(scp([packed(values)] * 2, size=200, measures=measures))
+    assert still.pacing_spikes_s == told
+    assert still.measurements.qt_ms == 400
 
 
 def test_scp_reference_beats_in_a_finer_unit_and_second_differences() -> None:
