@@ -11,7 +11,7 @@ import numpy.typing as npt
 from koffert_cli.output import UserError
 from koffert_cli.signals.text import Column, columns, decoded
 from koffert_cli.signals.wfdb import read_record
-from koffert_drivers.stills.errors import IncompleteStill, StillError, UnsupportedStill
+from koffert_drivers.stills.errors import IncompleteStill, StillError
 from koffert_drivers.stills.reader import read_still
 from koffert_drivers.stills.records import NO_SAMPLE, EcgStill
 
@@ -22,6 +22,7 @@ TEXT_SUFFIXES = {".csv", ".txt", ".tsv"}
 TIME_S = {"time_s": 1.0, "t_s": 1.0, "time": 1.0, "time_ms": 1e-3, "t_ms": 1e-3}
 TIME_UNITS_S = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3}
 IN_MV = {"v": 1e3, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3}  # a unit that is not told is mV
+VOLTS = {"v", "mv", "uv", "µv", "μv", "nv"}
 MOST_MISSING = 20  # a record of which less than a twentieth is there is none
 # Half an hour of twelve leads in text is 100 MB; more belongs in another format.
 LARGEST_FILE_BYTES = 400_000_000
@@ -72,13 +73,13 @@ def _header_of(path: Path) -> Path:
 
 
 def _read_wfdb(path: Path, fs_hz: float | None) -> Recording:
-    """Read a still, or a record whose signals are not all in volts."""
+    """Read a record whose signals are not all in volts, or a still, which holds the ECG alone."""
     try:
+        record = read_record(path)
+    except UserError:
         return _read_still(path, fs_hz)
-    except UserError as error:
-        if not isinstance(error.__cause__, UnsupportedStill):
-            raise
-    record = read_record(path)
+    if all(signal.unit.lower() in VOLTS for signal in record.signals):
+        return _read_still(path, fs_hz)
     return Recording(
         fs_hz=fs_hz or record.fs_hz,
         leads=tuple(signal.name for signal in record.signals),
