@@ -27,6 +27,8 @@ MOST_SAMPLES = 12_000_000
 # A shift that is smaller comes from limits that were written with few digits.
 SMALLEST_SHIFT_UV = 0.005
 NANOVOLT_UV = 0.001
+# A recorder's unit is a tenth of a nanovolt or more; and 1 kV is not of a heart.
+SMALLEST_GAIN_UV, LARGEST_UV = 1e-4, 1e9
 
 
 def canonical(name: str) -> str:
@@ -64,8 +66,10 @@ def shifted_lead(
     """Return a lead whose stored 0 stands for `zero_uv`.
 
     In whole units where the shift is one, in half units where converters' uneven ranges (-2048 to 2047)
-    make it so, else in nanovolts.
+    make it so, else in nanovolts. Raises DamagedStill for scales that cannot be.
     """
+    if not (SMALLEST_GAIN_UV <= gain_uv <= LARGEST_UV and abs(zero_uv) <= LARGEST_UV):
+        raise DamagedStill("a scale that no recorder has")
     missing = values == NO_SAMPLE
     for unit_uv, parts in ((gain_uv, 1), (gain_uv / 2, 2)):
         shift = round(zero_uv / unit_uv)

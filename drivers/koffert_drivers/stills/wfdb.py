@@ -74,7 +74,13 @@ def read_wfdb(content: bytes, companions: Mapping[str, bytes]) -> EcgStill:
     Raises IncompleteStill with the names of signal files that are not among the companions,
     UnsupportedStill for segments, several rates, FLAC, and where nothing is in volts.
     """
-    lines = content.decode("latin-1").splitlines()
+    try:
+        return _read(content.decode("latin-1").splitlines(), companions)
+    except (ValueError, OverflowError) as error:  # a number of hundreds or thousands of digits
+        raise DamagedStill("a number of the header is none") from error
+
+
+def _read(lines: list[str], companions: Mapping[str, bytes]) -> EcgStill:
     plain = [line for line in lines if line.strip() and not line.startswith("#")]
     record = RECORD.match(plain[0].encode("latin-1")) if plain else None
     if record is None:

@@ -328,3 +328,13 @@ def test_aecg_leads_that_were_recorded_in_turns() -> None:
         aecg(times() + sequence("I", scale), times(step='"1" unit="ms"') + sequence("V1", scale))
     with pytest.raises(DamagedStill, match="volts"):
         aecg(times() + sequence("I", '"5" unit="mmHg"'))
+
+
+@pytest.mark.parametrize("digits", ["9" * 5000, "1" * 400])
+def test_numbers_that_no_header_has(digits: str) -> None:
+    for line in (f"r.dat 16x{digits} 200", f"r.dat 16 200({digits}) 12", f"r.dat 16+{digits} 200"):
+        with pytest.raises((DamagedStill, UnsupportedStill)):
+            wfdb([line], {"r.dat": bytes(8)})
+    for scale in ('"1e-320" unit="uV"', f'"{digits}" unit="V"', '"1e-9" unit="nV"'):
+        with pytest.raises(DamagedStill):
+            aecg(times() + sequence("V1", scale, '"1" unit="V"'))
