@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     help="Look through this folder, disk or image as well; may be repeated.",
 )
 @click.option(
+    "--free-space",
+    is_flag=True,
+    help="Overwrite the disk's free space too, where replaced files lay: minutes for a card.",
+)
+@click.option(
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the signed report there, for `koffert device return --wipe-report`.",
@@ -44,6 +49,7 @@ def wipe(
     *,
     discard: bool,
     retire: bool,
+    free_space: bool,
     as_json: bool,
 ) -> None:
     """Remove everything of the last patient from this box, and search its files for what was there."""
@@ -61,6 +67,7 @@ def wipe(
             retire=retire,
             also_search=also,
             still_folders=settings.still_folders,
+            free_space=free_space,
         )
     )
     if report is not None:
@@ -114,6 +121,7 @@ def _lines(signed: SignedWipe) -> list[str]:
     )
     return [
         f"removed   {report.removed_files} files, {report.removed_bytes} bytes overwritten",
+        f"free      {report.free_bytes} bytes of free space overwritten",
         f"lost      {lost or 'nothing'}",
         f"searched  {report.searched_bytes} bytes for {report.markers} traces",
         f"found     {', '.join(report.found) or 'nothing'}",

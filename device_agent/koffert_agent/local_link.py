@@ -83,14 +83,19 @@ class LocalLink:
     def submit(self, messages: Iterable[Message], /) -> None:
         """Hand on what a meter brought, with what the patient answered; returns at once.
 
-        While the loan is paused nothing is measured: somebody else may have put the clip on.
+        While the loan is paused, and after its end, nothing is measured: whoever has put the clip on has not
+        agreed to it.
         """
-        paused = self._box().paused
-        self._sink.submit(self._attend(m for m in messages if not (paused and _is_measured(m))))
+        box = self._box()
+        measures = not (box.paused or box.silent)
+        self._sink.submit(self._attend(m for m in messages if measures or not _is_measured(m)))
 
     async def keep(self, messages: Iterable[Message], /) -> bool:
-        """As the sink's. What a meter remembered was not measured now: it gets no answers of today."""
-        return await self._sink.keep(messages)
+        """As the sink's. What a meter remembered was not measured now: it gets no answers of today.
+
+        While the box is nobody's it stays in the meter, from which a wipe removes it.
+        """
+        return not self._box().silent and await self._sink.keep(messages)
 
     def _attend(self, messages: Iterable[Message]) -> list[Message]:
         attended = [self._with_context(message) for message in messages]

@@ -31,8 +31,19 @@ from koffert_wire.downlink import (
 from koffert_wire.envelope import SendStamp, stamp_payload
 from koffert_wire.errors import WireError
 from koffert_wire.messages import Hello
-from koffert_wire.mqtt import Endpoint, Incoming, MqttConnection, MqttError, MqttReason
-from koffert_wire.topics import HUB_STATE, DownKind, Lane, down, down_any_kind, up, up_call
+from koffert_wire.mqtt import Endpoint, Incoming, MqttConnection, MqttError, MqttReason, Will
+from koffert_wire.topics import (
+    HUB_STATE,
+    LINK_GONE,
+    LINK_UP,
+    DownKind,
+    Lane,
+    down,
+    down_any_kind,
+    up,
+    up_call,
+    up_link,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -92,7 +103,8 @@ class Session:
         self._window = SendWindow(random)
         self._inbox: deque[Incoming] = deque(maxlen=_INBOX)
         self._receipts: list[Receipt] = []
-        self._connection = MqttConnection(endpoint, on_message=self._hear)
+        gone = Will(up_link(identity.device), LINK_GONE)
+        self._connection = MqttConnection(endpoint, on_message=self._hear, will=gone)
         self._unacknowledged = 0
         self._heard_s = self._loop.time()
         self._account_due_s = self._loop.time() + _ACCOUNT_INTERVAL_S
@@ -118,6 +130,7 @@ class Session:
                 await self._connection.subscribe(*topics)
         except TimeoutError as error:
             raise MqttError(MqttReason.TIMEOUT, "the broker does not grant") from error
+        self._connection.publish(up_link(self._identity.device), LINK_UP, retain=True)
         await self._greet()
 
     async def run(self, pulse: Pulse) -> None:

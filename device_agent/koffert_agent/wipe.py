@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from koffert_agent.ble.book import FILE as METERS_FILE
 from koffert_agent.byte_search import Searched, search
+from koffert_agent.disk import overwrite_free_space
 from koffert_agent.enrolment.identity import FOLDER as IDENTITY_FOLDER
 from koffert_agent.loan import CurrentLoan, UnreadableLoan, read_loan, write_loan
 from koffert_agent.outbox.database import Database
@@ -52,7 +53,8 @@ class UnsentReadings(Exception):
 class WipeJob(Struct, frozen=True):
     """What is wiped: `also_search` are more folders, a disk or its image to look through afterwards.
 
-    `still_folders` are those of ECG stills; what waits in one that lies in `data_dir` would be lost.
+    `still_folders` are those of ECG stills; what waits in one that lies in `data_dir` would be lost. `free_space`:
+    overwrite that of `data_dir`'s disk too, where blocks of files that shrank or were replaced still have their content.
     """
 
     device: str
@@ -63,6 +65,7 @@ class WipeJob(Struct, frozen=True):
     retire: bool = False
     also_search: tuple[Path, ...] = ()
     still_folders: tuple[Path, ...] = ()
+    free_space: bool = False
 
 
 class _Traces(Struct):
@@ -89,11 +92,14 @@ def wipe(job: WipeJob, progress: Callable[[int], None] = lambda _: None) -> Sign
     if not job.retire:
         # Its revision stays: an old command that somebody kept must not bring the old loan back.
         write_loan(job.data_dir, CurrentLoan(None, loan.revision))
+    free_bytes = overwrite_free_space(job.data_dir) if job.free_space else 0
     searched = search([job.data_dir, *job.also_search], traces.needles, progress)
-    return sign_wipe(_report(job, traces, removed, searched), job.link_key)
+    return sign_wipe(_report(job, traces, removed, free_bytes, searched), job.link_key)
 
 
-def _report(job: WipeJob, traces: _Traces, removed: list[int], searched: Searched) -> WipeReport:
+def _report(
+    job: WipeJob, traces: _Traces, removed: list[int], free_bytes: int, searched: Searched
+) -> WipeReport:
     return WipeReport(
         device=job.device,
         wiped_at_ms=job.wiped_at_ms,
@@ -101,6 +107,7 @@ def _report(job: WipeJob, traces: _Traces, removed: list[int], searched: Searche
         discarded=dict(traces.queued),
         unreadable=traces.unreadable,
         untaken_stills=traces.untaken_stills,
+        free_bytes=free_bytes,
         removed_files=len(removed),
         removed_bytes=sum(removed),
         markers=len(traces.needles),

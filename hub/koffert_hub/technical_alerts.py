@@ -21,6 +21,7 @@ class Cause(StrEnum):
     LOST_TRANSMISSIONS = "lost-transmissions"
     WRONG_CLOCK = "wrong-clock"
     BATTERY_LOW = "battery-low"
+    LINK_LOST = "link-lost"
     TOKEN_REUSED = "token-reused"  # noqa: S105 - a cause, not a secret
     CLONED_IDENTITY = "cloned-identity"
     TIME_SERIES_REFUSED = "time-series-refused"

@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import json
+import os
 import resource
 import socket
 import sqlite3
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,13 +17,19 @@ from koffert_agent.byte_search import search
 from koffert_cli.main import main
 from koffert_drivers.simulated.oximeter import SimulatedOximeter
 from koffert_drivers.simulated.physiology import Physiology
+from koffert_hub.database import open_database
+from koffert_hub.settings import load_settings
+from koffert_hub.zones import write_plan
+from koffert_wire.commands import SelfPlan
 from tests.support.cli_site import CliBox, CliSite
+from tests.support.disk_image import disk_image
 
 # What the whole way may take of one processor: a busy machine makes the clock on the wall later, not this.
 WHOLE_WAY_S = 60.0
 BOX = "koffert-0001"
 # In every reading's plain bytes; where this is not found, no reading can be read.
 READING_MARKER = b"spo2_pct"
+PLAN_MARKER = "Gå en tur til naustet hver dag"
 FIRST_NAME, SECOND_NAME = "Testpasient 1", "Testpasient 2"
 
 
@@ -124,11 +132,17 @@ def test_a_box_goes_to_the_next_patient_with_readings_of_the_first_one_still_uns
     site = CliSite(tmp_path)
     assert site.init().exit_code == 0
 
+    traces: list[bytes] = []
+    card = tmp_path / "card.img"
+
     async def scenario() -> str:
         async with oximeter() as meter:
             async with site.running():
                 box = enrolled_box(site, meter.path)
                 first_loan: str = site.lend(BOX, FIRST_NAME)["loan"]
+                key = patient_of(site, FIRST_NAME)
+                plan = SelfPlan(PLAN_MARKER, "Ta det med ro", "Ring 113")
+                write_down(site, key, plan)
                 async with box.running():
                     await site.followed(BOX)
                     await box.measures()
@@ -137,16 +151,20 @@ def test_a_box_goes_to_the_next_patient_with_readings_of_the_first_one_still_uns
             assert box.run("wipe").exit_code == 2
             # A stolen card: readings wait on it, and neither they nor a name can be read.
             assert outbox_rows(box) > 0
-            assert search([box.folder], [READING_MARKER, FIRST_NAME.encode()]).findings == []
+            os.sync()
+            secrets = [READING_MARKER, FIRST_NAME.encode(), key.encode()]
+            assert search([box.folder, card], secrets).findings == []
+            traces.extend([*row_traces(box), first_loan.encode(), PLAN_MARKER.encode()])
+            assert search([box.folder], traces).findings
             async with site.running():
                 assert site.hub("device", "return", BOX, "--done", "all").exit_code == 0
                 async with box.running():
                     await site.followed(BOX)
                 report = box.folder / "wipe.json"
-                wiped = box.run("wipe", "--report", str(report))
+                wiped = box.run("wipe", "--free-space", "--report", str(report))
                 assert wiped.exit_code == 0, wiped.error
                 assert wiped.printed["report"]["discarded"] == {}
-                traces = [first_loan.encode(), patient_of(site, FIRST_NAME).encode()]
+                assert wiped.printed["report"]["free_bytes"] > 0
                 assert search([box.data], traces).findings == []
                 reissued = site.hub(
                     *("device", "reissue", BOX, "--new-patient", "--wipe-report", str(report)),
@@ -158,7 +176,10 @@ def test_a_box_goes_to_the_next_patient_with_readings_of_the_first_one_still_uns
                     await box.measures()
             return first_loan
 
-    first_loan = asyncio.run(scenario())
+    with disk_image(card, site.folder / "boxes"):
+        first_loan = asyncio.run(scenario())
+    # The whole card with what files have left behind on it, and what the second patient has written since.
+    assert search([card], traces).findings == []
     first, second = patient_of(site, FIRST_NAME), patient_of(site, SECOND_NAME)
     filed = filed_under(site)
     assert filed[first] == {first_loan}
@@ -236,6 +257,24 @@ def patient_of(site: CliSite, name: str) -> str:
     database.close()
     key: str = found[0]
     return key
+
+
+def write_down(site: CliSite, patient: str, plan: SelfPlan) -> None:
+    """A plan for the patient, as its page writes it: the one thing in words that a box holds of one."""
+    engine = open_database(load_settings(site.config).database_url)
+    with engine.begin() as connection:
+        write_plan(connection, patient, plan, "testpleier", "Testpleier 1", now=datetime.now(UTC))
+    engine.dispose()
+
+
+def row_traces(box: CliBox) -> list[bytes]:
+    """What a search knows the sealed rows of a box by."""
+    traces = []
+    for path in (box.data / "outbox").glob("*.sqlite3"):
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            rows = database.execute("SELECT id, body FROM transmission").fetchall()
+        traces += [part for identifier, body in rows for part in (identifier, body[:24])]
+    return traces
 
 
 def outbox_rows(box: CliBox) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from koffert_wire.mqtt import Endpoint, Incoming, MqttConnection, MqttError, MqttReason
+from koffert_wire.mqtt import Endpoint, Incoming, MqttConnection, MqttError, MqttReason, Will
 from tests.support.mosquitto import Mosquitto, free_port, plain_mosquitto
 
 
@@ -154,5 +154,35 @@ def test_a_packet_that_the_broker_refuses_ends_the_link(broker: Mosquitto) -> No
             async with asyncio.timeout(40):
                 await connection.publish("t", bytes(80_000))
         await connection.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("orderly", [True, False])
+def test_the_broker_keeps_our_last_will_however_the_link_ended(
+    broker: Mosquitto, *, orderly: bool
+) -> None:
+    async def scenario() -> None:
+        topic = f"will/{orderly}"
+        mortal = MqttConnection(
+            endpoint(broker, f"mortal-{orderly}"),
+            on_message=lambda _: None,
+            will=Will(topic, b"0"),
+        )
+        await mortal.open()
+        async with asyncio.timeout(40):
+            await mortal.publish(topic, b"1", retain=True)
+            listener, received = await connected(broker, f"listener-{orderly}")
+            await listener.subscribe(topic)
+            assert (await received.get()).payload == b"1"
+            if not orderly:
+                mortal._hang_up()  # as if its power had gone
+            await mortal.close()
+            assert (await received.get()).payload == b"0"
+            late, kept = await connected(broker, f"late-{orderly}")
+            await late.subscribe(topic)
+            assert await kept.get() == Incoming(topic, b"0", retain=True, message_id=1)
+        await listener.close()
+        await late.close()
 
     asyncio.run(scenario())

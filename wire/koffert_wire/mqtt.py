@@ -27,6 +27,8 @@ _MISC_INTERVAL_S = 1.0
 # PUBACK 0x10: accepted, but nobody subscribes. The broker took it; our receipts decide delivery.
 _FIRST_ERROR_CODE = 0x80
 _TAKEN_OVER_CODE = 0x8E
+# MQTT 5, 3.14.2.1: an orderly end that publishes the will all the same.
+_WITH_WILL_CODE = 0x04
 
 
 class MqttReason(StrEnum):
@@ -79,6 +81,13 @@ class Endpoint(Struct, frozen=True):
     keepalive_s: int = 30
 
 
+class Will(NamedTuple):
+    """What the broker publishes for us, retained, when our link has ended in whatever way."""
+
+    topic: str
+    payload: bytes
+
+
 class Incoming(NamedTuple):
     """A message as received; `message_id` is what `acknowledge` needs."""
 
@@ -102,8 +111,10 @@ class MqttConnection:
         on_message: Callable[[Incoming], None],
         manual_ack: bool = False,
         receive_maximum: int = 200,
+        will: Will | None = None,
     ) -> None:
         self._endpoint = endpoint
+        self._will = will
         self._on_message = on_message
         self._receive_maximum = receive_maximum
         self._loop = asyncio.get_running_loop()
@@ -177,13 +188,20 @@ class MqttConnection:
     async def close(self, timeout_s: float = 2.0) -> None:
         """Send what is written, say goodbye and end; safe to call at any time."""
         if self._opened.done() and not self._ended.done():
-            self._client.disconnect()
+            self._say_goodbye()
             try:
                 async with asyncio.timeout(timeout_s):
                     await asyncio.shield(self._ended)
             except TimeoutError:
                 pass
         self._end(MqttError(MqttReason.CLOSED, "closed by us"))
+
+    def _say_goodbye(self) -> None:
+        if self._will is None:
+            self._client.disconnect()
+        else:
+            code = ReasonCode(PacketTypes.DISCONNECT, identifier=_WITH_WILL_CODE)
+            self._client.disconnect(reasoncode=code)
 
     def _make_client(self, *, manual_ack: bool) -> paho.Client:
         client = paho.Client(
@@ -193,6 +211,8 @@ class MqttConnection:
             manual_ack=manual_ack,
             reconnect_on_failure=False,
         )
+        if self._will is not None:
+            client.will_set(self._will.topic, self._will.payload, qos=1, retain=True)
         client.on_connect = self._handle_connect
         client.on_connect_fail = None
         client.on_disconnect = self._handle_disconnect

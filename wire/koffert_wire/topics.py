@@ -10,6 +10,9 @@ ROOT = "koffert/v1"
 HUB_STATE = f"{ROOT}/hub/state"
 UP_ANY_DEVICE = f"{ROOT}/+/up"
 UP_CALL_ANY_DEVICE = f"{UP_ANY_DEVICE}/call"
+UP_LINK_ANY_DEVICE = f"{UP_ANY_DEVICE}/link"
+# What a box retains on its `up_link` while it is connected, and what the broker puts there when it is gone.
+LINK_UP, LINK_GONE = b"1", b"0"
 
 
 class Lane(StrEnum):
@@ -29,6 +32,7 @@ class DownKind(StrEnum):
 
 
 _UP_CALL = re.compile(f"{ROOT}/(?P<device>[^/]+)/up/call")
+_UP_LINK = re.compile(f"{ROOT}/(?P<device>[^/]+)/up/link")
 _UP = re.compile(f"{ROOT}/(?P<device>[^/]+)/up/(?P<lane>{'|'.join(Lane)})")
 
 
@@ -52,6 +56,17 @@ def up_call(device: str) -> str:
 def parse_up_call(topic: str) -> str | None:
     """The device of an `up_call` topic, or None when `topic` is not one."""
     match = _UP_CALL.fullmatch(topic)
+    return match["device"] if match is not None and is_device_id(match["device"]) else None
+
+
+def up_link(device: str) -> str:
+    """The topic on which the broker keeps whether `device` is connected."""
+    return f"{ROOT}/{device}/up/link"
+
+
+def parse_up_link(topic: str) -> str | None:
+    """The device of an `up_link` topic, or None when `topic` is not one."""
+    match = _UP_LINK.fullmatch(topic)
     return match["device"] if match is not None and is_device_id(match["device"]) else None
 
 

@@ -17,7 +17,8 @@ class WipeReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was removed and what a search for it has found afterwards.
 
     `loans` are digests of the loans that had left something; `discarded` counts rows that the hub never
-    had, `untaken_stills` files with ECGs that never became rows. `markers` is how many byte strings of the old content were looked for in `searched_bytes`.
+    had, `untaken_stills` files with ECGs that never became rows. `free_bytes` of the disk's
+    free space were overwritten as well. `markers` is how many byte strings of the old content were looked for in `searched_bytes`.
     """
 
     device: str
@@ -31,6 +32,7 @@ class WipeReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
     searched_bytes: int
     found: tuple[str, ...]
     untaken_stills: int = 0
+    free_bytes: int = 0
 
 
 class SignedWipe(Struct, frozen=True):

@@ -51,7 +51,6 @@ from koffert_agent.kiosk.screen import (
     Screen,
     asked,
     compose,
-    is_silent,
 )
 from koffert_agent.kiosk.settings import KioskSettings
 from koffert_agent.panel.panel import Control
@@ -155,7 +154,7 @@ class Attendant:
                 self._box, self._box_at_s = record, self._moments.now_s()
                 wanted = (self._told and self._told.language) or self._settings.language
                 self._texts = self._catalogues.get(wanted, self._texts)
-                if is_silent(record):
+                if record.silent:
                     self._become_silent()
                 elif record.paused != self._paused:
                     self._turn(paused=record.paused)
@@ -183,7 +182,7 @@ class Attendant:
             self._asleep = False
             if self._flow.step is Step.PLAN:
                 self._happen(Event.LEFT)
-        if self._box is not None and is_silent(self._box):
+        if self._box is not None and self._box.silent:
             self._contact.refuse_visit()
         if asked:
             self._happen(
@@ -322,7 +321,7 @@ class Attendant:
             self._diary = self._post.give(Diary(*self._moments.stamp(), answers))
 
     def _ring(self) -> None:
-        if not (self._box and is_silent(self._box)):
+        if not (self._box and self._box.silent):
             self._asleep = False
             self._contact.ring()
 

@@ -96,6 +96,12 @@ class Box(Struct, frozen=True, tag="box"):
     message: NurseMessage | None = None
     visits: tuple[PlannedVisit, ...] = ()
 
+    @property
+    def silent(self) -> bool:
+        """Whether the box is nobody's: not lent, reported lost, or its loan is over."""
+        ended = self.ends_ms is not None and self.wall_ms >= self.ends_ms
+        return self.loan is None or self.locked or ended
+
 
 class Submit(Struct, frozen=True, tag="submit"):
     """Something that the patient said or did, with its id: saying it twice does no harm."""

@@ -11,7 +11,6 @@ from koffert_agent.kiosk.contents import Content, content_of, note_of
 from koffert_agent.kiosk.duty import local_time
 from koffert_agent.kiosk.facts import Facts, Volume
 from koffert_agent.kiosk.flow import Event, Step, buttons_of
-from koffert_agent.kiosk.records import Box
 from koffert_agent.video.records import CallState
 
 ASLEEP, PAUSED, MESSAGE = "asleep", "paused", "message"
@@ -118,7 +117,7 @@ def _watched(facts: Facts, texts: Catalogue) -> str:
 
 def place(facts: Facts) -> str:
     """Which screen it is: what must be seen first, else the step of the flow."""
-    if facts.box is not None and is_silent(facts.box):
+    if facts.box is not None and facts.box.silent:
         return "locked" if facts.box.locked else "silent"
     if facts.visit.state is CallState.RINGING:
         return "ring"
@@ -155,13 +154,6 @@ def _is_night(facts: Facts) -> bool:
         return False
     hour = local_time(facts.wall_ms).hour
     return hour >= _NIGHT_FROM or hour < _NIGHT_UNTIL
-
-
-def is_silent(box: Box) -> bool:
-    """Whether the box is nobody's: not lent, reported lost, or its loan is over."""
-    return (
-        box.loan is None or box.locked or (box.ends_ms is not None and box.wall_ms >= box.ends_ms)
-    )
 
 
 def asked(screen: Screen) -> tuple[object, ...]:

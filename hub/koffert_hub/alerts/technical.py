@@ -25,6 +25,7 @@ BATTERY_GOOD_PCT = 30.0
 # What a nurse can do something about, or must know of. The rest is for who runs the hub.
 ON_WARD = (
     Cause.BATTERY_LOW,
+    Cause.LINK_LOST,
     Cause.WRONG_CLOCK,
     Cause.LOST_TRANSMISSIONS,
     Cause.QUARANTINED,

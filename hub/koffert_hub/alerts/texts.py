@@ -169,6 +169,10 @@ SENTENCES: dict[str, Sentence] = {
     "technical-battery-low": Sentence(
         "Lite strøm i en måler: nye batterier trengs", "A meter's battery is low: bring new ones"
     ),
+    "technical-link-lost": Sentence(
+        "Kofferten er ikke tilkoblet: strøm, bryter eller nett",
+        "The suitcase is not connected: power, switch or network",
+    ),
     "technical-wrong-clock": Sentence(
         "Koffertens klokke går feil: tidene er rettet",
         "The suitcase's clock is wrong: times are corrected",

@@ -1,4 +1,4 @@
-"""Tells boxes what they should be: a link of its own to the broker, beside ingest's.
+"""Tells boxes what they should be, and hears whether they are there: a link of its own to the broker.
 
 A change is sent when it is made, after each hello of the box, and now and then until the box has
 confirmed it. The broker keeps none of it: a box that is offline hears it after its next hello.
@@ -19,6 +19,7 @@ from koffert_hub.database import reading
 from koffert_hub.own_thread import OwnThread
 from koffert_hub.provisioning.box_settings import Standard, bring_up_to_date
 from koffert_hub.provisioning.desired_state import unfollowed
+from koffert_hub.provisioning.link_watch import LinkWatch
 from koffert_hub.provisioning.reactions import Reactions, ToSend, as_command
 from koffert_wire import downlink, topics
 from koffert_wire.commands import encode_command
@@ -55,6 +56,7 @@ class Dispatcher:
         self._standard = standard
         self._checked_all = False
         self._reactions = Reactions(engine, authority)
+        self._links = LinkWatch()
         self._told: dict[str, tuple[int, float]] = {}
         self._stopping = asyncio.Event()
         # Not the same: waiting for the broker clears its event before it waits.
@@ -85,10 +87,11 @@ class Dispatcher:
     async def _session(self, link: Link, thread: OwnThread) -> None:
         if self._stopping.is_set():
             return
-        connection = MqttConnection(self._endpoint, on_message=lambda _: None)
+        connection = MqttConnection(self._endpoint, on_message=self._links.hear)
         stopping = asyncio.create_task(self._stopping.wait(), name="provisioning stop")
         try:
             await connection.open()
+            await connection.subscribe(topics.UP_LINK_ANY_DEVICE)
             link.established()
             closed = asyncio.create_task(connection.wait_closed(), name="provisioning link")
             while not self._stopping.is_set():
@@ -107,10 +110,11 @@ class Dispatcher:
     def _step(self) -> list[tuple[str, bytes]]:
         """Everything that is to be published now, as (topic, payload)."""
         now = datetime.fromtimestamp(self._wall_ns() / 1e9, UTC)
-        if self._standard is not None:
-            with self._engine.begin() as connection:
+        with self._engine.begin() as connection:
+            self._links.step(connection, now)
+            if self._standard is not None:
                 bring_up_to_date(connection, self._standard, now, every=not self._checked_all)
-            self._checked_all = True
+                self._checked_all = True
         answers = self._reactions.step(now)
         with reading(self._engine) as connection:
             due = answers + self._due(connection, {answer.device for answer in answers})

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from koffert_agent.kiosk.records import Box
 from koffert_agent.local_link import LocalLink
 from koffert_wire.messages import Instant, Message, Mode, Reading, SensorLink, SensorState
@@ -26,17 +29,35 @@ class Kept:
         return True
 
 
-def test_nothing_is_measured_during_a_pause(tmp_path: Path) -> None:
-    for paused, expected in ((False, [LINK, READING]), (True, [LINK])):
-        box = Box(
-            link_up=True,
-            loan="loan-1",
-            ends_ms=None,
-            locked=False,
-            wall_ms=0,
-            wall_trusted=True,
-            paused=paused,
-        )
-        kept = Kept()
-        LocalLink(tmp_path, kept, lambda box=box: box).submit([LINK, READING])  # type: ignore[misc]
-        assert kept.messages == expected
+BOX = Box(link_up=True, loan="loan-1", ends_ms=9, locked=False, wall_ms=8, wall_trusted=True)
+
+
+def through(folder: Path, kept: Kept, **change: object) -> LocalLink:
+    box = msgspec.structs.replace(BOX, **change)
+    return LocalLink(folder, kept, lambda: box)
+
+
+@pytest.mark.parametrize(
+    ("change", "passed"),
+    [
+        ({}, [LINK, READING]),
+        ({"paused": True}, [LINK]),
+        ({"wall_ms": 9}, [LINK]),
+        ({"loan": None}, [LINK]),
+        ({"locked": True}, [LINK]),
+    ],
+)
+def test_nothing_is_measured_in_a_pause_nor_when_the_box_is_nobodys(
+    tmp_path: Path, change: dict[str, object], passed: list[Message]
+) -> None:
+    kept = Kept()
+    through(tmp_path, kept, **change).submit([LINK, READING])
+    assert kept.messages == passed
+
+
+async def test_what_a_meter_remembers_stays_there_when_the_box_is_nobodys(tmp_path: Path) -> None:
+    kept = Kept()
+    assert not await through(tmp_path, kept, loan=None).keep([READING])
+    assert kept.messages == []
+    assert await through(tmp_path, kept, paused=True).keep([READING])
+    assert kept.messages == [READING]
