@@ -99,7 +99,7 @@ def run(config: Path, *, without_ingest: bool) -> None:
     settings = hub_settings(config)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     try:
-        asyncio.run(run_hub(settings, ingest=not without_ingest))
+        asyncio.run(run_hub(settings, config, ingest=not without_ingest))
     except RulesError as error:
         raise UserError(
             str(error), next_step="put them where `rules` in the settings says"

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import sqlalchemy as sa
 import uvicorn
@@ -16,6 +17,7 @@ from fastapi import FastAPI
 
 from koffert_hub.alerts.opening import open_alerts, rules_in_force
 from koffert_hub.alerts.service import AlertService
+from koffert_hub.alerts.standing import StandingSettings
 from koffert_hub.alerts.ward import NoAlerts
 from koffert_hub.database import open_database
 from koffert_hub.database import reading as open_reading
@@ -28,7 +30,13 @@ from koffert_hub.projector import POLL_MS, Projector
 from koffert_hub.provisioning.desired_state import note_answered
 from koffert_hub.provisioning.service import provisioning
 from koffert_hub.register_server import RegisterServer
-from koffert_hub.settings import MetricsSettings, Settings, WebSettings
+from koffert_hub.settings import (
+    MetricsSettings,
+    Settings,
+    SettingsError,
+    WebSettings,
+    load_settings,
+)
 from koffert_hub.setup import wall_ms
 from koffert_hub.stopping import first_of, stop_signals, tell_well
 from koffert_hub.time_series import TimeSeries
@@ -57,15 +65,15 @@ POLL_WITHOUT_INGEST_MS = 200
 _LOG = logging.getLogger(__name__)
 
 
-async def run_hub(settings: Settings, *, ingest: bool = True) -> None:
+async def run_hub(settings: Settings, path: Path, *, ingest: bool = True) -> None:
     """Run until SIGTERM or SIGINT; what was received is then committed and answered. Raises on any fault.
 
-    Without `ingest` the taking in is left to processes of `run_worker`.
+    Without `ingest` the taking in is left to processes of `run_worker`. `path` is the file of the settings.
     """
     engine = open_database(settings.database_url)
     time_series = open_time_series(settings, engine)
     try:
-        await _run(settings, engine, time_series, ingest=ingest)
+        await _run(settings, path, engine, time_series, ingest=ingest)
     finally:
         time_series.close()
         engine.dispose()
@@ -91,7 +99,7 @@ async def run_worker(settings: Settings) -> None:
 
 
 async def _run(
-    settings: Settings, engine: sa.Engine, time_series: TimeSeries, *, ingest: bool
+    settings: Settings, path: Path, engine: sa.Engine, time_series: TimeSeries, *, ingest: bool
 ) -> None:
     keys = load_keys(settings.data_dir)
     live = LiveFeed(wall_ms)
@@ -99,8 +107,11 @@ async def _run(
     projector = Projector(engine, time_series, live, keys.log, clock_ms=wall_ms, poll_ms=poll_ms)
     register = _register(settings, engine, keys)
 
+    standing = _standing(settings, path)
     alerts = (
-        open_alerts(settings.alerts, engine, wall_ms, _tell_caller) if settings.alerts else None
+        open_alerts(settings.alerts, engine, wall_ms, _tell_caller, standing())
+        if settings.alerts and standing
+        else None
     )
     documents = DocumentService(engine)
     counts = Counts()
@@ -128,11 +139,21 @@ async def _run(
         )
     async with (
         register.serving() if register else contextlib.nullcontext(),
-        provisioning(settings, engine),
+        provisioning(settings, engine, standing() if standing else None),
         documents.working(),
         keeping_up(engine, settings.upkeep),
     ):
         await _until_stopped(worker, projector, alerts, calls, servers)
+
+
+def _standing(settings: Settings, path: Path) -> Callable[[], StandingSettings] | None:
+    """Makes a reader of the file's hours for each thread that goes by them."""
+    alerts = settings.alerts
+    if alerts is None:
+        return None
+    return lambda: StandingSettings(
+        alerts, path, lambda file: load_settings(file).alerts, unreadable=SettingsError
+    )
 
 
 async def _until_stopped(

@@ -67,19 +67,24 @@ def open_alerts(
     engine: sa.Engine,
     clock_ms: Callable[[], int],
     call_taken: CallTaken,
+    standing: Callable[[], AlertSettings],
 ) -> AlertService:
-    """The service, ready to run; raises RulesError when the rules are not sound."""
+    """The service, ready to run; `standing` says hours and telephones. Raises RulesError when the rules are not sound."""
     rules = load_rules(settings.rules)
     if not rules.signatures:
         _LOG.warning("alert rules %s %s: no doctor has signed them", rules.name, rules.version)
     return AlertService(
         engine,
         rules,
-        watch=Watch(settings.staffing, settings.named_telephone),
+        watch=lambda: _watch(standing()),
         notifiers=_notifiers(settings),
         clock_ms=clock_ms,
         call_taken=call_taken,
     )
+
+
+def _watch(settings: AlertSettings) -> Watch:
+    return Watch(settings.staffing, settings.named_telephone)
 
 
 def _notifiers(settings: AlertSettings) -> dict[str, Notifier]:

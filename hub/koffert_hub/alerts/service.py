@@ -44,7 +44,7 @@ class AlertService:
         engine: sa.Engine,
         rules: RuleSet,
         *,
-        watch: Watch,
+        watch: Callable[[], Watch],
         notifiers: Mapping[str, Notifier],
         clock_ms: Callable[[], int],
         call_taken: CallTaken,
@@ -121,7 +121,7 @@ class AlertService:
                 change(connection, row.id, Action.WAKE, at_ms=now_ms)
             self._book.follow_faults(connection, now_ms=now_ms)
             self._book.silence(connection, now_ms=now_ms)
-            plan(connection, self._rules.escalation, self._watch, now_ms=now_ms)
+            plan(connection, self._rules.escalation, self._watch(), now_ms=now_ms)
         self.desk.board.look()
 
     def deliver(self) -> None:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from koffert_hub import registry
+from koffert_hub.alerts.civil import StaffingHours
 from koffert_hub.authority import Authority
 from koffert_hub.database import reading
 from koffert_hub.own_thread import OwnThread
@@ -48,13 +49,14 @@ class Dispatcher:
         authority: Authority,
         endpoint: Endpoint,
         wall_ns: Callable[[], int],
-        standard: Standard | None = None,
+        standard: Callable[[], Standard] | None = None,
     ) -> None:
         self._engine = engine
         self._endpoint = endpoint
         self._wall_ns = wall_ns
         self._standard = standard
-        self._checked_all = False
+        # Hours and telephone that all boxes were looked at for; the rules stay what they are until a new start.
+        self._told_of: tuple[StaffingHours | None, str | None] | None = None
         self._reactions = Reactions(engine, authority)
         self._links = LinkWatch()
         self._told: dict[str, tuple[int, float]] = {}
@@ -113,8 +115,11 @@ class Dispatcher:
         with self._engine.begin() as connection:
             self._links.step(connection, now)
             if self._standard is not None:
-                bring_up_to_date(connection, self._standard, now, every=not self._checked_all)
-                self._checked_all = True
+                standard = self._standard()
+                centre = standard.staffing, standard.telephone
+                every = self._told_of != centre
+                bring_up_to_date(connection, standard, now, every=every)
+                self._told_of = centre
         answers = self._reactions.step(now)
         with reading(self._engine) as connection:
             due = answers + self._due(connection, {answer.device for answer in answers})

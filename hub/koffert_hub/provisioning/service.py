@@ -4,16 +4,17 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 import uvicorn
 
+from koffert_hub.alerts.opening import AlertSettings
 from koffert_hub.keys import SEALING_PUBLIC_FILE
 from koffert_hub.own_thread import OwnThread
 from koffert_hub.provisioning import crl
-from koffert_hub.provisioning.box_settings import standard_of
+from koffert_hub.provisioning.box_settings import Standard, standard_of
 from koffert_hub.provisioning.ceremony import broker_pid_file, pki_of, renew_list, server_names
 from koffert_hub.provisioning.dispatcher import Dispatcher
 from koffert_hub.provisioning.endpoint import create_enrolment_app
@@ -32,13 +33,18 @@ _LOG = logging.getLogger(__name__)
 
 
 @contextlib.asynccontextmanager
-async def provisioning(settings: Settings, engine: sa.Engine) -> AsyncIterator[None]:
-    """Provisioning runs inside this block; nothing does when the settings do not ask for it."""
+async def provisioning(
+    settings: Settings, engine: sa.Engine, standing: Callable[[], AlertSettings] | None = None
+) -> AsyncIterator[None]:
+    """Provisioning runs inside this block; nothing does when the settings do not ask for it.
+
+    `standing` says the hours and telephones that boxes go by.
+    """
     if settings.provisioning is None:
         yield
         return
     sealing_key = (settings.data_dir / SEALING_PUBLIC_FILE).read_bytes()
-    service = ProvisioningService(settings, settings.provisioning, engine, sealing_key)
+    service = ProvisioningService(settings, settings.provisioning, engine, sealing_key, standing)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(service.run(), name="provisioning")
         yield
@@ -54,18 +60,18 @@ class ProvisioningService:
         provisioning: ProvisioningSettings,
         engine: sa.Engine,
         sealing_key: bytes,
+        standing: Callable[[], AlertSettings] | None = None,
     ) -> None:
         self._settings = settings
         self._provisioning = provisioning
         self._pki = pki_of(settings)
         authority = self._pki.authority()
-        alerts = settings.alerts
         self._dispatcher = Dispatcher(
             engine,
             authority,
             _endpoint(settings),
             time.time_ns,
-            standard_of(alerts) if alerts else None,
+            _standard(standing) if standing else None,
         )
         office = Office(
             engine=engine,
@@ -131,6 +137,17 @@ class ProvisioningService:
         """New connections see the new certificate; the context of the listener takes it while it runs."""
         if self._config.ssl is not None:
             self._config.ssl.load_cert_chain(self._pki.server.certificate, self._pki.server.key)
+
+
+def _standard(standing: Callable[[], AlertSettings]) -> Callable[[], Standard]:
+    """What holds for all boxes: the rules as they were at the start, hours and telephone as they are now."""
+    began = standard_of(standing())
+
+    def standard() -> Standard:
+        now = standing()
+        return Standard(began.rules, now.staffing, now.telephone)
+
+    return standard
 
 
 def _endpoint(settings: Settings) -> Endpoint:

@@ -140,7 +140,7 @@ def test_settings_lead_to_a_service(tmp_path: Path, caplog: pytest.LogCaptureFix
         url="http://127.0.0.1:9/send", token_file=tmp_path / "token"
     )
     store = sqlite_store(tmp_path)
-    service = open_alerts(settings, store.engine, lambda: 0, lambda *_: None)
+    service = open_alerts(settings, store.engine, lambda: 0, lambda *_: None, lambda: settings)
     assert service.desk.open_alerts() == ()
     assert "no doctor has signed" in caplog.text
     store.engine.dispose()

@@ -51,7 +51,7 @@ def killed_while_judging(database_url: str) -> None:
     service = AlertService(
         engine,
         rules(),
-        watch=Watch(),
+        watch=Watch,
         notifiers={},
         clock_ms=lambda: late_ms,
         call_taken=lambda *_: None,

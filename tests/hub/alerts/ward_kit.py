@@ -63,7 +63,7 @@ class Ward:
         self.service = AlertService(
             self.store.engine,
             rules(),
-            watch=self.watch,
+            watch=lambda: self.watch,
             notifiers={"sms": self.phone, "lost": self.broken},
             clock_ms=lambda: self.now_ms,
             call_taken=lambda _connection, _loan, call, _at_ms: self.told.append(call),
