@@ -213,7 +213,14 @@ def check(context: click.Context, files: tuple[Path, ...], *, as_json: bool) -> 
 
 
 @rules.command()
-@click.option("--doctor", required=True, help="Who signs.")
+@click.option(
+    "--doctor", required=True, help="Who signs: user name, or the name as it stands there."
+)
+@click.option(
+    "--vouched",
+    is_flag=True,
+    help="The doctor has signed elsewhere, on paper: your name goes into the log in place of the password.",
+)
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -221,11 +228,14 @@ def check(context: click.Context, files: tuple[Path, ...], *, as_json: bool) -> 
     help="The hub's settings (see config/hub.example.toml).",
 )
 @json_option
-def sign(doctor: str, config: Path, *, as_json: bool) -> None:
-    """Sign the rule set of a hub as it stands; loans may then begin. Any change of it needs a new signature."""
+def sign(doctor: str, config: Path, *, vouched: bool, as_json: bool) -> None:
+    """Sign the rule set of a hub as it stands; loans may then begin. Any change of it needs a new signature.
+
+    A doctor with an account here gives the own password (asked for, or read from stdin).
+    """
     from koffert_cli.alert_signing import signed  # noqa: PLC0415 - a file needs no database
 
-    path, rule_set = signed(config, doctor)
+    path, rule_set = signed(config, doctor, vouched=vouched)
     _show_rules(path, rule_set, machine=as_json or not sys.stdout.isatty())
 
 

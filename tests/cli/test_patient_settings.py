@@ -1,6 +1,8 @@
 """A doctor signs the rules and sets a patient's limits, as commands; no loan goes out before."""
 
+import io
 import json
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,3 +148,40 @@ def test_a_loan_without_a_target_settles_the_defaults(centre: Centre) -> None:
     centre.lend()
     (record,) = [one for one in centre.records() if one.event is Event.SETTINGS]
     assert (record.patient, record.detail) == (centre.patient, "defaults")
+
+
+def test_a_doctor_with_an_account_signs_with_the_own_password(
+    centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with centre.site.engine.begin() as connection:
+        registry.create_user(
+            connection, "lege", "right password", registry.Role.DOCTOR, "Testlege 3"
+        )
+        registry.create_user(
+            connection, "pleier", "right password", registry.Role.NURSE, "Testpleier"
+        )
+    sign = ("alert", "rules", "sign", "--doctor")
+    for name in ("Testpleier", "Testlege 4"):
+        centre(*sign, name, exit_code=2)
+        assert "no doctor's account" in centre.error["error"]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("wrong\n"))
+    centre(*sign, "lege", exit_code=2)
+    assert "not the password" in centre.error["error"]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("right password\n"))
+    assert centre(*sign, "lege")["signatures"][-1]["doctor"] == "Testlege 3"
+    assert centre.lend()["state"] == "lent"
+    proofs = [
+        (one.detail or "").split()[-1] for one in centre.records() if one.event is Event.RULES
+    ]
+    assert proofs == ["own-password"]
+
+
+def test_who_signs_for_a_doctor_is_in_the_log(centre: Centre) -> None:
+    with centre.site.engine.begin() as connection:
+        registry.create_user(
+            connection, "lege", "right password", registry.Role.DOCTOR, "Testlege 3"
+        )
+    centre("alert", "rules", "sign", "--doctor", "lege", "--vouched")
+    (one,) = [one for one in centre.records() if one.event is Event.RULES]
+    assert (one.detail or "").split()[-1].startswith("vouched-by-s-")
+    assert centre.lend()["state"] == "lent"

@@ -69,6 +69,7 @@ def test_who_is_gone_is_not_rung(hub: Hub, office: Office) -> None:
     [
         ({"phone": "123"}, "/staff?problem=phone"),
         ({"phone": "ring meg"}, "/staff?problem=phone"),
+        ({"email": "testlege"}, "/staff?problem=email"),
         ({"available_until": "i morgen"}, "/staff?problem=until"),
     ],
 )
@@ -79,11 +80,13 @@ def test_what_cannot_be_used_says_so(office: Office, form: dict[str, str], answe
 
 
 def test_other_ways_of_reaching_somebody_stay(hub: Hub, office: Office) -> None:
-    entry = RosterEntry(username=Role.NURSE, name="x", channels=("mailto:nurse@localhost",))
+    entry = RosterEntry(username=Role.NURSE, name="x", channels=("webhook:vakt",))
     with hub.engine.begin() as connection:
         roster.keep_entry(connection, office.centre, entry, by=Role.NURSE, now_ms=0)
-    _keep(office.visitor, phone="00000001")
-    assert _entries(office)[0].channels == ("sms:+4700000001", "mailto:nurse@localhost")
+    _keep(office.visitor, phone="00000001", email="nurse@localhost")
+    kept = ("sms:+4700000001", "mailto:nurse@localhost", "webhook:vakt")
+    assert _entries(office)[0].channels == kept
+    assert "nurse@localhost" in office.page("/staff")
 
 
 def test_markup_stays_text(office: Office) -> None:

@@ -32,7 +32,7 @@ class Watch(Struct, frozen=True):
 def plan(connection: sa.Connection, rules: Escalation, watch: Watch, *, now_ms: int) -> list[str]:
     """Write down the notices that are due now, each once; returns their ids.
 
-    One that could not be delivered counts as none: the next on the list gets one. When the whole list has been
+    A person is told on all channels at once. Who was reached on none counts as nobody: the next on the list is told. When the whole list has been
     tried it begins anew, a minute after the last failure.
     """
     planned: list[str] = []
@@ -51,15 +51,16 @@ def plan(connection: sa.Connection, rules: Escalation, watch: Watch, *, now_ms: 
     return planned
 
 
-def on_the_line(connection: sa.Connection, watch: Watch, row: Row, *, now_ms: int) -> list[str]:
-    """Who is told of this alert, one after another, as channels."""
+def on_the_line(
+    connection: sa.Connection, watch: Watch, row: Row, *, now_ms: int
+) -> list[tuple[str, ...]]:
+    """Who is told of this alert, one after another, each on all channels."""
     line = [
-        entry.channels[0]
-        for entry in roster.on_call(roster.entries(connection, row.centre), now_ms)
+        entry.channels for entry in roster.on_call(roster.entries(connection, row.centre), now_ms)
     ]
     on_duty = row.alert.cause == CALL_BUTTON or _unwatched(watch, now_ms)
     if on_duty and watch.named_telephone is not None:
-        line.insert(0, watch.named_telephone)
+        line.insert(0, (watch.named_telephone,))
     return line
 
 
@@ -77,13 +78,20 @@ def note_outcome(
 
 
 def _failures(connection: sa.Connection) -> dict[str, tuple[int, int]]:
-    """Of each unresolved alert with a failed notice, how many failed and when the last one did."""
+    """Of each unresolved alert: how many people it did not reach on any channel, and when the last attempt failed."""
     notice, alert = tables.alert_notice.c, tables.alert
-    rows = connection.execute(
-        sa.select(notice.alert, sa.func.count(), sa.func.max(notice.failed_ms))
+    unreached = (
+        sa.select(notice.alert, sa.func.max(notice.failed_ms).label("failed_ms"))
         .join(alert, alert.c.id == notice.alert)
-        .where(notice.failed_ms.is_not(None), alert.c.resolved_ms.is_(None))
-        .group_by(notice.alert)
+        .where(alert.c.resolved_ms.is_(None))
+        .group_by(notice.alert, notice.step)
+        .having(sa.func.count() == sa.func.count(notice.failed_ms))
+        .subquery()
+    )
+    rows = connection.execute(
+        sa.select(unreached.c.alert, sa.func.count(), sa.func.max(unreached.c.failed_ms)).group_by(
+            unreached.c.alert
+        )
     )
     return {identifier: (int(count), int(last_ms)) for identifier, count, last_ms in rows}
 
@@ -103,24 +111,28 @@ def _unwatched(watch: Watch, at_ms: int) -> bool:
 
 
 def _take_step(
-    connection: sa.Connection, line: Sequence[str], row: Row, *, now_ms: int
+    connection: sa.Connection, line: Sequence[tuple[str, ...]], row: Row, *, now_ms: int
 ) -> list[str]:
     connection.execute(
         tables.alert.update().where(tables.alert.c.id == row.id).values(step=row.step + 1)
     )
     # The id is the same however often this is planned, so a receiver can tell a repeat.
-    identifier = f"{row.id}-{row.step}"
+    step = f"{row.id}-{row.step}"
     _note_change(connection, row, None if line else "nobody is on the list", now_ms=now_ms)
-    _log(connection, row, Result.DONE if line else Result.DISCARDED, identifier, now_ms=now_ms)
     if not line:
+        _log(connection, row, Result.DISCARDED, step, now_ms=now_ms)
         return []
-    contact = line[row.step % len(line)]
-    connection.execute(
-        tables.alert_notice.insert().values(
-            id=identifier, alert=row.id, step=row.step, contact=contact, queued_ms=now_ms
+    planned = []
+    for number, contact in enumerate(line[row.step % len(line)]):
+        identifier = f"{step}-{number}" if number else step
+        _log(connection, row, Result.DONE, identifier, now_ms=now_ms)
+        connection.execute(
+            tables.alert_notice.insert().values(
+                id=identifier, alert=row.id, step=row.step, contact=contact, queued_ms=now_ms
+            )
         )
-    )
-    return [identifier]
+        planned.append(identifier)
+    return planned
 
 
 def _note_change(connection: sa.Connection, row: Row, note: str | None, *, now_ms: int) -> None:

@@ -16,7 +16,7 @@ _KEEP = upserts(tables.roster_entry, ("centre", "entry", "changed_ms"))
 class RosterEntry(Struct, frozen=True, kw_only=True):
     """One person: skills and place to be found by, and how to be reached until when.
 
-    `place_in_line` orders the on-call list; `channels` are tried in order, as `sms:+4700000000`,
+    `place_in_line` orders the on-call list; `channels` are used all at once, as `sms:+4700000000`,
     `mailto:…` or `webhook:name`.
     """
 

@@ -32,8 +32,12 @@ def staff_id(name: str) -> str:
     return f"s-{digest[:_STAFF_ID_BYTES].hex()}"
 
 
-def sign_rules(engine: sa.Engine, path: Path, doctor: str, *, now: datetime) -> RuleSet:
+def sign_rules(
+    engine: sa.Engine, path: Path, doctor: str, *, now: datetime, proof: str = ""
+) -> RuleSet:
     """Sign the content of a rule file as `doctor`; returns the set as it stands then.
+
+    `proof` says in one word how it is known to be the doctor, or who vouches for it; it stands in the log.
 
     A doctor whose signature of this content is in the log already changes nothing. The log is written first: a file that
     cannot be replaced then stays unsigned, and signing again is safe. Raises RulesError.
@@ -48,7 +52,7 @@ def sign_rules(engine: sa.Engine, path: Path, doctor: str, *, now: datetime) -> 
     try:
         signed = _draft(path, draft_path, mark)
         with engine.begin() as connection:
-            _note(connection, mark, now)
+            _note(connection, mark, now, proof)
         draft_path.replace(path)
     except OSError as error:
         raise RulesError([RuleProblem(str(path), "", error.strerror or str(error))]) from error
@@ -70,7 +74,8 @@ def _is_logged(connection: sa.Connection, mark: Signature) -> bool:
         sa.select(table.c.record).where(table.c.at_ms >= from_ms, table.c.at_ms < from_ms + 1_000)
     ).scalars()
     return any(
-        (one.event, one.detail) == (Event.RULES, _detail(mark)) for one in map(decode_record, rows)
+        one.event is Event.RULES and f"{one.detail} ".startswith(f"{_detail(mark)} ")
+        for one in map(decode_record, rows)
     )
 
 
@@ -98,9 +103,10 @@ signed_at = {mark.signed_at.isoformat()}
 """
 
 
-def _note(connection: sa.Connection, mark: Signature, now: datetime) -> None:
+def _note(connection: sa.Connection, mark: Signature, now: datetime, proof: str) -> None:
     writer = LogWriter(connection)
-    writer.add(draft(Event.RULES, Result.DONE, at_ms=to_ms(now), detail=_detail(mark)))
+    detail = f"{_detail(mark)} {proof}".rstrip()
+    writer.add(draft(Event.RULES, Result.DONE, at_ms=to_ms(now), detail=detail))
     writer.flush()
 
 

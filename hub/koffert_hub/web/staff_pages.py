@@ -24,7 +24,8 @@ from koffert_hub.web.permissions import Permission
 
 PLACES_IN_LINE = range(1, 10)
 _MOST_SKILLS = 20
-_SMS = "sms:"
+_SMS, _MAIL = "sms:", "mailto:"
+_ADDRESS = re.compile(r"[^@\s,;]+@[^@\s,;]+")
 _NATIONAL = re.compile(r"\d{8}")
 _INTERNATIONAL = re.compile(r"\+\d{7,15}")
 
@@ -56,9 +57,10 @@ def staff_page(
         query=q,
         now_ms=now_ms,
         phone_of=phone_of,
+        email_of=email_of,
         until=_written,
         places=PLACES_IN_LINE,
-        problem=problem if problem in ("phone", "until") else "",
+        problem=problem if problem in ("phone", "email", "until") else "",
     )
 
 
@@ -69,6 +71,7 @@ def keep_entry(
     skills: Words = "",
     place: Annotated[str, Form(max_length=100)] = "",
     phone: Annotated[str, Form(max_length=40)] = "",
+    email: Annotated[str, Form(max_length=200)] = "",
     place_in_line: Annotated[str, Form(pattern="^[1-9]?$")] = "",
     available_until: Annotated[str, Form(max_length=40)] = "",
 ) -> Response:
@@ -78,6 +81,9 @@ def keep_entry(
     number = _number(phone)
     if number is None:
         return _back("phone")
+    address = email.strip()
+    if address and not _ADDRESS.fullmatch(address):
+        return _back("email")
     try:
         until_ms = _read(available_until)
     except ValueError:
@@ -89,14 +95,16 @@ def keep_entry(
         before = next(
             (o for o in roster.entries(connection, centre) if o.username == session.username), None
         )
-        others = [one for one in before.channels if not one.startswith(_SMS)] if before else []
+        known = before.channels if before else ()
+        others = [one for one in known if not one.startswith((_SMS, _MAIL))]
+        written = [f"{_SMS}{number}"] * bool(number) + [f"{_MAIL}{address}"] * bool(address)
         entry = RosterEntry(
             username=session.username,
             name=session.display_name,
             skills=tuple(named[:_MOST_SKILLS]),
             place=place.strip(),
             place_in_line=int(place_in_line) if place_in_line else None,
-            channels=(*([f"{_SMS}{number}"] if number else []), *others),
+            channels=(*written, *others),
             available_until_ms=until_ms,
         )
         roster.keep_entry(connection, centre, entry, by=session.username, now_ms=now_ms)
@@ -106,7 +114,16 @@ def keep_entry(
 
 def phone_of(entry: RosterEntry) -> str:
     """The telephone number of an entry; empty when it has none."""
-    return next((one.removeprefix(_SMS) for one in entry.channels if one.startswith(_SMS)), "")
+    return _first(entry, _SMS)
+
+
+def email_of(entry: RosterEntry) -> str:
+    """The e-mail address of an entry; empty when it has none."""
+    return _first(entry, _MAIL)
+
+
+def _first(entry: RosterEntry, scheme: str) -> str:
+    return next((one.removeprefix(scheme) for one in entry.channels if one.startswith(scheme)), "")
 
 
 def _number(phone: str) -> str | None:

@@ -40,7 +40,7 @@ def test_a_taken_red_rings_nobody(ward: Ward) -> None:
 def test_a_notice_that_fails_goes_to_the_next_at_once(ward: Ward) -> None:
     with ward.store.engine.begin() as connection:
         lost = RosterEntry(
-            username="anne", name="Anne", place_in_line=0, channels=("lost:anne", "sms:anne")
+            username="anne", name="Anne", place_in_line=0, channels=("lost:anne", "lost:home")
         )
         keep_entry(connection, ward.store.centre, lost, by="anne", now_ms=NOON_MS)
     red(ward)
@@ -131,3 +131,22 @@ def test_the_roster_is_ones_own_and_searchable(ward: Ward) -> None:
         pytest.raises(PermissionError),
     ):
         keep_entry(connection, ward.store.centre, entries[0], by="b", now_ms=0)
+
+
+def test_a_person_is_told_on_every_channel_and_counts_as_reached_by_one(ward: Ward) -> None:
+    with ward.store.engine.begin() as connection:
+        anne = RosterEntry(
+            username="anne", name="Anne", place_in_line=0, channels=("lost:anne", "sms:anne-2")
+        )
+        keep_entry(connection, ward.store.centre, anne, by="anne", now_ms=NOON_MS)
+    red(ward)
+    ward.wait(2 * MINUTE_S)
+    ward.service.deliver()
+    assert ward.phone.rung == ["anne-2"]
+    # She was reached: nobody else is told before five minutes have passed.
+    ward.wait(2 * MINUTE_S)
+    ward.service.deliver()
+    assert ward.phone.rung == ["anne-2"]
+    ward.wait(MINUTE_S)
+    ward.service.deliver()
+    assert ward.phone.rung == ["anne-2", "berit"]
