@@ -157,7 +157,7 @@ def test_why_notes_guides_and_corrections(
         hub.offset_ms += 240_000
         page = visit(f"/patients/{patient.patient}")
         page.click(".why summary")
-        expect(page.locator(".why dl")).to_contain_text("spo2_floor_pct 84")
+        expect(page.locator(".why dl")).to_contain_text("rød grense for SpO₂ (%) 84")
         expect(page.locator("figcaption .guide").first).to_have_text("Mål 88–92")
         expect(page.locator("#diary")).to_be_visible()
         expect(page.locator("figure:visible")).to_have_count(3)

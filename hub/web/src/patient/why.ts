@@ -28,15 +28,23 @@ async function fill(list: HTMLElement, alert: string, texts: Texts, formats: For
   const why = (await answer.json()) as Why;
   const values = (named: Values): string =>
     Object.entries(named)
-      .filter(([, value]) => value !== null)
-      .map(([name, value]) => `${name} ${typeof value === "number" ? formats.number(value) : String(value)}`)
+      .filter((entry): entry is [string, number | string | boolean] => entry[1] !== null)
+      .map(([name, value]) => `${text(texts, `why.name.${name}`)} ${inWords(value, texts, formats)}`)
       .join(", ");
   list.replaceChildren(
-    ...entry(text(texts, "why.rule"), `${why.rule} ${why.version}`),
+    ...entry(text(texts, "why.rule"), `${text(texts, `why.of.${why.rule}`)} (${why.rule} ${why.version})`),
     ...entry(text(texts, "why.inputs"), values(why.inputs)),
     ...entry(text(texts, "why.limits"), values(why.limits)),
     ...entry(text(texts, "why.baseline"), values(why.baseline)),
   );
+}
+
+/** Symptoms and causes come as names with a space between them. */
+function inWords(value: number | string | boolean, texts: Texts, formats: Formats): string {
+  if (typeof value === "number") return formats.number(value);
+  if (typeof value === "boolean") return text(texts, value ? "why.yes" : "why.no");
+  const symptom = (name: string): string => texts[`diary.worse.${name}`] ?? texts[`why.of.${name.replaceAll("_", "-")}`] ?? name;
+  return value.split(" ").map(symptom).join(", ");
 }
 
 function entry(term: string, description: string): readonly HTMLElement[] {
