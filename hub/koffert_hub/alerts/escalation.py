@@ -32,8 +32,8 @@ class Watch(Struct, frozen=True):
 def plan(connection: sa.Connection, rules: Escalation, watch: Watch, *, now_ms: int) -> list[str]:
     """Write down the notices that are due now, each once; returns their ids.
 
-    A person is told on all channels at once. Who was reached on none counts as nobody: the next on the list is told. When the whole list has been
-    tried it begins anew, a minute after the last failure.
+    A person is told on all channels at once. Who was reached on none counts as nobody: the next on the list is told.
+    When the whole list has been tried it begins anew, a minute after the last failure.
     """
     planned: list[str] = []
     failed = _failures(connection)
