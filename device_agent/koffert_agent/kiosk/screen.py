@@ -11,6 +11,7 @@ from koffert_agent.kiosk.contents import Content, content_of, note_of
 from koffert_agent.kiosk.duty import local_time
 from koffert_agent.kiosk.facts import Facts, Volume
 from koffert_agent.kiosk.flow import Event, Step, buttons_of
+from koffert_agent.kiosk.records import Box
 from koffert_agent.video.records import CallState
 
 ASLEEP, PAUSED, MESSAGE = "asleep", "paused", "message"
