@@ -1,5 +1,6 @@
 """What meters bring on its way through the gateway's end of the kiosk's socket."""
 
+import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -55,9 +56,9 @@ def test_nothing_is_measured_in_a_pause_nor_when_the_box_is_nobodys(
     assert kept.messages == passed
 
 
-async def test_what_a_meter_remembers_stays_there_when_the_box_is_nobodys(tmp_path: Path) -> None:
+def test_what_a_meter_remembers_stays_there_when_the_box_is_nobodys(tmp_path: Path) -> None:
     kept = Kept()
-    assert not await through(tmp_path, kept, loan=None).keep([READING])
+    assert not asyncio.run(through(tmp_path, kept, loan=None).keep([READING]))
     assert kept.messages == []
-    assert await through(tmp_path, kept, paused=True).keep([READING])
+    assert asyncio.run(through(tmp_path, kept, paused=True).keep([READING]))
     assert kept.messages == [READING]
