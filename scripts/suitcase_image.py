@@ -42,6 +42,28 @@ DEBIAN_PACKAGES = (
     *("bluez", "python3", "chrony", "ca-certificates", "e2fsprogs"),
     *("linux-image-amd64", "initramfs-tools"),
 )
+# What Debian starts and a box has no use for: each costs time at every boot, the timers write to the card besides.
+MASKED = (
+    # Nobody upgrades a read-only root by itself.
+    *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer"),
+    *("e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer"),
+    # Nobody logs in or is asked for a password.
+    *("getty@tty1.service", "getty-static.service", "serial-getty@ttyS0.service"),
+    *("systemd-ask-password-console.path", "systemd-ask-password-wall.path"),
+    *("systemd-update-utmp.service", "systemd-update-utmp-runlevel.service"),
+    # File systems for looking into the kernel, and programs of other machines.
+    *("dev-hugepages.mount", "dev-mqueue.mount", "sys-fs-fuse-connections.mount"),
+    *("sys-kernel-config.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount"),
+    *("modprobe@configfs.service", "modprobe@fuse.service", "modprobe@efi_pstore.service"),
+    *("proc-sys-fs-binfmt_misc.automount", "systemd-binfmt.service"),
+    # Done when the image is made, or meant for machines with other firmware.
+    *("systemd-firstboot.service", "systemd-sysusers.service", "systemd-repart.service"),
+    *("systemd-machine-id-commit.service", "systemd-pstore.service"),
+    *("systemd-pcrphase.service", "systemd-pcrphase-sysinit.service"),
+    # The log is never on the disk, nor is what these would remember; the root stays as the kernel has mounted it.
+    *("systemd-journal-flush.service", "systemd-random-seed.service", "systemd-remount-fs.service"),
+    *("systemd-rfkill.service", "systemd-rfkill.socket", "systemd-network-generator.service"),
+)
 MIB = 1024 * 1024
 # Room for packages that are put in and taken out again where the root is made writable.
 ROOT_SPARE_MIB = 700
@@ -75,7 +97,8 @@ class Image:
         return self.folder / "initrd.img"
 
     # No person is there who could answer fsck.
-    command_line = "root=PARTLABEL=koffert-root ro quiet fsck.repair=yes console=ttyS0"
+    # Nobody reads an audit trail here, and it would lengthen every system call.
+    command_line = "root=PARTLABEL=koffert-root ro quiet fsck.repair=yes audit=0 console=ttyS0"
 
 
 def say(what: str) -> None:
@@ -155,7 +178,9 @@ def make_root(base: Path, package: Path, additions: Path | None) -> Path:
         lay_over(additions, root)
     for unit in sorted((root / "etc/systemd/system").glob("koffert-test-*.service")):
         in_root(root, "systemctl", "enable", unit.name)
+    resolve_names_later(root)
     in_root(root, "systemctl", "enable", "systemd-networkd", "systemd-resolved", "chrony")
+    in_root(root, "systemctl", "mask", *MASKED)
     in_root(root, "update-initramfs", "-u")
     resolved = root / "etc/resolv.conf"
     resolved.unlink(missing_ok=True)
@@ -164,6 +189,16 @@ def make_root(base: Path, package: Path, additions: Path | None) -> Path:
     (root / "etc/machine-id").write_text("")
     (root / "data").mkdir()
     return root
+
+
+def resolve_names_later(root: Path) -> None:
+    """Debian has all of the system wait for the resolver; a box measures without one. Raises ImageError."""
+    unit = (root / "lib/systemd/system/systemd-resolved.service").read_text()
+    waited_for = unit.count("sysinit.target")
+    if waited_for != 2:
+        raise ImageError("systemd-resolved.service is not the one that is known here")
+    own = unit.replace("Before=sysinit.target ", "Before=").replace("sysinit", "multi-user")
+    (root / "etc/systemd/system/systemd-resolved.service").write_text(own)
 
 
 def lay_over(source: Path, root: Path) -> None:

@@ -17,7 +17,7 @@ _NOT_SHOWN = """
 - Hardware: no SD card, no Raspberry Pi, no real radio. Times natively are in no way measured here.
 - The camera: none is on the image, so no video visit is held in the suitcase. No screen: the kiosk's browser is not started.
 - Serial meters and sound. Meters other than the simulated Nonin 3230.
-- Idle writes over a day: the window is two minutes and begins right after the last receipts, which weigh in it. The
+- Idle writes over a day: the window is two minutes, half a minute after the last receipts. The
   ten-minute tidying of the outbox is not in it; on an ext4 of its own it wrote 25 kB a time, so 3.6 MB a day, before
   checkpoints of the write-ahead log.
 - koffert-hub under systemd: its package was installed in a chroot, `koffert hub init` held, and broker and hub said

@@ -83,7 +83,7 @@ def make_stick(folder: Path, code_file: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800, func_only=True)  # a quarter of an hour where nothing else runs
+@pytest.mark.timeout(900, func_only=True)
 def test_the_suitcase(image: suitcase_image.Image, tmp_path: Path) -> None:
     readings = tmp_path / "readings.txt"
     centre = Centre(tmp_path / "centre", readings)

@@ -35,8 +35,8 @@ _START = b"\0\0\0\1"
 _SEQUENCE_PARAMETERS, _DELIMITER = 7, 9
 # RTP's clock for video (RFC 3551).
 TIME_BASE = Fraction(1, CLOCK_HZ)
-# A camera that has been pulled out gives no frame for this long.
-_SILENT_S = 3.0
+# A camera that has been pulled out gives no frame for this long; one that is opened may take its time on a small board.
+_SILENT_S, _OPENS_WITHIN_S = 3.0, 20.0
 # The time code: 24 bits of milliseconds and 8 of check, 16 x 2 fields.
 CODE_COLUMNS, CODE_ROWS = 16, 2
 _BLACK, _WHITE = 16, 235
@@ -108,11 +108,12 @@ class CaptureCamera:
 
     async def read(self) -> Shot:
         """See `Camera`."""
+        patience_s = _OPENS_WITHIN_S if self._newest is None else _SILENT_S
         try:
-            async with asyncio.timeout(_SILENT_S):
+            async with asyncio.timeout(patience_s):
                 await self._fresh.wait()
         except TimeoutError as error:
-            raise CameraGone(f"{self._path}: no picture for {_SILENT_S:g} s") from error
+            raise CameraGone(f"{self._path}: no picture for {patience_s:g} s") from error
         self._fresh.clear()
         if self._failure is not None:
             raise self._failure
