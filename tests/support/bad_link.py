@@ -70,18 +70,17 @@ class BadLink:
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await source.read(_SEGMENT_BYTES):
-                await asyncio.sleep(self._tcp_lateness_s(len(data)) if shaped else self.delay_s)
+                await (self._cross(len(data)) if shaped else asyncio.sleep(self.delay_s))
                 sink.write(data)
         sink.close()
 
-    def _tcp_lateness_s(self, size_bytes: int) -> float:
-        """How late a segment comes that is sent again until it gets through."""
-        waited_s = 0.0
+    async def _cross(self, size_bytes: int) -> None:
+        """Wait as long as a segment takes that is sent again until it gets through."""
         while (late_s := self.lateness_s(size_bytes)) is None:
-            waited_s += _RESENT_AFTER_S
             if self.dark:
                 raise ConnectionError("the link is dark")
-        return waited_s + late_s
+            await asyncio.sleep(_RESENT_AFTER_S)
+        await asyncio.sleep(late_s)
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Put it under every ICE connection of this process."""
