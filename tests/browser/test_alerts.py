@@ -6,9 +6,12 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from koffert_hub.alerts.records import Priority
-from koffert_hub.registry import Role
+from koffert_hub.live import LiveRow
+from koffert_hub.projector import empty_row
+from koffert_hub.registry import Role, ward
 from tests.browser.conftest import Visit
 from tests.web.hub import Hub, wait_until
+from tests.web.office import Office
 
 # Clicks just after rows moved count for nothing (`list.ts`).
 SETTLED_AFTER_MS = 600
@@ -230,8 +233,50 @@ def test_thirty_patients_on_a_wall_screen(
 
 def test_a_tablet_has_all_that_matters(hub: Hub, visit: Visit, keep: Callable[..., None]) -> None:
     _raise(hub, "r", 8, Priority.RED, 130)
-    page = visit(role=Role.DOCTOR)
+    page = visit(role=Role.NURSE)
     page.set_viewport_size({"width": 820, "height": 1180})
     _stands(page, 8, 1)
+    for shown in ("#clock", "#sound", "#connection"):
+        expect(page.locator(shown)).to_be_in_viewport(ratio=1)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     keep(page)
+
+
+def test_a_patient_who_has_not_measured_is_reminded_from_the_row(
+    hub: Hub, visit: Visit, keep: Callable[..., None]
+) -> None:
+    office = Office(hub)
+    patient = office.register("Testpasient 9")
+    office.lend(patient)
+    hub.on_loop(lambda: hub.feed.set_patients(_ward_now(hub), hub.sequence))
+    hub.board.raise_alert(
+        "b",
+        patient,
+        Priority.BLUE,
+        raised_ms=hub.now_ms() - 600_000,
+        reason={"nb": "Ingen måling siden i går"},
+        reminds=True,
+    )
+    page = visit()
+    row = page.locator(f"[data-patient={patient}]")
+    expect(row.locator(".remind")).to_be_visible()
+    expect(row.locator(".acknowledge")).to_be_hidden()
+    expect(row.locator(".remind")).to_be_in_viewport(ratio=1)
+    keep(page)
+    row.locator(".remind").click(delay=SETTLED_AFTER_MS)
+    expect(page.locator("#notice")).to_have_text(
+        "Påminnelse er sendt til skjermen hos Testpasient 9."
+    )
+    hub.on_loop(lambda: hub.feed.set_patients(_ward_now(hub), hub.sequence))
+    expect(row).to_contain_text("melding ikke lest")
+    expect(row.locator(".acknowledge")).to_be_visible()
+    keep(page, "_sent")
+    page.goto(f"{hub.url}/patients/{patient}")
+    expect(page.locator(".notes").first).to_contain_text("ikke lest ennå")
+    page.set_viewport_size({"width": 1280, "height": 1400})
+    keep(page, "_patient")
+
+
+def _ward_now(hub: Hub) -> list[LiveRow]:
+    with hub.engine.connect() as connection:
+        return [empty_row(place) for place in ward(connection)]
