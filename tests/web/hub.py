@@ -218,7 +218,9 @@ class Hub:
 
     def visitor(self, *, token: str = "") -> httpx.Client:
         """A browser as far as the server can tell, with the cookie of a session if one is given."""
-        visitor = httpx.Client(base_url=self.url, headers={"Origin": self.url}, trust_env=False)
+        visitor = httpx.Client(
+            base_url=self.url, headers={"Origin": self.url}, trust_env=False, timeout=60
+        )
         if token:
             visitor.cookies.set("koffert", token, domain="127.0.0.1", path="/")
         self._visitors.append(visitor)
