@@ -92,3 +92,14 @@ def test_other_ways_of_reaching_somebody_stay(hub: Hub, office: Office) -> None:
 def test_markup_stays_text(office: Office) -> None:
     _keep(office.visitor, skills="<img src=x>", place="<img src=x>")
     assert "<img" not in office.page("/staff")
+
+
+def test_a_telephone_is_shown_to_who_cares_for_patients(hub: Hub, office: Office) -> None:
+    assert _keep(office.visitor, phone="00 00 00 01") == "/staff"
+    assert "+4700000001" in client(hub, Role.DOCTOR).get("/staff").text
+    engineer = client(hub, Role.ENGINEER)
+    assert _keep(engineer, phone="00 00 00 02") == "/staff"
+    html = engineer.get("/staff").text
+    assert "Sykepleier Test" in html
+    assert "+4700000001" not in html
+    assert "+4700000002" in html
