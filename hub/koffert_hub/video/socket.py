@@ -23,6 +23,7 @@ GUEST_PATH = "/api/v1/visit"
 # Close codes above 4000 are ours (RFC 6455, 7.4.2); the page has a sentence for each.
 CLOSE_NOT_ALLOWED = 4403
 CLOSE_NO_SUITCASE = 4404
+CLOSE_NOT_INVITED = 4401
 CLOSE_OVER = 4410
 CLOSE_FULL = 4429
 CLOSE_MALFORMED = 4400
@@ -95,8 +96,10 @@ class _Conversation:
             seat = await joining
         except NoSuitcase:
             await self._socket.close(CLOSE_NO_SUITCASE)
-        except (CallIsOver, BadInvitation):
+        except CallIsOver:
             await self._socket.close(CLOSE_OVER)
+        except BadInvitation:
+            await self._socket.close(CLOSE_NOT_INVITED)
         except CallIsFull:
             await self._socket.close(CLOSE_FULL)
         else:

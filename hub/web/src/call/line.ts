@@ -6,7 +6,7 @@ const AGAIN_MS = 1000;
 /** A call that nobody could go back to after so long has ended at the hub too. */
 const GIVE_UP_MS = 30_000;
 /** Close codes of the hub after which trying again makes no sense. */
-const FINAL_CODES = new Set([4400, 4403, 4404, 4410, 4429]);
+const FINAL_CODES = new Set([4400, 4401, 4403, 4404, 4410, 4429]);
 
 export interface LineListener {
   readonly onMessage: (message: FromHub) => void;
