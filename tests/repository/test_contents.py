@@ -78,3 +78,10 @@ def test_readme_names_only_targets_of_the_makefile(root: Path) -> None:
     named = set(re.findall(r"\bmake ([a-z][a-z-]*)", (root / "README.md").read_text()))
     assert {"demo", "test"} <= named
     assert named <= set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+
+
+def test_the_index_of_the_documentation_is_complete(root: Path) -> None:
+    docs = root / "docs"
+    index = (docs / "index.md").read_text(encoding="utf-8")
+    pages = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")} - {"index.md"}
+    assert {page for page in pages if f"({page})" not in index} == set()
