@@ -17,7 +17,17 @@ metadata = sa.MetaData(
 )
 
 # SQLite gives only INTEGER PRIMARY KEY a rowid alias; PostgreSQL needs 64 bits.
-_ROWID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+ROWID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def numbered() -> "sa.Column[int]":
+    """A key that counts up by itself."""
+    return sa.Column("id", ROWID, primary_key=True, autoincrement=True)
+
+
+def of_patient() -> "sa.Column[str]":
+    """Whose row it is."""
+    return sa.Column("patient", sa.Text, sa.ForeignKey("patient.key"), nullable=False, index=True)
 
 
 def _text_key(name: str, target: str, *, nullable: bool = False) -> "sa.Column[str]":
@@ -104,7 +114,7 @@ user = sa.Table(
 hub_epoch = sa.Table(
     "hub_epoch",
     metadata,
-    sa.Column("number", _ROWID, primary_key=True),
+    sa.Column("number", ROWID, primary_key=True),
     sa.Column("id", sa.LargeBinary, nullable=False, unique=True),
     sa.Column("started_ms", sa.BigInteger, nullable=False),
     sa.Column("from_sequence", sa.BigInteger, nullable=False),
@@ -125,7 +135,7 @@ log_state = sa.Table(
 transmission_log = sa.Table(
     "transmission_log",
     metadata,
-    sa.Column("sequence", _ROWID, primary_key=True, autoincrement=False),
+    sa.Column("sequence", ROWID, primary_key=True, autoincrement=False),
     sa.Column("record", sa.LargeBinary, nullable=False),
     sa.Column("head", sa.LargeBinary, nullable=False),
     sa.Column("at_ms", sa.BigInteger, nullable=False, index=True),
@@ -159,7 +169,7 @@ transmission = sa.Table(
 body = sa.Table(
     "body",
     metadata,
-    sa.Column("log_sequence", _ROWID, primary_key=True, autoincrement=False),
+    sa.Column("log_sequence", ROWID, primary_key=True, autoincrement=False),
     sa.Column("patient", sa.Text, index=True),
     sa.Column("loan", sa.Text),
     sa.Column("salt", sa.LargeBinary, nullable=False),
@@ -186,7 +196,7 @@ correction = sa.Table(
 quarantine = sa.Table(
     "quarantine",
     metadata,
-    sa.Column("id", _ROWID, primary_key=True),
+    numbered(),
     sa.Column("device", sa.Text, nullable=False, index=True),
     sa.Column("topic", sa.Text, nullable=False),
     sa.Column("salt", sa.LargeBinary, nullable=False),
@@ -216,7 +226,7 @@ lane_progress = sa.Table(
 technical_alert = sa.Table(
     "technical_alert",
     metadata,
-    sa.Column("id", _ROWID, primary_key=True),
+    numbered(),
     sa.Column("device", sa.Text, nullable=False),
     sa.Column("cause", sa.Text, nullable=False),
     sa.Column("detail", sa.Text, nullable=False),

@@ -2,9 +2,7 @@
 
 import sqlalchemy as sa
 
-from koffert_hub.tables import metadata
-
-_ROWID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+from koffert_hub.tables import metadata, numbered, of_patient
 
 
 def _loan() -> "sa.Column[str]":
@@ -70,7 +68,7 @@ alert = sa.Table(
 alert_change = sa.Table(
     "alert_change",
     metadata,
-    sa.Column("id", _ROWID, primary_key=True),
+    numbered(),
     sa.Column("alert", sa.Text, sa.ForeignKey("alert.id"), nullable=False, index=True),
     sa.Column("at_ms", sa.BigInteger, nullable=False),
     sa.Column("action", sa.Text, nullable=False),
@@ -96,8 +94,8 @@ alert_notice = sa.Table(
 alert_setting = sa.Table(
     "alert_setting",
     metadata,
-    sa.Column("id", _ROWID, primary_key=True),
-    sa.Column("patient", sa.Text, sa.ForeignKey("patient.key"), nullable=False, index=True),
+    numbered(),
+    of_patient(),
     sa.Column("from_ms", sa.BigInteger, nullable=False),
     sa.Column("doctor", sa.Text, nullable=False),
     sa.Column("settings", sa.LargeBinary, nullable=False),
@@ -107,8 +105,8 @@ alert_setting = sa.Table(
 patient_card = sa.Table(
     "patient_card",
     metadata,
-    sa.Column("id", _ROWID, primary_key=True),
-    sa.Column("patient", sa.Text, sa.ForeignKey("patient.key"), nullable=False, index=True),
+    numbered(),
+    of_patient(),
     sa.Column("at_ms", sa.BigInteger, nullable=False),
     sa.Column("display_name", sa.Text, nullable=False),
     sa.Column("fast_track", sa.Boolean, nullable=False),

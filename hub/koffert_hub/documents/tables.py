@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from koffert_hub.tables import metadata
+from koffert_hub.tables import metadata, numbered, of_patient
 
 # Which bodies of the log hold the parts of a document that is not whole yet. The bytes stay there.
 document_part = sa.Table(
@@ -23,7 +23,7 @@ document = sa.Table(
     "document",
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("patient", sa.Text, sa.ForeignKey("patient.key"), nullable=False, index=True),
+    of_patient(),
     sa.Column("loan", sa.Text),
     sa.Column("log_sequence", sa.BigInteger, nullable=False),
     sa.Column("taken_ms", sa.BigInteger, nullable=False),
@@ -43,7 +43,7 @@ document_decision = sa.Table(
     "document_decision",
     metadata,
     sa.Column("document", sa.Text, primary_key=True),
-    sa.Column("patient", sa.Text, sa.ForeignKey("patient.key"), nullable=False, index=True),
+    of_patient(),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("at_ms", sa.BigInteger, nullable=False),
@@ -54,14 +54,9 @@ document_decision = sa.Table(
 document_dispatch = sa.Table(
     "document_dispatch",
     metadata,
-    sa.Column(
-        "id",
-        sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-        primary_key=True,
-        autoincrement=True,
-    ),
+    numbered(),
     sa.Column("document", sa.Text, nullable=False, index=True),
-    sa.Column("patient", sa.Text, sa.ForeignKey("patient.key"), nullable=False, index=True),
+    of_patient(),
     sa.Column("unit", sa.Text, nullable=False, index=True),
     sa.Column("sent_ms", sa.BigInteger, nullable=False),
     sa.Column("sent_by", sa.Text, nullable=False),

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from koffert_hub.tables import metadata
+from koffert_hub.tables import metadata, numbered, of_patient
 
 # Every box that was ever announced, enrolled or not.
 box = sa.Table(
@@ -78,13 +78,8 @@ desired_state = sa.Table(
 at_home = sa.Table(
     "at_home",
     metadata,
-    sa.Column(
-        "id",
-        sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-        primary_key=True,
-        autoincrement=True,
-    ),
-    sa.Column("patient", sa.Text, sa.ForeignKey("patient.key"), nullable=False, index=True),
+    numbered(),
+    of_patient(),
     sa.Column("at_ms", sa.BigInteger, nullable=False),
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("language", sa.Text),

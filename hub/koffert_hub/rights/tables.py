@@ -2,21 +2,14 @@
 
 import sqlalchemy as sa
 
-from koffert_hub.tables import metadata
-
-_ROWID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-
-
-def _patient() -> "sa.Column[str]":
-    return sa.Column("patient", sa.Text, sa.ForeignKey("patient.key"), nullable=False, index=True)
-
+from koffert_hub.tables import metadata, numbered, of_patient
 
 # What stood before somebody corrected who the patient is. Rows are added, never changed.
 person_change = sa.Table(
     "person_change",
     metadata,
-    sa.Column("id", _ROWID, primary_key=True),
-    _patient(),
+    numbered(),
+    of_patient(),
     sa.Column("at_ms", sa.BigInteger, nullable=False),
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("field", sa.Text, nullable=False),
@@ -28,8 +21,8 @@ person_change = sa.Table(
 record_state = sa.Table(
     "record_state",
     metadata,
-    sa.Column("id", _ROWID, primary_key=True),
-    _patient(),
+    numbered(),
+    of_patient(),
     sa.Column("at_ms", sa.BigInteger, nullable=False),
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
@@ -49,8 +42,8 @@ consent_text = sa.Table(
 consent = sa.Table(
     "consent",
     metadata,
-    sa.Column("id", _ROWID, primary_key=True),
-    _patient(),
+    numbered(),
+    of_patient(),
     sa.Column("at_ms", sa.BigInteger, nullable=False),
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("version", sa.Text, sa.ForeignKey("consent_text.version"), nullable=False),

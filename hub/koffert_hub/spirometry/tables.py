@@ -2,9 +2,7 @@
 
 import sqlalchemy as sa
 
-from koffert_hub.tables import metadata
-
-_ROWID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+from koffert_hub.tables import metadata, numbered, of_patient
 
 # Which body of the log holds a session or the curve of a blow; a rebuild makes it again. The values stay there.
 spirometry_part = sa.Table(
@@ -22,8 +20,8 @@ spirometry_part = sa.Table(
 physique = sa.Table(
     "physique",
     metadata,
-    sa.Column("id", _ROWID, primary_key=True, autoincrement=True),
-    sa.Column("patient", sa.Text, sa.ForeignKey("patient.key"), nullable=False, index=True),
+    numbered(),
+    of_patient(),
     sa.Column("sex", sa.Text, nullable=False),
     sa.Column("birth_date", sa.Text, nullable=False),
     sa.Column("height_cm", sa.Float, nullable=False),

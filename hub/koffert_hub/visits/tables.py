@@ -2,18 +2,13 @@
 
 import sqlalchemy as sa
 
-from koffert_hub.tables import metadata
+from koffert_hub.tables import metadata, numbered
 
 # `planned_ms` is when it was first planned for, `changed_by` who moved or cancelled it last, by name.
 planned_visit = sa.Table(
     "planned_visit",
     metadata,
-    sa.Column(
-        "id",
-        sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-        primary_key=True,
-        autoincrement=True,
-    ),
+    numbered(),
     sa.Column("patient", sa.Text, nullable=False, index=True),
     sa.Column("loan", sa.Text, sa.ForeignKey("loan.id"), nullable=False, index=True),
     sa.Column("planned_ms", sa.BigInteger, nullable=False),

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from koffert_hub.tables import metadata
+from koffert_hub.tables import metadata, numbered
 
 # One row per log-in. The cookie's token stands here as a hash: a copy of the database logs nobody in.
 web_session = sa.Table(
@@ -37,12 +37,7 @@ credential = sa.Table(
 shift_change = sa.Table(
     "shift_change",
     metadata,
-    sa.Column(
-        "id",
-        sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-        primary_key=True,
-        autoincrement=True,
-    ),
+    numbered(),
     sa.Column("at_ms", sa.BigInteger, nullable=False),
     sa.Column("username", sa.Text, nullable=False),
     sa.Column("display_name", sa.Text, nullable=False),
@@ -53,12 +48,7 @@ shift_change = sa.Table(
 note = sa.Table(
     "note",
     metadata,
-    sa.Column(
-        "id",
-        sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-        primary_key=True,
-        autoincrement=True,
-    ),
+    numbered(),
     sa.Column("patient", sa.Text, nullable=False, index=True),
     sa.Column("at_ms", sa.BigInteger, nullable=False),
     sa.Column("username", sa.Text, nullable=False),
@@ -82,12 +72,7 @@ hand_entry = sa.Table(
 access_log = sa.Table(
     "access_log",
     metadata,
-    sa.Column(
-        "id",
-        sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-        primary_key=True,
-        autoincrement=True,
-    ),
+    numbered(),
     sa.Column("at_ms", sa.BigInteger, nullable=False),
     sa.Column("username", sa.Text, nullable=False, index=True),
     sa.Column("action", sa.Text, nullable=False),
@@ -110,12 +95,7 @@ login_attempt = sa.Table(
 self_plan = sa.Table(
     "self_plan",
     metadata,
-    sa.Column(
-        "id",
-        sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-        primary_key=True,
-        autoincrement=True,
-    ),
+    numbered(),
     sa.Column("patient", sa.Text, nullable=False, index=True),
     sa.Column("at_ms", sa.BigInteger, nullable=False),
     sa.Column("username", sa.Text, nullable=False),
