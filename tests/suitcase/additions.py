@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 _NAME = re.compile(r"^([a-z0-9.-]+)==", re.MULTILINE)
 _UDEV = 'SUBSYSTEM=="virtio-ports", ATTR{name}=="koffert.readings", OWNER="koffert", MODE="0600"\n'
 
+# The emulated machine has no sound card.
+_SILENT = '\n[video]\nmicrophone = ""\nloudspeaker = ""\n'
 # Emulated on a busy machine, Python alone takes a minute to start.
 _PATIENT = "[Service]\nTimeoutStartSec=300\n"
 
@@ -27,11 +29,15 @@ def make_additions(folder: Path) -> Path:
         patient = units / f"koffert-{process}.service.d/patient.conf"
         patient.parent.mkdir(exist_ok=True)
         patient.write_text(_PATIENT)
-    for program in ("radio.py", "hands.py"):
+    for program in ("radio.py", "hands.py", "finger.py"):
         shutil.copyfile(GUEST / program, programs / program)
     for unit in GUEST.glob("*.service"):
         shutil.copyfile(unit, units / unit.name)
     shutil.copyfile(GUEST / "acknowledgements.conf", agent / "acknowledgements.conf")
+    settings = folder / "etc/koffert/agent.toml"
+    settings.parent.mkdir()
+    shipped = (ROOT / "packaging/koffert-agent/agent.toml").read_text()
+    settings.write_text(shipped + _SILENT)
     (folder / "etc/modules-load.d/koffert-test.conf").write_text("hci_vhci\n")
     (folder / "etc/udev/rules.d/80-koffert-test.rules").write_text(_UDEV)
     _install_radio(folder, programs / "site")

@@ -15,7 +15,8 @@ _NOT_SHOWN = """
 ## Not shown here
 
 - Hardware: no SD card, no Raspberry Pi, no real radio. Times natively are in no way measured here.
-- The camera: none is on the image, so no video visit is held in the suitcase. No screen: the kiosk's browser is not started.
+- A camera of glass: the kernel's own test picture (vivid) stands in for it. No screen: the kiosk's browser is not started, and a program
+  presses the page's buttons.
 - Serial meters and sound. Meters other than the simulated Nonin 3230.
 - Idle writes over a day: the window is two minutes, half a minute after the last receipts. The
   ten-minute tidying of the outbox is not in it; on an ext4 of its own it wrote 25 kB a time, so 3.6 MB a day, before

@@ -125,4 +125,5 @@ def live(suitcase: Scenario) -> None:
     suitcase.bluetoothd_restarted()
     suitcase.network_cut(WITHOUT_NETWORK_S)
     suitcase.idle(IDLE_S)
+    suitcase.video_visit()
     suitcase.package_comes_and_goes(NEWER)
