@@ -16,6 +16,7 @@ from koffert_hub.web import plan as plans
 from koffert_hub.web.access_log import Action
 from koffert_hub.web.context import Context, CurrentSession, WebContext
 from koffert_hub.web.guard import Route
+from koffert_hub.web.on_ward import on_ward
 from koffert_hub.web.permissions import Permission
 
 # The part of the page that a problem is in, beside the fields of the limits.
@@ -27,10 +28,8 @@ def plan_page(
     request: Request, context: Context, session: CurrentSession, patient: str
 ) -> Response:
     """Limits, card, and who changed what."""
-    row = _on_ward(context, patient)
-    context.access_log.record(
-        session.username, Action.SAW_PLAN, at_ms=context.services.clock_ms(), patient=patient
-    )
+    row = on_ward(context, patient)
+    _note(context, session, patient, Action.SAW_PLAN)
     return _page(request, context, row)
 
 
@@ -38,10 +37,9 @@ async def set_limits(
     request: Request, context: Context, session: CurrentSession, patient: str
 ) -> Response:
     """A doctor's limits hold from now on; impossible ones come back as they were written."""
-    form = await request.form()
-    written = {key: value for key, value in form.items() if isinstance(value, str)}
+    form = await _fields(request)
     return await run_in_threadpool(
-        _set_limits, request, context, session, patient=patient, written=written
+        _set_limits, request, context, session, patient=patient, form=form
     )
 
 
@@ -55,7 +53,7 @@ def write_the_card(
     plan_contact: Words = "",
 ) -> Response:
     """This card holds from now on."""
-    _on_ward(context, patient)
+    on_ward(context, patient)
     card = Card(fast_track=fast_track, preferred_ward=preferred_ward, plan_contact=plan_contact)
     now_ms = context.services.clock_ms()
     with context.services.engine.begin() as connection:
@@ -68,11 +66,8 @@ async def set_home(
     request: Request, context: Context, session: CurrentSession, patient: str
 ) -> Response:
     """The patient measures then, and the suitcase speaks so, from now on."""
-    form = await request.form()
-    given = {key: value for key, value in form.items() if isinstance(value, str)}
-    return await run_in_threadpool(
-        _set_home, request, context, session, patient=patient, form=given
-    )
+    form = await _fields(request)
+    return await run_in_threadpool(_set_home, request, context, session, patient=patient, form=form)
 
 
 def _set_home(
@@ -83,7 +78,7 @@ def _set_home(
     patient: str,
     form: dict[str, str],
 ) -> Response:
-    row = _on_ward(context, patient)
+    row = on_ward(context, patient)
     now_ms = context.services.clock_ms()
     try:
         home = home_form.agreed(form)
@@ -103,20 +98,24 @@ def _set_limits(
     session: CurrentSession,
     *,
     patient: str,
-    written: dict[str, str],
+    form: dict[str, str],
 ) -> Response:
-    row = _on_ward(context, patient)
+    row = on_ward(context, patient)
     now_ms = context.services.clock_ms()
     try:
-        change = plans.change_of(written)
+        change = plans.change_of(form)
         with context.services.engine.begin() as connection:
             prescribe(connection, patient, change, session.display_name, now_ms=now_ms)
     except ImpossibleSettings as error:
-        return _page(request, context, row, values=plans.filled_in(written), problem=error.key)
+        return _page(request, context, row, values=plans.filled_in(form), problem=error.key)
     except RegistryError as error:
         raise HTTPException(404) from error
     _note(context, session, patient, Action.SET_LIMITS)
     return _back(patient)
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    return {key: text for key, text in (await request.form()).items() if isinstance(text, str)}
 
 
 def _page(
@@ -155,13 +154,6 @@ def _note(context: WebContext, session: CurrentSession, patient: str, action: Ac
 
 def _back(patient: str) -> Response:
     return RedirectResponse(f"/patients/{patient}/plan", status_code=303)
-
-
-def _on_ward(context: WebContext, patient: str) -> LiveRow:
-    row = context.services.live.row(patient)
-    if row is None:
-        raise HTTPException(404)
-    return row
 
 
 ROUTES = (
