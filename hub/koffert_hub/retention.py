@@ -13,16 +13,17 @@ from koffert_hub.web.tables import access_log
 
 
 def old_backups(folder: Path | None, keep_days: int | None, now: datetime) -> list[Path]:
-    """The backups in `folder` that were made longer ago; nothing that is not a backup."""
+    """The backups in `folder` that were made longer ago; nothing that is not a backup, and never the newest."""
     if folder is None or keep_days is None or not folder.is_dir():
         return []
     oldest = now - timedelta(days=keep_days)
-    return sorted(
-        one
+    made = sorted(
+        (datetime.fromtimestamp(file.stat().st_mtime, UTC), one)
         for one in folder.iterdir()
         if (file := one / DATABASE_FILE).is_file()
-        and datetime.fromtimestamp(file.stat().st_mtime, UTC) < oldest
     )
+    # Where backups have stopped, the last one is all that is left.
+    return [one for at, one in made[:-1] if at < oldest]
 
 
 def count_old(connection: sa.Connection, keep_days: int | None, now: datetime) -> int:

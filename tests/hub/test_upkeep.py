@@ -90,6 +90,18 @@ def test_old_backups_are_dropped_and_nothing_else(store: Store, tmp_path: Path) 
     assert {path.name for path in folder.iterdir()} == {"new", "papers"}
 
 
+def test_the_newest_backup_is_kept_however_old(store: Store, tmp_path: Path) -> None:
+    for name, age in (("older", 91), ("last", 90)):
+        (tmp_path / name).mkdir()
+        file = tmp_path / name / "hub.sqlite"
+        file.touch()
+        made_s = (NOON - age * DAY).timestamp()
+        os.utime(file, (made_s, made_s))
+    settings = UpkeepSettings(backups=tmp_path, keep_backups_days=30)
+    assert keep_up(store.engine, settings, now=NOON).dropped_backups == [str(tmp_path / "older")]
+    assert keep_up(store.engine, settings, now=NOON).dropped_backups == []
+
+
 def test_who_looked_long_ago_is_dropped_and_the_log_says_so(store: Store) -> None:
     with store.engine.begin() as connection:
         for age in (11, 9):

@@ -180,6 +180,17 @@ class CliBox:
             assert time.monotonic() < deadline_s, (self.folder / "agent.log").read_text()[-2000:]
             await asyncio.sleep(_LOOK_INTERVAL_S)
 
+    async def says(self, words: str, times: int, within_s: float = 40.0) -> None:
+        """Wait until the agent's log has said this so often."""
+        deadline_s = time.monotonic() + within_s
+        while self.said(words) < times:
+            assert time.monotonic() < deadline_s, (self.folder / "agent.log").read_text()[-2000:]
+            await asyncio.sleep(_LOOK_INTERVAL_S)
+
+    def said(self, words: str) -> int:
+        """How often the agent's log has said this."""
+        return (self.folder / "agent.log").read_text().count(words)
+
     @property
     def acknowledged(self) -> int:
         """How many readings the sensor layer knows to be safe."""

@@ -203,11 +203,12 @@ def test_a_box_is_revoked_in_the_middle_of_its_stream(tmp_path: Path) -> None:
             async with box.running():
                 await site.followed(BOX)
                 await box.measures()
-                # Not --lost: a box that hears that its loan has ended stops to measure by itself.
-                revoked = site.hub("device", "revoke", BOX)
+                lost = box.said("uplink: lost")
+                revoked = site.hub("device", "revoke", BOX, "--lost")
                 assert revoked.printed["broker"] == "in-force", revoked.error
                 stored = site.hub("hub", "status").printed["transmissions"]
-                await box.measures(4)  # it goes on measuring, and nobody takes it
+                # Whether it still heard that it is locked and stops by itself, or goes on: nobody takes it.
+                await box.says("uplink: lost", lost + 1)
                 assert site.hub("hub", "status").printed["transmissions"] == stored
             assert site.hub("device", "show", BOX).printed["state"] == "revoked"
             assert site.hub("device", "lend", BOX, "--new-patient", stdin="x\n").exit_code == 2
