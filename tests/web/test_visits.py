@@ -62,6 +62,18 @@ def test_what_cannot_be_is_refused(hub: Hub) -> None:
     office.lend(patient)
     for wrong in ({"when": "2020-01-01T10:00"}, {"when": "soon"}, {"visit_with": "amk"}):
         assert office.post("/visits", **form | wrong).status_code == 422
+    late = f"{soon + timedelta(days=15):%Y-%m-%dT%H:%M}"
+    mine = office.page(f"/patients/{patient}/visits")
+    first = min(map(int, re.findall(r'action="/visits/(\d+)"', mine)))
+    before = _told(hub)
+    for refused in (
+        office.post("/visits", **form | {"when": late}),
+        office.post(f"/visits/{first}", step="move", when=late),
+    ):
+        assert refused.status_code == 303
+        assert f"day={soon + timedelta(days=14):%Y-%m-%d}&problem=after-end" in office.url
+        assert "lånet er slutt før den tiden" in office.page(office.url)
+    assert _told(hub) == before
     assert office.post("/visits/12345", step="cancel").status_code == 404
     assert office.post("/visits/1", step="move").status_code == 422
     assert office.visitor.get("/patients/p-0/visits").status_code == 404

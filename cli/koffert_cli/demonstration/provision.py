@@ -25,6 +25,8 @@ from koffert_hub.provisioning.box_settings import settings_for, standard_of
 from koffert_hub.registry import Role
 from koffert_hub.settings import load_settings
 from koffert_hub.setup import initialise
+from koffert_hub.visits.calendar import plan_visit
+from koffert_wire.commands import PlannedVisit
 from koffert_wire.sealing import LINK_KEY_BYTES
 
 CENTRE = "Dalane DMS"
@@ -42,6 +44,8 @@ _ALWAYS = "\n".join(
 )
 # 72 random bits: enough for an evening on loopback, short enough to type.
 _PASSWORD_BYTES = 9
+# The day's visits: one patient each quarter, the first one soon.
+_QUARTER_S, _QUARTERS = 900, 20
 
 
 class Ports(Struct, frozen=True):
@@ -59,6 +63,7 @@ class Box(Struct, frozen=True):
     patient: str
     loan: str
     folder: Path
+    visit: PlannedVisit
 
     @property
     def settings(self) -> Path:
@@ -122,7 +127,7 @@ def write_agent_settings(box: Box, site: Site, sensors: Mapping[str, str]) -> No
     told = settings_for(standard_of(alerts), Patient()) if alerts else None
     data_dir = box.folder / "data"
     data_dir.mkdir(mode=0o700, exist_ok=True)
-    write_loan(data_dir, CurrentLoan(box.loan, settings=told))
+    write_loan(data_dir, CurrentLoan(box.loan, settings=told, visits=(box.visit,)))
     box.settings.write_text(
         f"""device = "{box.device}"
 data_dir = "data"
@@ -160,9 +165,8 @@ def _lend_all(
     rules: SignedDigest | None,
     now: datetime,
 ) -> tuple[Box, ...]:
-    now_ms = int(now.timestamp() * 1000)
     return tuple(
-        _lend(connection, centre, number, boxes, rules=rules, now_ms=now_ms)
+        _lend(connection, centre, number, boxes, rules=rules, now=now)
         for number in range(1, patients + 1)
     )
 
@@ -174,8 +178,9 @@ def _lend(
     boxes: Path,
     *,
     rules: SignedDigest | None,
-    now_ms: int,
+    now: datetime,
 ) -> Box:
+    now_ms = int(now.timestamp() * 1000)
     device = f"koffert-{number:04d}"
     folder = boxes / device
     folder.mkdir(parents=True)
@@ -185,7 +190,14 @@ def _lend(
     registry.create_device(connection, device, link_key, centre=centre, now_ms=now_ms)
     loan = registry.start_loan(connection, patient, device, rules=rules, now_ms=now_ms)
     patients.confirm_identity(connection, loan, NURSE, _NURSE_NAME, now_ms=now_ms)
-    return Box(device, patient, loan, folder)
+    visit = _next_visit(number, now)
+    plan_visit(connection, loan, visit.starts_ms, visit.visit_with, now=now)
+    return Box(device, patient, loan, folder, visit)
+
+
+def _next_visit(number: int, now: datetime) -> PlannedVisit:
+    next_quarter_s = (int(now.timestamp()) // _QUARTER_S + 1) * _QUARTER_S
+    return PlannedVisit((next_quarter_s + (number - 1) % _QUARTERS * _QUARTER_S) * 1000)
 
 
 def _write_certificates(folder: Path, authority: Authority, now: datetime) -> None:

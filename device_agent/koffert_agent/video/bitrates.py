@@ -34,15 +34,8 @@ _RATE_HZ = 15
 _STEP_DOWN, _STEP_UP = 0.9, 1.25
 
 
-_set_vp8, _set_h264 = (vars(one)["target_bitrate"].fset for one in (Vp8Encoder, H264Encoder))
-
-
-def _is_step(bitrate: int, target: int) -> bool:
-    return not _STEP_DOWN < bitrate / target < _STEP_UP
-
-
-class SteadyVp8Encoder(Vp8Encoder):
-    """VP8 that follows the far end's estimate in few steps; `reported_bps` is the newest, `most_bps` the size's limit."""
+class Steady:
+    """Follows the far end's estimate in few steps; `reported_bps` is the newest, `most_bps` the size's limit."""
 
     reported_bps = VIDEO_START_BPS
     most_bps = VIDEO_CEILING_BPS
@@ -50,36 +43,27 @@ class SteadyVp8Encoder(Vp8Encoder):
     @property
     def target_bitrate(self) -> int:
         """The rate that is encoded at, in bits per second."""
-        return super().target_bitrate
+        library: Any = super()
+        return int(library.target_bitrate)
 
     @target_bitrate.setter
     def target_bitrate(self, bitrate: int) -> None:
         self.reported_bps = bitrate
         wanted = min(bitrate, self.most_bps)
-        if _is_step(wanted, self.target_bitrate):
-            _set_vp8(self, wanted)
+        if not _STEP_DOWN < wanted / self.target_bitrate < _STEP_UP:
+            library: Any = super(Steady, type(self))
+            library.target_bitrate.fset(self, wanted)
 
 
-class SteadyH264Encoder(H264Encoder):
+class SteadyVp8Encoder(Steady, Vp8Encoder):
+    """VP8 that changes its rate seldom."""
+
+
+class SteadyH264Encoder(Steady, H264Encoder):
     """H.264 for a camera whose own stream is passed on while the link bears it, and else encoded again.
 
     aiortc's own encoder takes twice the processor and half of the bits that it may (measured at 640x480 and 15 a second).
     """
-
-    reported_bps = VIDEO_START_BPS
-    most_bps = VIDEO_CEILING_BPS
-
-    @property
-    def target_bitrate(self) -> int:
-        """The rate that is encoded at, in bits per second."""
-        return super().target_bitrate
-
-    @target_bitrate.setter
-    def target_bitrate(self, bitrate: int) -> None:
-        self.reported_bps = bitrate
-        wanted = min(bitrate, self.most_bps)
-        if _is_step(wanted, self.target_bitrate):
-            _set_h264(self, wanted)
 
     def pack(self, packet: Packet[Any]) -> tuple[list[bytes], int]:
         """Pass one on; what is encoded after it begins anew, with a key frame."""

@@ -21,8 +21,8 @@ from av import AudioFrame, VideoFrame
 from koffert_agent.video.bitrates import (
     VIDEO_FLOOR_BPS,
     VIDEO_START_BPS,
+    Steady,
     SteadyH264Encoder,
-    SteadyVp8Encoder,
 )
 from koffert_agent.video.ladder import Ladder, Passage, Rung
 from koffert_agent.video.pacing import Pacer
@@ -135,7 +135,7 @@ class Connection:
         rung = self._ladder.report(borne_bps, loss, now_s, self._kept_up(self._camera, now_s))
         self._camera.show(rung)
         encoder = _encoder(self._video)
-        if isinstance(encoder, SteadyVp8Encoder | SteadyH264Encoder):
+        if isinstance(encoder, Steady):
             encoder.most_bps = rung.most_bps
         # Only H.264 can be passed on, and only to who takes it.
         own_bps = self._camera.shutter.own_bps if isinstance(encoder, SteadyH264Encoder) else None
@@ -185,7 +185,7 @@ class Connection:
 
     def _borne_bps(self) -> int:
         encoder = None if self._video is None else _encoder(self._video)
-        if not isinstance(encoder, SteadyVp8Encoder | SteadyH264Encoder):
+        if not isinstance(encoder, Steady):
             return VIDEO_START_BPS
         return max(encoder.reported_bps, VIDEO_FLOOR_BPS)
 

@@ -33,6 +33,14 @@ class TooManyVisits(Exception):
     """The box takes no more."""
 
 
+class AfterLoansEnd(Exception):
+    """The suitcase will not be at the patient's then, but until `ends_ms`."""
+
+    def __init__(self, ends_ms: int) -> None:
+        super().__init__(f"the loan ends at {ends_ms}")
+        self.ends_ms = ends_ms
+
+
 class Visit(Struct, frozen=True, kw_only=True):
     """One planned visit. `held_ms` is when a call was answered, `planned_ms` when it was first planned for."""
 
@@ -77,8 +85,8 @@ def plan_fortnight(connection: sa.Connection, loan: str, *, now: datetime) -> No
 def plan_visit(
     connection: sa.Connection, loan: str, starts_ms: int, visit_with: VisitWith, *, now: datetime
 ) -> None:
-    """Plan one more; raises TooManyVisits."""
-    _, patient = _loan(connection, loan)
+    """Plan one more; raises TooManyVisits or AfterLoansEnd."""
+    patient = _patient_until(connection, loan, starts_ms)
     connection.execute(planned_visit.insert().values(_row(patient, loan, starts_ms, visit_with)))
     send_visits(connection, loan, now=now)
 
@@ -86,8 +94,10 @@ def plan_visit(
 def move_visit(
     connection: sa.Connection, number: int, starts_ms: int, by: str, *, now: datetime
 ) -> Visit:
-    """Have it at another time; raises NoSuchVisit."""
-    return _change(connection, number, by, now, starts_ms=starts_ms)
+    """Have it at another time; raises NoSuchVisit or AfterLoansEnd."""
+    before = _change(connection, number, by, now, starts_ms=starts_ms)
+    _patient_until(connection, before.loan, starts_ms)
+    return before
 
 
 def cancel_visit(connection: sa.Connection, number: int, by: str, *, now: datetime) -> Visit:
@@ -197,6 +207,14 @@ def _loan(connection: sa.Connection, loan: str) -> tuple[int | None, str]:
         .where(table.c.id == loan)
     ).one()
     return row.ends_ms, row.patient
+
+
+def _patient_until(connection: sa.Connection, loan: str, starts_ms: int) -> str:
+    """Who has the loan's suitcase then; raises AfterLoansEnd."""
+    ends_ms, patient = _loan(connection, loan)
+    if ends_ms is not None and starts_ms >= ends_ms:
+        raise AfterLoansEnd(ends_ms)
+    return patient
 
 
 def _row(patient: str, loan: str, starts_ms: int, visit_with: VisitWith) -> dict[str, object]:

@@ -14,6 +14,7 @@ from koffert_hub.database import reading
 from koffert_hub.registry import ward
 from koffert_hub.times import from_ms, to_ms
 from koffert_hub.visits.calendar import (
+    AfterLoansEnd,
     NoSuchVisit,
     TooManyVisits,
     Visit,
@@ -32,6 +33,8 @@ from koffert_wire.commands import VisitWith
 # Nobody plans further ahead than the longest loan.
 _MOST_AHEAD = timedelta(days=400)
 _ONE_DAY = timedelta(days=1)
+# What is wrong, as the page says it; anything else is not shown.
+PROBLEMS = frozenset({"after-end", "full"})
 
 
 class Step(StrEnum):
@@ -42,7 +45,11 @@ class Step(StrEnum):
 
 
 def day_page(
-    request: Request, context: Context, session: CurrentSession, day: date | None = None
+    request: Request,
+    context: Context,
+    session: CurrentSession,
+    day: date | None = None,
+    problem: str = "",
 ) -> Response:
     """All visits of one day in Oslo, today's where none is named."""
     services = context.services
@@ -66,6 +73,7 @@ def day_page(
         now_ms=now_ms,
         with_whom=tuple(VisitWith),
         field=field,
+        problem=problem if problem in PROBLEMS else "",
     )
 
 
@@ -100,17 +108,19 @@ def plan(
     when: Annotated[datetime, Form()],
     visit_with: Annotated[VisitWith, Form()],
 ) -> Response:
-    """One more visit of a patient who has a suitcase."""
+    """One more visit of a patient who has a suitcase, while it is lent."""
     now_ms = context.services.clock_ms()
     starts_ms = _to_come(when, now_ms)
-    with context.services.engine.begin() as connection:
-        line = patients.line_of(connection, patient)
-        if line is None or line.loan is None or not line.goes_on:
-            raise HTTPException(404)
-        try:
+    try:
+        with context.services.engine.begin() as connection:
+            line = patients.line_of(connection, patient)
+            if line is None or line.loan is None or not line.goes_on:
+                raise HTTPException(404)
             plan_visit(connection, line.loan, starts_ms, visit_with, now=from_ms(now_ms))
-        except TooManyVisits as error:
-            raise HTTPException(409) from error
+    except TooManyVisits:
+        return _day(now_ms, "full")
+    except AfterLoansEnd as refused:
+        return _day(refused.ends_ms, "after-end")
     context.access_log.record(session.username, Action.PLANNED_VISIT, at_ms=now_ms, patient=patient)
     return _day(starts_ms)
 
@@ -127,8 +137,11 @@ def change(
     if step is Step.MOVE and when is None:
         raise HTTPException(422)
     starts_ms = None if step is Step.CANCEL or when is None else _to_come(when, now_ms)
-    with context.services.engine.begin() as connection:
-        before = _changed(connection, visit, starts_ms, session.display_name, now_ms)
+    try:
+        with context.services.engine.begin() as connection:
+            before = _changed(connection, visit, starts_ms, session.display_name, now_ms)
+    except AfterLoansEnd as refused:
+        return _day(refused.ends_ms, "after-end")
     action = Action.CANCELLED_VISIT if starts_ms is None else Action.MOVED_VISIT
     context.access_log.record(session.username, action, at_ms=now_ms, patient=before.patient)
     return _day(before.starts_ms if starts_ms is None else starts_ms)
@@ -159,8 +172,9 @@ def _to_come(when: datetime, now_ms: int) -> int:
     return starts_ms
 
 
-def _day(at_ms: int) -> Response:
-    return RedirectResponse(f"/visits?day={field(at_ms)[:10]}", status_code=303)
+def _day(at_ms: int, problem: str = "") -> Response:
+    said = f"&problem={problem}" if problem else ""
+    return RedirectResponse(f"/visits?day={field(at_ms)[:10]}{said}", status_code=303)
 
 
 ROUTES = (
