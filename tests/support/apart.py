@@ -1,4 +1,4 @@
-"""A visit between a box and a browser that share no network: each reaches one address, where hub and relay are.
+"""A visit of a box and three pages of a browser that share no network: each reaches one address, where hub and relay are.
 
 `unshare --user --map-root-user --net python -m tests.support.apart FOLDER` prints one JSON object. With `--tls` the box gets
 nothing out but TCP to port 443.
@@ -16,34 +16,20 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from koffert_agent.video.records import AnswerCall, CallState
-from koffert_hub.registry import Role
+from koffert_agent.video.records import CallState
 from koffert_hub.video.turn import TurnCredentials
+from tests.browser.video.kit import PATIENCE_S, Party, goes_on, hears_the_tone
 from tests.support.coturn import coturn
 from tests.support.visit_site import VisitSite
 
 HUB = "10.77.0.1"
 NETWORKS = {"nurse": 1, "box": 2}
 TLS_PORT = 443
-PATIENCE_S = 40.0
 _SELECTED = """async () => {
   const report = await window.peers.at(-1).getStats();
   for (const pair of report.values()) if (pair.type === "candidate-pair" && pair.nominated)
     return [report.get(pair.localCandidateId).candidateType, report.get(pair.remoteCandidateId).candidateType];
 }"""
-_KEEP_PEERS = """(() => {
-  const Plain = RTCPeerConnection;
-  window.peers = [];
-  window.RTCPeerConnection = class extends Plain {
-    constructor(...settings) { super(...settings); window.peers.push(this); }
-  };
-})()"""
-_SOUND = """async () => {
-  const report = await window.peers.at(-1).getStats();
-  for (const item of report.values())
-    if (item.type === "inbound-rtp" && item.kind === "audio") return [item.totalSamplesReceived, item.concealedSamples];
-}"""
-_FRAMES = "() => document.getElementById('patient').getVideoPlaybackQuality().totalVideoFrames"
 
 
 def _ip(*words: str, inside: int | None = None) -> None:
@@ -129,31 +115,18 @@ def _hold(folder: Path, site: VisitSite, nurse: int) -> dict[str, object]:
     flags += [f"--unsafely-treat-insecure-origin-as-secure={site.url}"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=wrapper, args=flags)
-        context = browser.new_context()
-        context.add_cookies([{"name": "koffert", "value": site.token(Role.NURSE), "url": site.url}])
-        page = context.new_page()
-        page.add_init_script(_KEEP_PEERS)
-        page.goto(f"{site.url}/patients/{site.rig.patient}/call")
-        page.click("#ring")
-        site.until(lambda: site.screen.view.state is CallState.RINGING, "ringing", PATIENCE_S)
-        site.press(AnswerCall(picture=True))
-        began_s = time.monotonic()
-        while page.evaluate(_FRAMES) == 0:
-            assert time.monotonic() - began_s < PATIENCE_S, "no picture"
-            page.wait_for_timeout(50)
-        connected_s = time.monotonic() - began_s
-        while not (sound := page.evaluate(_SOUND)) or sound[0] == 0:
-            assert time.monotonic() - began_s < PATIENCE_S, "no sound"
-            page.wait_for_timeout(50)
-        before = page.evaluate(_FRAMES)
-        page.wait_for_timeout(3_000)  # what is counted is a rate
+        party = Party(browser, site, "")
+        pages = party.gather()
+        for page in pages:
+            goes_on(page)
+            hears_the_tone(page)
         seen: dict[str, object] = {
-            "connected_s": connected_s,
-            "pictures_in_3_s": page.evaluate(_FRAMES) - before,
-            "pair": page.evaluate(_SELECTED),
+            "connected_s": party.connected_s,
+            "pairs": [page.evaluate(_SELECTED) for page in pages],
+            "watchers": site.screen.view.watchers,
             "caller_picture": site.screen.view.caller_picture,
         }
-        page.click("#hang-up")
+        pages[0].click("#hang-up")
         site.until(lambda: site.screen.view.state is CallState.IDLE, "the end", PATIENCE_S)
         browser.close()
         return seen

@@ -63,6 +63,10 @@ class CallIsOver(Exception):
     """The call that a page wanted to go back to has ended."""
 
 
+class SeatLost(Exception):
+    """The page was silent for so long that its seat is gone; it may come back to the call."""
+
+
 class CallIsFull(Exception):
     """As many watch as a box can bear."""
 
@@ -71,7 +75,7 @@ class Seat(Protocol):
     """One page's place in a call."""
 
     def take(self, message: FromPage) -> None:
-        """Act on what the page said."""
+        """Act on what the page said; raises SeatLost."""
 
     def lost(self) -> None:
         """The page's socket closed without a word."""
@@ -160,6 +164,11 @@ class Call:
     def has_staff(self) -> bool:
         """Whether anybody but guests is at a page: a guest is never alone with the patient."""
         return any(seat.visitor.is_staff for seat in self._seats.values())
+
+    @property
+    def seats(self) -> tuple[tuple[int, Visitor], ...]:
+        """Who is there, by number."""
+        return tuple((number, seat.visitor) for number, seat in self._seats.items())
 
     def visitor(self, number: int) -> Visitor | None:
         """Who has this seat."""

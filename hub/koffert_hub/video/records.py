@@ -81,6 +81,12 @@ class Joined(Struct, frozen=True, tag_field="type", tag="joined"):
     back: str = ""
 
 
+class Servers(Struct, frozen=True, tag_field="type", tag="servers"):
+    """Fresh credentials, for the connection that is made after the next break."""
+
+    ice: tuple[Ice, ...]
+
+
 class Invited(Struct, frozen=True, tag_field="type", tag="invited"):
     """The link's token for one guest."""
 
@@ -113,7 +119,7 @@ class Ended(Struct, frozen=True, tag_field="type", tag="ended"):
 
 FromGuest = PageOffer | PageLeave | PageAlive
 FromPage = FromGuest | PageCaption | PageHangUp | PageInvite | PageMeasure
-ToPage = Joined | Invited | State | PageAnswer | Ended
+ToPage = Joined | Servers | Invited | State | PageAnswer | Ended
 
 _FROM_PAGE = msgspec.json.Decoder(FromPage)
 _FROM_GUEST = msgspec.json.Decoder(FromGuest)

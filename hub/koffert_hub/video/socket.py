@@ -8,7 +8,7 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from koffert_hub.video.call import CallIsFull, CallIsOver, NoSuitcase, Seat, Visitor
+from koffert_hub.video.call import CallIsFull, CallIsOver, NoSuitcase, Seat, SeatLost, Visitor
 from koffert_hub.video.guests import BadInvitation
 from koffert_hub.video.records import FromPage, ToPage, read_guest, read_hello, read_page
 from koffert_hub.web.access_log import Action
@@ -27,6 +27,8 @@ CLOSE_NOT_INVITED = 4401
 CLOSE_OVER = 4410
 CLOSE_FULL = 4429
 CLOSE_MALFORMED = 4400
+# The one after which the page comes back by itself.
+CLOSE_SEAT_LOST = 4408
 # How soon a call ends for somebody whose session ended.
 RECHECK_S = 30.0
 # A page says it at once.
@@ -135,6 +137,8 @@ class _Conversation:
                 seat.take(self._read(await self._socket.receive_text()))
             except (msgspec.DecodeError, KeyError):
                 return CLOSE_MALFORMED
+            except SeatLost:
+                return CLOSE_SEAT_LOST
 
     async def _speak(self) -> None:
         while True:

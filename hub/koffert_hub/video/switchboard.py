@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from koffert_hub.log_record import Result
 from koffert_hub.own_thread import OwnThread
-from koffert_hub.video.call import Call, CallIsOver, NoSuitcase, Visitor
+from koffert_hub.video.call import Call, CallIsOver, NoSuitcase, SeatLost, Visitor
 from koffert_hub.video.guests import Guest, GuestBook
 from koffert_hub.video.records import (
     FromPage,
@@ -29,10 +29,11 @@ from koffert_hub.video.records import (
     PageLeave,
     PageMeasure,
     PageOffer,
+    Servers,
     ToPage,
 )
 from koffert_hub.video.register import Suitcase, VisitNote, suitcase_of, write_note
-from koffert_hub.video.turn import TurnCredentials
+from koffert_hub.video.turn import CREDENTIAL_LIFE_S, TurnCredentials
 from koffert_wire import downlink, topics
 from koffert_wire.call import (
     EXPIRES_NS,
@@ -167,7 +168,9 @@ class Switchboard:
         return line
 
     def take(self, call: Call, number: int, message: FromPage) -> None:
-        """Act on what a page said."""
+        """Act on what a page said; raises SeatLost."""
+        if call.outcome is None and call.visitor(number) is None:
+            raise SeatLost(number)
         now_s = self._now_s()
         call.alive(number, now_s)
         match message:
@@ -285,10 +288,20 @@ class Switchboard:
             await connection.close()
 
     async def _tick(self) -> None:
+        renewed_s = self._now_s()
         while True:
             await asyncio.sleep(_TICK_S)
             for line in list(self._lines.values()):
                 line.call.tick(self._now_s())
+            if self._now_s() - renewed_s > CREDENTIAL_LIFE_S / 2:
+                renewed_s = self._now_s()
+                self.renew_credentials()
+
+    def renew_credentials(self) -> None:
+        """A visit outlives what its pages were given to join with; the box gets its own with each offer."""
+        for line in self._lines.values():
+            for number, visitor in line.call.seats:
+                visitor.send(Servers(self._ice(line.call, number)))
 
     def _note(
         self,
@@ -345,7 +358,7 @@ class Place(NamedTuple):
     number: int
 
     def take(self, message: FromPage) -> None:
-        """Act on what the page said."""
+        """Act on what the page said; raises SeatLost."""
         self.switchboard.take(self.call, self.number, message)
 
     def lost(self) -> None:

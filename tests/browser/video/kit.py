@@ -4,9 +4,10 @@ import logging
 import time
 from collections.abc import Callable
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from koffert_agent.video.records import AnswerCall, CallState
+from koffert_hub.registry import Role
 from tests.support.visit_site import VisitSite
 
 LOG = logging.getLogger(__name__)
@@ -36,6 +37,25 @@ KEEP_PEERS = """(() => {
   };
 })()"""
 
+# The box's tone, and half the width of a field of the page's spectrum (48 kHz, 8192 points).
+TONE_HZ, TONE_WITHIN_HZ = 440, 6
+
+# The loudest frequency of what the page plays.
+LISTEN = """() => {
+  const video = document.getElementById("patient");
+  window.heardHz = 0;
+  const context = new AudioContext();
+  const spectrum = context.createAnalyser();
+  spectrum.fftSize = 8192;
+  context.createMediaStreamSource(video.srcObject).connect(spectrum);
+  const bins = new Float32Array(spectrum.frequencyBinCount);
+  setInterval(() => {
+    spectrum.getFloatFrequencyData(bins);
+    const loudest = bins.indexOf(Math.max(...bins));
+    if (bins[loudest] > -60) window.heardHz = loudest * context.sampleRate / spectrum.fftSize;
+  }, 100);
+}"""
+
 SOUND = """async () => {
   const report = await window.peers.at(-1).getStats();
   for (const item of report.values()) {
@@ -47,6 +67,9 @@ SOUND = """async () => {
 FRAMES_SO_FAR = (
     "() => document.getElementById('patient').getVideoPlaybackQuality().totalVideoFrames"
 )
+
+# Who come to a visit of three, as the patient reads them.
+NAMES = ("Sykepleier Test", "Lege Test", "AMK")
 
 Visit = Callable[..., Page]
 
@@ -62,6 +85,12 @@ def in_a_call(page: Page, site: VisitSite, *, picture: bool = True) -> float:
     return wait(page, lambda: frames(page) > 0, "the first picture")
 
 
+def hears_the_tone(page: Page) -> None:
+    """What the box's microphone gives is what the page plays."""
+    page.evaluate(LISTEN)
+    wait(page, lambda: abs(page.evaluate("window.heardHz") - TONE_HZ) <= TONE_WITHIN_HZ, "the tone")
+
+
 def frames(page: Page) -> int:
     """Pictures decoded so far."""
     return int(page.evaluate(FRAMES_SO_FAR))
@@ -74,3 +103,56 @@ def wait(page: Page, condition: Callable[[], bool], what: str, within_s: float =
         assert time.monotonic() - began_s < within_s, f"{what}: not within {within_s:g} s"
         page.wait_for_timeout(50)
     return time.monotonic() - began_s
+
+
+def goes_on(page: Page) -> None:
+    """The picture moves."""
+    before = frames(page)
+    wait(page, lambda: frames(page) > before + 15, "moving pictures", PATIENCE_S)
+
+
+class Party:
+    """Opens pages of one site; `query` is of the address of each."""
+
+    def __init__(self, browser: Browser, site: VisitSite, query: str) -> None:
+        self._browser, self.site, self._query = browser, site, query
+        self.connected_s = 0.0
+
+    def page(self, role: Role) -> Page:
+        """The call page of somebody of the centre."""
+        page = self._new_page()
+        page.context.add_cookies(
+            [{"name": "koffert", "value": self.site.token(role), "url": self.site.url}]
+        )
+        page.goto(f"{self.site.url}/patients/{self.site.rig.patient}/call{self._query}")
+        return page
+
+    def is_complete(self) -> bool:
+        """Whether the patient reads all three names, in whatever order."""
+        return sorted(self.site.screen.view.watchers) == sorted(NAMES)
+
+    def gather(self) -> list[Page]:
+        """Nurse, doctor and, by a link, AMK; each with a picture."""
+        nurse, doctor, guest = (
+            self.page(Role.NURSE),
+            self.page(Role.DOCTOR),
+            self._new_page(),
+        )
+        self.connected_s = in_a_call(nurse, self.site)
+        nurse.select_option("#guest-kind", "amk")
+        nurse.click("#invite")
+        expect(nurse.locator("#invitation")).to_be_visible(timeout=PATIENCE_MS)
+        doctor.click("#ring")
+        self.site.until(lambda: len(self.site.screen.view.watchers) == 2, "the doctor's seat")
+        guest.goto(nurse.locator("#guest-link").input_value().replace("#", f"{self._query}#"))
+        guest.click("#ring")
+        pages = [nurse, doctor, guest]
+        for page in pages:
+            goes_on(page)
+        self.site.until(self.is_complete, "all on the patient's screen")
+        return pages
+
+    def _new_page(self) -> Page:
+        page = self._browser.new_context().new_page()
+        page.add_init_script(KEEP_PEERS)
+        return page

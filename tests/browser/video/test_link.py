@@ -48,6 +48,21 @@ def test_a_break_is_shown_and_mended_without_a_click(
     assert site.screen.view.state is CallState.TALKING
 
 
+@pytest.mark.slow
+def test_a_page_that_hung_comes_back_to_its_call_by_itself(visit: Visit, site: VisitSite) -> None:
+    """It was given up for dead after 3.5 s; nobody clicks."""
+    page = visit()
+    in_a_call(page, site)
+    [call] = [line.call for line in site.rig.board._lines.values()]
+    page.evaluate(
+        "() => { const end = performance.now() + 7000; while (performance.now() < end); }"
+    )
+    site.until(lambda: site.screen.view.watchers == ("Sykepleier Test",), "back on the screen")
+    before = frames(page)
+    wait(page, lambda: frames(page) > before + 15, "moving pictures")
+    assert [line.call for line in site.rig.board._lines.values()] == [call]
+
+
 # Each link with the share of sound that may be made up on it once the call has settled.
 BAD_LINKS = {
     "128 kbit/s": (BadLink(rate_kbps=128), 0.15),

@@ -23,6 +23,7 @@ from tests.browser.video.kit import (
     PATIENCE_S,
     Visit,
     frames,
+    hears_the_tone,
     in_a_call,
     wait,
 )
@@ -38,27 +39,6 @@ GROWTH_MB = 25
 
 
 SHOWN_WITHIN_MS = 300
-
-
-# The box's tone, and half the width of a field of the page's spectrum (48 kHz, 8192 points).
-TONE_HZ, TONE_WITHIN_HZ = 440, 6
-
-
-# Frames so far, and the loudest frequency of what the page plays.
-_WATCH = """() => {
-  const video = document.getElementById("patient");
-  window.heardHz = 0;
-  const context = new AudioContext();
-  const spectrum = context.createAnalyser();
-  spectrum.fftSize = 8192;
-  context.createMediaStreamSource(video.srcObject).connect(spectrum);
-  const bins = new Float32Array(spectrum.frequencyBinCount);
-  setInterval(() => {
-    spectrum.getFloatFrequencyData(bins);
-    const loudest = bins.indexOf(Math.max(...bins));
-    if (bins[loudest] > -60) window.heardHz = loudest * context.sampleRate / spectrum.fftSize;
-  }, 100);
-}"""
 
 
 # The time code of `write_time_code`, read out of what the browser is about to show: milliseconds from the making
@@ -106,8 +86,7 @@ def test_pictures_and_sound_go_both_ways(
 ) -> None:
     page = visit()
     assert in_a_call(page, site) < CONNECTED_WITHIN_S
-    page.evaluate(_WATCH)
-    wait(page, lambda: abs(page.evaluate("window.heardHz") - TONE_HZ) <= TONE_WITHIN_HZ, "the tone")
+    hears_the_tone(page)
     before = frames(page)
     wait(page, lambda: frames(page) > before + 15, "moving pictures")
     site.until(lambda: site.rig.video.visit.faces.count > 15, "the nurse's picture at the box")
@@ -137,7 +116,7 @@ def test_a_picture_is_shown_soon_after_it_was_taken(visit: Visit, site: VisitSit
     delays_ms = sorted(page.evaluate("window.delaysMs"))
     middle_ms, late_ms = delays_ms[len(delays_ms) // 2], delays_ms[len(delays_ms) * 95 // 100]
     LOG.info("from picture to screen: p50 %d ms, p95 %d ms", middle_ms, late_ms)
-    assert 0 < middle_ms <= SHOWN_WITHIN_MS
+    assert 0 < middle_ms <= late_ms <= SHOWN_WITHIN_MS
 
 
 @pytest.mark.slow

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from koffert_agent.video.records import AnswerCall, CallState, EndCall
-from koffert_hub.video.call import CallIsFull, NoSuitcase
-from koffert_hub.video.records import Ended, PageCaption, PageHangUp, Phase, State
+from koffert_hub.video.call import CallIsFull, NoSuitcase, SeatLost
+from koffert_hub.video.records import Ended, Joined, PageCaption, PageHangUp, Phase, Servers, State
+from koffert_hub.video.turn import TurnCredentials, TurnSettings
 from koffert_wire.call import (
     MOST_WATCHERS,
     Answered,
@@ -108,6 +109,36 @@ def test_at_most_three_watch(tmp_path: Path) -> None:
                 await Page().join(rig.board, rig.patient, f"user-{number}")
             with pytest.raises(CallIsFull):
                 await Page().join(rig.board, rig.patient, "one-too-many")
+
+    asyncio.run(scenario())
+
+
+def test_a_page_that_was_given_up_is_told_to_come_back(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with call_rig(tmp_path) as rig:
+            page = Page()
+            await page.join(rig.board, rig.patient)
+            assert page.seat is not None
+            rig.board.leave(next(iter(rig.board._lines.values())).call, 1, meant=False)
+            with pytest.raises(SeatLost):
+                page.seat.take(PageCaption("hei"))
+
+    asyncio.run(scenario())
+
+
+def test_a_long_visit_gets_fresh_credentials_for_the_relay(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("shared")
+    turn = TurnCredentials(TurnSettings(urls=("turn:x",), secret_file=tmp_path / "secret"))
+
+    async def scenario() -> None:
+        async with call_rig(tmp_path, turn) as rig:
+            page = Page()
+            await page.join(rig.board, rig.patient)
+            rig.board.renew_credentials()
+            joined, fresh = page.last(Joined), page.last(Servers)
+            assert isinstance(joined, Joined)
+            assert isinstance(fresh, Servers)
+            assert [one.urls for one in fresh.ice] == [one.urls for one in joined.ice]
 
     asyncio.run(scenario())
 

@@ -1,6 +1,7 @@
 /** What the hub says over the call's WebSocket. */
 export type FromHub =
   | { readonly type: "joined"; readonly call: string; readonly watcher: number; readonly ice: readonly RTCIceServer[]; readonly back: string }
+  | { readonly type: "servers"; readonly ice: readonly RTCIceServer[] }
   | { readonly type: "invited"; readonly kind: string; readonly token: string }
   | CallStateMessage
   | { readonly type: "answer"; readonly round: number; readonly sdp: string; readonly relayed: boolean }

@@ -91,6 +91,9 @@ export class CallSession {
         this.#ice = message.ice;
         this.#talking = false;
         break;
+      case "servers":
+        this.#ice = message.ice;
+        break;
       case "state":
         this.#listener.onState(message);
         if (message.phase === "talking" && !this.#talking) {
