@@ -17,11 +17,12 @@ from koffert_wire.topics import Lane
 _KNOWN_LANES = sa.select(tables.lane_progress).where(
     tables.lane_progress.c.outbox.in_(sa.bindparam("outboxes", expanding=True))
 )
-_SAVE_LANES = upserts(tables.lane_progress, ("next_sequence", "latest_measured_ms", "gaps"))
+_SAVE_LANES = upserts(tables.lane_progress, ("next_sequence", "latest_measured_ms", "gaps", "loan"))
 
 
 class _LaneState(NamedTuple):
     device: str
+    loan: str | None
     progress: Progress
     latest_measured_ms: int
 
@@ -40,7 +41,7 @@ class LaneBook:
         rows = self._connection.execute(_KNOWN_LANES, {"outboxes": list(outboxes)})
         for row in rows:
             progress = Progress(row.next_sequence, gaps.decode_gaps(row.gaps))
-            state = _LaneState(row.device, progress, row.latest_measured_ms)
+            state = _LaneState(row.device, row.loan, progress, row.latest_measured_ms)
             self._lanes[row.outbox, Lane(row.lane)] = state
 
     def arrived(self, header: Header) -> bool:
@@ -91,6 +92,7 @@ class LaneBook:
                 "outbox": outbox,
                 "lane": lane.value,
                 "device": state.device,
+                "loan": state.loan,
                 "next_sequence": state.progress.next_sequence,
                 "latest_measured_ms": state.latest_measured_ms,
                 "gaps": gaps.encode_gaps(state.progress.gaps),
@@ -101,7 +103,10 @@ class LaneBook:
         self._connection.execute(_SAVE_LANES[self._connection.dialect.name], rows)
 
     def _state(self, header: Header, lane: Lane) -> _LaneState:
-        return self._lanes.get((header.outbox, lane)) or _LaneState(header.device, Progress(), 0)
+        known = self._lanes.get((header.outbox, lane)) or _LaneState(
+            header.device, header.loan, Progress(), 0
+        )
+        return known._replace(loan=header.loan)
 
     def _set(self, header: Header, lane: Lane, state: _LaneState) -> None:
         self._lanes[header.outbox, lane] = state

@@ -210,7 +210,7 @@ quarantine = sa.Table(
     sa.UniqueConstraint("device", "digest"),
 )
 
-# What of each outbox's lane has arrived; `gaps` is the JSON of `gaps.Gap`s.
+# What of each outbox's lane has arrived; `gaps` is the JSON of `gaps.Gap`s. An outbox is one loan's.
 lane_progress = sa.Table(
     "lane_progress",
     metadata,
@@ -220,6 +220,7 @@ lane_progress = sa.Table(
     sa.Column("next_sequence", sa.BigInteger, nullable=False),
     sa.Column("latest_measured_ms", sa.BigInteger, nullable=False),
     sa.Column("gaps", sa.Text, nullable=False),
+    sa.Column("loan", sa.Text),
 )
 
 # For the engineer, not the nurse: at most one open row per device and cause.

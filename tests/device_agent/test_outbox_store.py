@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from koffert_agent.outbox import schema
 from koffert_agent.outbox.records import (
     Draft,
     Drop,
@@ -163,6 +164,23 @@ def test_a_full_outbox_gives_up_released_rows_first_and_says_nothing(tmp_path: P
     assert store.count()[Lane.BULK].queued == 30
 
 
+def test_what_was_receipted_is_forgotten_in_the_order_of_what_matters(tmp_path: Path) -> None:
+    """A hub restored from a backup asks for receipted rows: waveforms are the first that it misses, calls the last."""
+    store = OutboxStore(tmp_path / "o.sqlite3", TIGHT, report)
+    for lane in (Lane.ALARM, Lane.VITALS, Lane.BULK):
+        rows = store.append([draft(lane, 300) for _ in range(20)])
+        store.release([receipt([row.id for row in rows])])
+    order: list[Lane] = []
+    while len(order) < len(Lane):
+        store.append([draft(Lane.VITALS, 300)])
+        released = {lane: count.released for lane, count in store.count().items()}
+        order += [lane for lane, left in released.items() if left < 20 and lane not in order]
+        for lane in order[:-1]:
+            assert released[lane] == 0, order
+    assert order == [Lane.BULK, Lane.VITALS, Lane.ALARM]
+    assert not drops(store)
+
+
 def test_a_full_outbox_gives_up_the_oldest_waveforms_and_names_them(tmp_path: Path) -> None:
     store = OutboxStore(tmp_path / "o.sqlite3", TIGHT, report)
     vitals = {store.append([draft(Lane.VITALS, 100)])[0].sequence for _ in range(10)}
@@ -255,6 +273,26 @@ def test_a_second_agent_cannot_open_the_same_outbox(tmp_path: Path, store: Outbo
     with pytest.raises(OutboxError) as error:
         OutboxStore(tmp_path / "o.sqlite3", ROOMY, report)
     assert error.value.reason is OutboxReason.BUSY
+
+
+def test_an_outbox_of_older_software_is_brought_up_to_date_with_all_its_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "o.sqlite3"
+    monkeypatch.setattr(schema, "MIGRATIONS", MIGRATIONS[:1])
+    older = OutboxStore(path, ROOMY, report)
+    rows = older.append([draft(lane) for lane in Lane for _ in range(5)])
+    older.release([receipt([rows[0].id])])
+    older.close()
+    monkeypatch.setattr(schema, "MIGRATIONS", MIGRATIONS)
+    newer = OutboxStore(path, ROOMY, report)
+    assert newer.outbox_id == older.outbox_id
+    assert [row.id for lane in Lane for row in queued(newer, lane)] == [row.id for row in rows[1:]]
+    assert newer.enter_epoch(NEXT_EPOCH, 0) == 1
+    newer.close()
+    raw = apsw.Connection(str(path))
+    assert raw.pragma("user_version") == len(MIGRATIONS)
+    raw.close()
 
 
 def test_an_outbox_of_newer_software_is_left_alone(tmp_path: Path) -> None:

@@ -72,6 +72,10 @@ MIGRATIONS: tuple[str, ...] = (
       PRIMARY KEY (day, lane)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    DROP INDEX released;
+    CREATE INDEX released ON transmission (lane, number) WHERE state = 'released';
+    """,
 )
 
 

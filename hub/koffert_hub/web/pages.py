@@ -9,6 +9,7 @@ from starlette.responses import Response
 from koffert_hub.at_home import standing
 from koffert_hub.by_hand import PLAUSIBLE, Source
 from koffert_hub.database import reading
+from koffert_hub.missing import missing
 from koffert_hub.provisioning.nurse_messages import written
 from koffert_hub.web import credentials, record
 from koffert_hub.web.access_log import Action
@@ -47,6 +48,7 @@ def patient_page(
     with reading(engine) as connection:
         messages = written(connection, patient)
         language = standing(connection, patient).language
+        not_here = missing(connection, patient)
     return context.patient_page(
         request,
         "patient.html",
@@ -55,6 +57,7 @@ def patient_page(
         notes=record.notes(engine, patient),
         guides=msgspec.to_builtins(record.guides(engine, patient)),
         held=record.held_documents(engine, patient),
+        missing=not_here,
         sources=tuple(Source),
         plausible=PLAUSIBLE,
         messages=messages[:MESSAGES_SHOWN],
