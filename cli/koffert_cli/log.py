@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy.exc import DatabaseError
 
 from koffert_cli.output import EXIT_FAILED, CommandGroup, UserError, json_option, print_json
@@ -19,11 +22,13 @@ from koffert_hub.log_access import (
     newest_records,
     opened,
     public_keys,
+    verify_connection,
     verify_database,
     verify_export,
 )
 from koffert_hub.log_export import (
     CSV_FIELDS,
+    Export,
     UnreadableExport,
     json_lines,
     read_export,
@@ -33,8 +38,27 @@ from koffert_hub.log_export import (
 from koffert_hub.log_record import Event, LogRecord, SignedHead
 from koffert_hub.log_search import Query
 from koffert_hub.log_search import search as find
-from koffert_hub.log_verify import Verification
+from koffert_hub.log_verify import Fault, FirstBad, LogRow, Verification
+from koffert_hub.transmission_log import rows_after
 
+_MEANING = {
+    Fault.MISSING: "It is not there.",
+    Fault.UNREADABLE: "It is damaged: what stands there is no record.",
+    Fault.WRONG_NUMBER: "Another record stands in its place.",
+    Fault.BROKEN_CHAIN: "It was altered: its hash does not follow from the record before it.",
+    Fault.CONTRADICTS_SIGNED_HEAD: "The log was rewritten: every hash fits, but not what was signed.",
+    Fault.BAD_SIGNATURE: "The signature on it was not made by the key that it names.",
+    Fault.RETIRED_KEY: "It was signed with a log key that had been put out of use.",
+    Fault.UNKNOWN_KEY: "It was signed by none of the keys that were given.",
+    Fault.UNEXPECTED: "It stands after the last record that the log counts.",
+    Fault.DIFFERS_FROM_COPY: "It is another one than in the copy.",
+    Fault.TIME_COLUMN: "The record holds, but the time by which it is searched was altered.",
+    Fault.DEVICE_COLUMN: "The record holds, but the device by which it is searched was altered.",
+    Fault.BODY_CHANGED: "The record holds, but what was sent was altered in the database.",
+    Fault.BODY_OF_ANOTHER: "The record holds, but what was sent stands under another patient, loan or device.",
+    Fault.BODY_MISSING: "The record holds, but what was sent is gone, and the log names no erasure.",
+    Fault.BODY_NOT_LOGGED: "Something lies in the database as if it had been sent; the log knows nothing of it.",
+}
 _CSV_START = ",".join(CSV_FIELDS[:2]).encode()
 
 
@@ -127,6 +151,11 @@ def export(
     type=click.File("rb"),
     help="Countersigned heads to hold the log against (`koffert amk heads`).",
 )
+@click.option(
+    "--against",
+    metavar="COPY",
+    help="A copy that nobody at the hub can write: the emergency centre's replica, an earlier export.",
+)
 @click.pass_context
 @json_option
 def verify(
@@ -134,14 +163,16 @@ def verify(
     source: str,
     keys: tuple[Path, ...],
     heads: BinaryIO | None,
+    against: str | None,
     *,
     as_json: bool,
 ) -> None:
     """Check the chain, the numbering and the signed heads; name the first bad record.
 
-    Works offline: an export (.jsonl) and the public keys are enough. Exit code 1 when it does not hold.
+    Of a hub's own database also what lies beside the log: the bodies and what is searched by. An export (.jsonl) and the
+    public keys are enough to verify offline. Exit code 1 when it does not hold.
     """
-    outcome = _verified(source, keys, heads)
+    outcome = _verified(source, keys, heads, against)
     if as_json:
         print_json(outcome)
     elif outcome.ok:
@@ -151,13 +182,24 @@ def verify(
                 "No signature was checked: who rewrites all of it can make it hold. Give --key."
             )
     elif outcome.first_bad is not None:
-        bad = outcome.first_bad
-        click.echo(f"record {bad.sequence}: {bad.fault}; {outcome.records} records before it hold")
+        _tell(outcome.first_bad, outcome.records, exact=against is not None)
     if not outcome.ok:
         context.exit(EXIT_FAILED)
 
 
-def _verified(source: str, key_files: tuple[Path, ...], heads: BinaryIO | None) -> Verification:
+def _tell(bad: FirstBad, held: int, *, exact: bool) -> None:
+    """What is wrong, in words."""
+    click.echo(f"record {bad.sequence}: {bad.fault}; {held} records before it hold")
+    click.echo(f"  {_MEANING[bad.fault]}")
+    if bad.after is not None:
+        click.echo(f"  The altered record is one of {bad.after + 1} to {bad.sequence}.")
+        if not exact:
+            click.echo("  A copy names it: --against REPLICA_OR_EARLIER_EXPORT")
+
+
+def _verified(
+    source: str, key_files: tuple[Path, ...], heads: BinaryIO | None, against: str | None
+) -> Verification:
     try:
         extra = [msgspec.json.decode(line, type=SignedHead) for line in heads or ()]
     except msgspec.DecodeError as error:
@@ -167,13 +209,41 @@ def _verified(source: str, key_files: tuple[Path, ...], heads: BinaryIO | None) 
     except ValueError as error:
         raise UserError(f"--key: not a public log key ({error})") from error
     try:
-        if _is_export(source):
-            with Path(source).open("rb") as file:
-                return verify_export(read_export(file), keys, extra)
-        database = _database(source)
-        return verify_database(database, keys or public_keys(database.log_keys), extra)
+        with _copy(against, keys) as copy:
+            if _is_export(source):
+                return verify_export(_read(source), keys, extra, copy)
+            database = _database(source)
+            return verify_database(database, keys or public_keys(database.log_keys), extra, copy)
     except (OSError, UnreadableExport, DatabaseError) as error:
         raise UserError(f"{source}: {error}") from error
+
+
+@contextmanager
+def _copy(against: str | None, keys: Sequence[Ed25519PublicKey]) -> Iterator[Iterable[LogRow]]:
+    """The rows of the copy; raises UserError when it does not hold itself."""
+    if against is None:
+        yield ()
+    elif _is_export(against):
+        export = _read(against)
+        _must_hold(against, verify_export(export, keys))
+        yield export.rows
+    else:
+        with opened(_database(against)) as connection:
+            _must_hold(against, verify_connection(connection, keys))
+            yield rows_after(connection, 0)
+
+
+def _must_hold(copy: str, outcome: Verification) -> None:
+    if outcome.first_bad is not None:
+        bad = outcome.first_bad
+        raise UserError(
+            f"--against: {copy} does not hold itself: record {bad.sequence}: {bad.fault}"
+        )
+
+
+def _read(source: str) -> Export:
+    with Path(source).open("rb") as file:
+        return read_export(file)
 
 
 def _is_export(source: str) -> bool:

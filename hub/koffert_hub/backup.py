@@ -126,13 +126,21 @@ def _what_is_left(connection: sa.Connection) -> LogPosition:
 def _go_on(engine: sa.Engine, epoch: bytes, replica: Path | None, now_ms: int) -> Restored:
     migrate(engine)
     with open_reading(engine) as connection:
-        complete_to = complete_through_restores(connection, position(connection).sequence)
+        bodies_to = position(connection).sequence
+        complete_to = complete_through_restores(connection, bodies_to)
     if replica is not None:
         _fetch_records(engine, replica)
     with engine.begin() as connection:
         newest = signed_heads(connection)[-1:]
         cites = f"{newest[0].sequence}:{newest[0].head.hex()}" if newest else None
-        open_epoch(connection, epoch, now_ms=now_ms, cites=cites, complete_to=complete_to)
+        open_epoch(
+            connection,
+            epoch,
+            now_ms=now_ms,
+            cites=cites,
+            complete_to=complete_to,
+            bodies_to=bodies_to,
+        )
         return Restored(complete_to, position(connection).sequence, cites)
 
 

@@ -20,6 +20,7 @@ from koffert_hub.documents.tables import (
     forget_documents,
 )
 from koffert_hub.loans import LoanState
+from koffert_hub.log_beside import QUARANTINE_CONTENT
 from koffert_hub.log_record import Event, Result
 from koffert_hub.provisioning.tables import at_home, nurse_message
 from koffert_hub.registry import RegistryError
@@ -102,11 +103,14 @@ def erase_patient(engine: sa.Engine, time_series: Forgets, patient: str, *, now_
         forget_spirometry(connection, patient)
         forget_rights(connection, patient)
         writer = LogWriter(connection)
+        for device, record in quarantined:
+            told = {"device": device, "content": QUARANTINE_CONTENT, "detail": str(record)}
+            writer.add(draft(Event.ERASURE, Result.DONE, at_ms=now_ms, **told))
         sequence = writer.add(draft(Event.ERASURE, Result.DONE, at_ms=now_ms, patient=patient))
         writer.flush()
     time_series.forget(patient)
     _overwrite_the_rest(engine)
-    return Erased(bodies, quarantined, sequence)
+    return Erased(bodies, len(quarantined), sequence)
 
 
 def _ended_loans(connection: sa.Connection, patient: str) -> dict[str, str]:
@@ -127,20 +131,23 @@ def _ended_loans(connection: sa.Connection, patient: str) -> dict[str, str]:
     return {row.id: row.device for row in rows}
 
 
-def _erase_quarantine(connection: sa.Connection, loans: dict[str, str]) -> int:
-    """What their boxes sent and could not be filed, unless its header names a loan of somebody else."""
+def _erase_quarantine(connection: sa.Connection, loans: dict[str, str]) -> list[tuple[str, int]]:
+    """What their boxes sent and could not be filed, unless its header names a loan of somebody else.
+
+    Returns the device and the log record of each: the record says nothing of the patient, so the log must say that it went.
+    """
     table = tables.quarantine
     rows = connection.execute(
-        sa.select(table.c.id, table.c.payload).where(table.c.device.in_(set(loans.values())))
+        sa.select(table.c.id, table.c.payload, table.c.device, table.c.log_sequence)
+        .where(table.c.device.in_(set(loans.values())))
+        .order_by(table.c.id)
     ).all()
     named = {row.id: _named_loan(row.payload) for row in rows}
     known = registry.loans(connection, {loan for loan in named.values() if loan is not None})
-    theirs = [
-        identifier for identifier, loan in named.items() if loan in loans or loan not in known
-    ]
+    theirs = [row for row in rows if named[row.id] in loans or named[row.id] not in known]
     if theirs:
-        connection.execute(table.delete().where(table.c.id.in_(theirs)))
-    return len(theirs)
+        connection.execute(table.delete().where(table.c.id.in_([row.id for row in theirs])))
+    return [(row.device, row.log_sequence) for row in theirs]
 
 
 def _named_loan(payload: bytes) -> str | None:

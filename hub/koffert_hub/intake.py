@@ -272,8 +272,8 @@ class _Filing:
         return Result.STORED
 
     def _file_body(self, decision: Store, basis: TimeBasis, event: Event) -> int:
-        salt = self._random(SALT_BYTES)
-        hashed = payload_hash(salt, decision.payload.header_bytes, decision.opened)
+        salt, encoded = self._random(SALT_BYTES), encode_basis(basis)
+        hashed = payload_hash(salt, decision.payload.header_bytes, decision.opened, encoded)
         record = stored_record(decision, event, at_ms=self._now_ms, hashed=hashed)
         sequence = self._log.add(record)
         self._bodies.append(
@@ -284,7 +284,7 @@ class _Filing:
                 "salt": salt,
                 "header": decision.payload.header_bytes,
                 "messages": decision.opened,
-                "time_basis": encode_basis(basis),
+                "time_basis": encoded,
             }
         )
         return sequence

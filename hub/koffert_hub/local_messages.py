@@ -45,6 +45,8 @@ def file_message(
     _must_be_known(connection, patient)
     header = encode_header(_header(message, loan))
     messages, salt = encode_messages([message]), random(SALT_BYTES)
+    now_ns = now_ms * _NS_PER_MS
+    basis = encode_basis(TimeBasis(now_ns, sent_boottime_ns=0, same_boot=True, earliest_ns=0))
     writer = LogWriter(connection)
     sequence = writer.add(
         LogRecord(
@@ -59,12 +61,11 @@ def file_message(
             content=_kind(message),
             count=1,
             bytes=size_bytes,
-            payload_hash=payload_hash(salt, header, messages),
+            payload_hash=payload_hash(salt, header, messages, basis),
             detail=detail,
         )
     )
     writer.flush()
-    basis = TimeBasis(now_ms * _NS_PER_MS, sent_boottime_ns=0, same_boot=True, earliest_ns=0)
     connection.execute(
         tables.body.insert().values(
             log_sequence=sequence,
@@ -73,7 +74,7 @@ def file_message(
             salt=salt,
             header=header,
             messages=messages,
-            time_basis=encode_basis(basis),
+            time_basis=basis,
         )
     )
     return sequence

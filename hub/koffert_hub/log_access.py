@@ -12,9 +12,18 @@ from msgspec import Struct
 from koffert_hub.database import open_database
 from koffert_hub.database import reading as open_reading
 from koffert_hub.keys import LOG_PUBLIC_FILE
+from koffert_hub.log_beside import first_false
 from koffert_hub.log_export import Export
 from koffert_hub.log_record import LogRecord, SignedHead, decode_record
-from koffert_hub.log_verify import Fault, FirstBad, Verification, verify
+from koffert_hub.log_verify import (
+    Fault,
+    FirstBad,
+    LogRow,
+    Verification,
+    earliest,
+    first_difference,
+    verify,
+)
 from koffert_hub.settings import SettingsError, load_settings
 from koffert_hub.transmission_log import position, rows_after, signed_heads
 
@@ -53,10 +62,12 @@ def public_keys(files: Iterable[Path]) -> list[Ed25519PublicKey]:
 
 @contextmanager
 def opened(source: LogSource) -> Iterator[sa.Connection]:
-    """A connection that reads this log."""
+    """A connection that reads this log, all of it as it stands at one moment."""
     engine = open_database(source.url)
     try:
         with open_reading(engine) as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
     finally:
         engine.dispose()
@@ -69,11 +80,29 @@ def newest_records(connection: sa.Connection, count: int) -> list[LogRecord]:
 
 
 def verify_database(
-    source: LogSource, keys: Sequence[Ed25519PublicKey], extra: Sequence[SignedHead] = ()
+    source: LogSource,
+    keys: Sequence[Ed25519PublicKey],
+    extra: Sequence[SignedHead] = (),
+    copy: Iterable[LogRow] = (),
 ) -> Verification:
-    """Verify the whole log of a database, also against heads that somebody else kept."""
+    """Verify the whole log of a database and what lies beside it, also against what somebody else kept: heads, a copy."""
     with opened(source) as connection:
-        return verify_connection(connection, keys, extra)
+        return verify_whole(connection, keys, extra, copy)
+
+
+def verify_whole(
+    connection: sa.Connection,
+    keys: Sequence[Ed25519PublicKey],
+    extra: Sequence[SignedHead] = (),
+    copy: Iterable[LogRow] = (),
+) -> Verification:
+    """See `verify_database`; of all that is wrong the first record is named."""
+    outcome = verify_connection(connection, keys, extra)
+    bad = outcome.first_bad
+    readable = bad.sequence if bad is not None and bad.after is not None else outcome.records
+    beside = first_false(connection, readable)
+    differs = first_difference(rows_after(connection, 0), copy)
+    return _first_of(outcome, 0, differs, beside)
 
 
 def verify_connection(
@@ -92,9 +121,12 @@ def verify_connection(
 
 
 def verify_export(
-    export: Export, keys: Sequence[Ed25519PublicKey], extra: Sequence[SignedHead] = ()
+    export: Export,
+    keys: Sequence[Ed25519PublicKey],
+    extra: Sequence[SignedHead] = (),
+    copy: Iterable[LogRow] = (),
 ) -> Verification:
-    """Verify an export by itself; of `extra` the heads after its end say nothing about it.
+    """Verify an export by itself and against a copy; of `extra` the heads after its end say nothing about it.
 
     Its end is the one that it names in its first line: records that are cut off its tail are missing.
     """
@@ -106,11 +138,24 @@ def verify_export(
         export.rows, [*export.signed, *within], keys, start=export.after, last=export.last
     )
     damaged = min(export.damaged_heads, default=None)
-    before = outcome.first_bad
-    if damaged is None or (before is not None and before.sequence <= damaged):
+    unsigned = None if damaged is None else FirstBad(damaged, Fault.BAD_SIGNATURE)
+    differs = first_difference(export.rows, copy, after=export.after.sequence, last=end)
+    return _first_of(outcome, export.after.sequence, differs, unsigned)
+
+
+def _first_of(
+    outcome: Verification, start: int, differs: FirstBad | None, other: FirstBad | None
+) -> Verification:
+    """The outcome with the first of all faults; what follows record `start` and stands before it holds.
+
+    As far as it is the same as the copy (`differs`), it holds whatever a later signature says.
+    """
+    bad = earliest(outcome.first_bad, differs, other)
+    if bad is None or bad == outcome.first_bad:
         return outcome
-    bad = FirstBad(damaged, Fault.BAD_SIGNATURE)
-    return msgspec.structs.replace(outcome, ok=False, first_bad=bad)
+    before = (bad.sequence - 1 if bad.after is None else bad.after) - start
+    records = before if bad == differs else min(outcome.records, before)
+    return msgspec.structs.replace(outcome, records=records, ok=False, first_bad=bad)
 
 
 def _beside(folder: Path) -> tuple[Path, ...]:

@@ -66,7 +66,8 @@ class Result(StrEnum):
 class LogRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of the register. Binary ids are lower-case hex; a field that does not apply is absent.
 
-    `patient` is the pseudonymous key, `content` the kind of message, `bytes` the size as received,
+    `patient` is the pseudonymous key, `content` the kind of message, `count` how many of them (of an epoch after a
+    restore: the last record whose body was in the backup), `bytes` the size as received,
     `detail` a reason code or a reference, never a person's words.
     """
 

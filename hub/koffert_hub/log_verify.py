@@ -42,13 +42,25 @@ class Fault(StrEnum):
     RETIRED_KEY = "retired-key"
     UNKNOWN_KEY = "unknown-key"
     UNEXPECTED = "unexpected"
+    DIFFERS_FROM_COPY = "differs-from-copy"
+    TIME_COLUMN = "time-column"
+    DEVICE_COLUMN = "device-column"
+    BODY_CHANGED = "body-changed"
+    BODY_OF_ANOTHER = "body-of-another"
+    BODY_MISSING = "body-missing"
+    BODY_NOT_LOGGED = "body-not-logged"
 
 
-class FirstBad(Struct, frozen=True):
-    """The first record that does not hold."""
+class FirstBad(Struct, frozen=True, omit_defaults=True):
+    """The first record that does not hold.
+
+    A signature covers all records before it: where that is what was contradicted, the altered record is one
+    of those after `after`, up to and including `sequence`. Everywhere else it is `sequence` itself.
+    """
 
     sequence: int
     fault: Fault
+    after: int | None = None
 
 
 class Verification(Struct, frozen=True):
@@ -92,10 +104,12 @@ def verify(
     heads = _by_record(signed_heads, start)
     trusted = {log_key_id(key): key for key in keys}
     retired: set[bytes] = set()
+    held_up_to: dict[bytes, int] = {}
     position, held = start, 0
 
     def outcome(first_bad: FirstBad | None) -> Verification:
-        records = position.sequence - start.sequence
+        good = position.sequence if first_bad is None else first_bad.after
+        records = (position.sequence if good is None else good) - start.sequence
         known = trusted.keys() | retired
         unchecked = sum(one.key_id not in known for each in heads.values() for one in each)
         return Verification(records, held, first_bad is None, first_bad, unchecked)
@@ -108,10 +122,16 @@ def verify(
         if isinstance(old, Fault):
             return outcome(FirstBad(row.sequence, old))
         retired |= old
-        counted = _check_heads(heads.get(row.sequence, ()), row.head, trusted, retired)
-        if isinstance(counted, Fault):
-            return outcome(FirstBad(row.sequence, counted))
-        held += counted
+        for signed in heads.get(row.sequence, ()):
+            counted = _check_head(signed, row.head, trusted, retired)
+            if counted is Fault.CONTRADICTS_SIGNED_HEAD:
+                good = held_up_to.get(signed.key_id, start.sequence)
+                return outcome(FirstBad(row.sequence, counted, after=good))
+            if isinstance(counted, Fault):
+                return outcome(FirstBad(row.sequence, counted))
+            if counted:
+                held_up_to[signed.key_id] = row.sequence
+                held += 1
         position = LogPosition(row.sequence, row.head)
     known = trusted.keys() | retired
     beyond = any(
@@ -139,6 +159,38 @@ def check_row(position: LogPosition, row: LogRow) -> Fault | None:
     except UnreadableRecord:
         return Fault.UNREADABLE
     return None if record.sequence == row.sequence else Fault.WRONG_NUMBER
+
+
+def first_difference(
+    rows: Iterable[LogRow], copy: Iterable[LogRow], *, after: int = 0, last: int | None = None
+) -> FirstBad | None:
+    """The first record of `copy`, from `after` (exclusive) to `last`, that does not stand in `rows` as it stands there.
+
+    Both are in order, `rows` from `after` on. `copy` is one that nobody who could write `rows` could write.
+    """
+    ours = iter(rows)
+    row = next(ours, None)
+    for kept in copy:
+        if kept.sequence <= after:
+            continue
+        if last is not None and kept.sequence > last:
+            return None
+        while row is not None and row.sequence < kept.sequence:
+            row = next(ours, None)
+        if row is None or row.sequence != kept.sequence:
+            return FirstBad(kept.sequence, Fault.MISSING)
+        if row.record != kept.record:
+            return FirstBad(kept.sequence, Fault.DIFFERS_FROM_COPY)
+        if row.head != kept.head:
+            # The copy begins after the record that was altered.
+            return FirstBad(kept.sequence - 1, Fault.DIFFERS_FROM_COPY, after=after)
+    return None
+
+
+def earliest(*found: FirstBad | None) -> FirstBad | None:
+    """The first of them by record; of two, the one that names the record itself."""
+    bad = [one for one in found if one is not None]
+    return min(bad, key=lambda one: (one.sequence, one.after is not None), default=None)
 
 
 def row_fault(position: LogPosition, fault: Fault) -> FirstBad:
@@ -171,22 +223,17 @@ def _rotated(row: LogRow, trusted: dict[bytes, Ed25519PublicKey]) -> set[bytes] 
     return {announced.old_id}
 
 
-def _check_heads(
-    signed_heads: Iterable[SignedHead],
+def _check_head(
+    signed: SignedHead,
     head: bytes,
     trusted: dict[bytes, Ed25519PublicKey],
     retired: set[bytes],
-) -> int | Fault:
-    """How many of the signatures on `head` hold; those of unknown keys count for nothing."""
-    held = 0
-    for signed in signed_heads:
-        if signed.key_id in retired:
-            return Fault.RETIRED_KEY
-        if signed.key_id not in trusted:
-            continue
-        if not head_is_signed(signed, trusted[signed.key_id]):
-            return Fault.BAD_SIGNATURE
-        if signed.head != head:
-            return Fault.CONTRADICTS_SIGNED_HEAD
-        held += 1
-    return held
+) -> bool | Fault:
+    """Whether a trusted key signed `head` here; that of an unknown key counts for nothing."""
+    if signed.key_id in retired:
+        return Fault.RETIRED_KEY
+    if signed.key_id not in trusted:
+        return False
+    if not head_is_signed(signed, trusted[signed.key_id]):
+        return Fault.BAD_SIGNATURE
+    return True if signed.head == head else Fault.CONTRADICTS_SIGNED_HEAD

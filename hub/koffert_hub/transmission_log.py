@@ -145,10 +145,12 @@ def open_epoch(
     now_ms: int,
     cites: str | None = None,
     complete_to: int | None = None,
+    bodies_to: int | None = None,
 ) -> None:
     """Start a new epoch after the last record; `cites` names the head that it goes on from.
 
-    `complete_to` is the last record whose body is here; by default all are.
+    Boxes are asked again for what came after `complete_to`; `bodies_to` is the last record whose body is in the
+    backup, which the log keeps. By default all are here.
     """
     last = connection.execute(sa.select(tables.log_state.c.sequence)).scalar_one()
     connection.execute(
@@ -161,7 +163,7 @@ def open_epoch(
     )
     connection.execute(tables.log_state.update().values(epoch=epoch))
     writer = LogWriter(connection)
-    writer.add(draft(Event.EPOCH, Result.DONE, at_ms=now_ms, detail=cites))
+    writer.add(draft(Event.EPOCH, Result.DONE, at_ms=now_ms, detail=cites, count=bodies_to))
     writer.flush()
 
 

@@ -14,7 +14,7 @@ from koffert_hub import tables
 from koffert_hub.amk import AmkSettings, Follower, HubEntry, initialise_amk, open_replica
 from koffert_hub.authority import Authority, Identity
 from koffert_hub.database import reading
-from koffert_hub.log_access import verify_connection
+from koffert_hub.log_access import verify_connection, verify_whole
 from koffert_hub.log_record import log_key_id
 from koffert_hub.log_verify import Fault, FirstBad, verify
 from koffert_hub.register_server import RegisterServer
@@ -229,7 +229,11 @@ def test_a_rewrite_with_the_hubs_own_key_contradicts_the_countersigned_head(cent
     with reading(centre.store.engine) as connection:
         assert verify_connection(connection, [LOG_KEY.public_key()]).ok
         found = verify(rows_after(connection, 0), centre.replica.countersigned(), [centre.amk_key])
-    assert found.first_bad == FirstBad(21, Fault.CONTRADICTS_SIGNED_HEAD)
+        with reading(centre.replica.engine) as copy:
+            kept = list(rows_after(copy, 0))
+        named = verify_whole(connection, [LOG_KEY.public_key()], copy=kept)
+    assert found.first_bad == FirstBad(21, Fault.CONTRADICTS_SIGNED_HEAD, after=0)
+    assert named.first_bad == FirstBad(7, Fault.DIFFERS_FROM_COPY)
 
 
 def test_a_boxs_certificate_does_not_open_the_register(centre: Centre) -> None:

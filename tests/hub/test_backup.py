@@ -12,7 +12,7 @@ from koffert_hub.database import open_database, reading
 from koffert_hub.ingest import Received
 from koffert_hub.intake import Intake
 from koffert_hub.keys import load_keys
-from koffert_hub.log_access import verify_connection
+from koffert_hub.log_access import verify_whole
 from koffert_hub.log_record import Event, decode_record
 from koffert_hub.replica import Replica
 from koffert_hub.settings import BrokerSettings, Settings
@@ -98,7 +98,7 @@ def test_a_hub_restored_with_the_replica_goes_on(tmp_path: Path) -> None:
     with reading(drill.engine) as connection:
         assert status_of(connection).transmissions == 15
         public = [drill.keys.log.public_key(), AMK_KEY.public_key()]
-        verified = verify_connection(connection, public)
+        verified = verify_whole(connection, public)
         assert (verified.ok, verified.heads) == (True, 2)
     drill.catch_up()
     assert drill.replica.position().sequence == 22
@@ -141,7 +141,7 @@ def test_a_deleted_log_comes_back_from_the_replica(tmp_path: Path, left: int) ->
         epoch = decode_record(rows[16].record)
         assert (epoch.event, epoch.detail) == (Event.EPOCH, restored.cites)
         public = [drill.keys.log.public_key(), AMK_KEY.public_key()]
-        verified = verify_connection(connection, public)
+        verified = verify_whole(connection, public)
         assert (verified.ok, verified.heads) == (True, 2)
         assert status_of(connection).transmissions == 15
     drill.catch_up()

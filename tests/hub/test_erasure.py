@@ -13,7 +13,7 @@ from koffert_hub import registry
 from koffert_hub.backup import back_up
 from koffert_hub.database import reading
 from koffert_hub.erasure import REWRITTEN, erase_patient
-from koffert_hub.log_access import verify_connection
+from koffert_hub.log_access import verify_whole
 from koffert_hub.log_record import Event, Result
 from koffert_hub.migrations.all_tables import metadata
 from koffert_hub.projection import stored_readings
@@ -84,7 +84,7 @@ def test_nothing_readable_stays(store: Store, series: SqliteTimeSeries, tmp_path
     assert store.bodies() == 0
     assert files_with_marker(tmp_path) == set()
     with reading(store.engine) as connection:
-        assert verify_connection(connection, [KEY.public_key()]).ok
+        assert verify_whole(connection, [KEY.public_key()]).ok
 
 
 def test_a_backup_made_afterwards_holds_nothing_readable(

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
-from koffert_hub.database import open_database
+from koffert_cli.log import log
+from koffert_hub import tables
+from koffert_hub.database import open_database, reading
 from koffert_hub.ingest import Received
 from koffert_hub.intake import Intake
 from koffert_hub.keys import load_keys
+from koffert_hub.log_record import decode_record, encode_record, next_head
 from koffert_hub.settings import load_settings
+from koffert_hub.transmission_log import rows_after
 from koffert_wire.topics import Lane, up
 from tests.hub.box import NOON_NS
 
@@ -78,6 +83,40 @@ def test_the_log_can_be_read_and_verified(config: str) -> None:
     engine.dispose()
     (found,) = koffert("log", "verify", str(database), code=1)
     assert found["first_bad"] == {"sequence": 2, "fault": "broken-chain"}
+    said = CliRunner().invoke(log, ["verify", str(exported), "--against", str(database)])
+    assert (said.exit_code, "does not hold itself: record 2" in said.stderr) == (2, True)
+
+
+def test_a_rewritten_record_is_named_in_words(config: str) -> None:
+    """Every hash fits again, and so do the columns; by the earlier export it is still found."""
+    database, exported = (
+        Path(config).parent / "data" / "hub.sqlite",
+        Path(config).parent / "a.jsonl",
+    )
+    verify = ["verify", str(database)]
+    assert CliRunner().invoke(log, ["export", config, str(exported)]).exit_code == 0
+    held = CliRunner().invoke(log, [*verify, "--against", str(exported)])
+    assert (held.exit_code, "2 records" in held.output) == (0, True)
+    engine = open_database(f"sqlite:///{database}")
+    with reading(engine) as connection:
+        first, second = rows_after(connection, 0)
+    record = encode_record(msgspec.structs.replace(decode_record(second.record), detail="other"))
+    head = next_head(first.head, record)
+    with engine.begin() as connection:
+        last = tables.transmission_log.c.sequence == 2
+        changed = tables.transmission_log.update().where(last).values(record=record, head=head)
+        connection.execute(changed)
+        connection.execute(tables.log_state.update().values(head=head))
+    engine.dispose()
+    assert CliRunner().invoke(log, verify).exit_code == 0
+    said = CliRunner().invoke(log, [*verify, "--against", str(exported)])
+    assert (said.exit_code, said.output.splitlines()) == (
+        1,
+        [
+            "record 2: differs-from-copy; 1 records before it hold",
+            "  It is another one than in the copy.",
+        ],
+    )
 
 
 def test_bad_input_says_what_to_do(tmp_path: Path) -> None:

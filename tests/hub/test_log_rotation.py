@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from koffert_hub.database import open_database, reading
 from koffert_hub.keys import LOG_KEY_FILE, load_keys, write_private
-from koffert_hub.log_access import find_log, public_keys, verify_connection, verify_export
+from koffert_hub.log_access import find_log, public_keys, verify_export, verify_whole
 from koffert_hub.log_export import json_lines, read_export, span
 from koffert_hub.log_keys import NEXT_KEY_FILE, Rotated, rotate
 from koffert_hub.log_record import Event, Result, log_key_id, sign_head
@@ -79,7 +79,7 @@ class Hub:
 
     def verified(self, *keys: Ed25519PublicKey) -> Verification:
         with reading(self.engine) as connection:
-            return verify_connection(connection, keys)
+            return verify_whole(connection, keys)
 
 
 @pytest.fixture(name="hub")

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 import pytest
@@ -41,8 +41,14 @@ def fixture_export(tmp_path_factory: pytest.TempPathFactory) -> Lines:
     return lines
 
 
-def verified(lines: Lines, *keys: Ed25519PublicKey, heads: list[SignedHead] = []) -> Verification:  # noqa: B006 - only read
-    return verify_export(read_export(lines), keys or [KEY.public_key()], heads)
+def verified(
+    lines: Lines,
+    *keys: Ed25519PublicKey,
+    heads: Sequence[SignedHead] = (),
+    copy: Lines | None = None,
+) -> Verification:
+    rows = read_export(copy).rows if copy else ()
+    return verify_export(read_export(lines), keys or [KEY.public_key()], heads, rows)
 
 
 def amk_heads(lines: Lines) -> list[SignedHead]:
@@ -77,6 +83,12 @@ def renumbered(lines: Lines) -> Lines:
     return made
 
 
+def contradicted(place: int) -> FirstBad:
+    """All that signatures tell of a log that was altered at `place` and hashed anew: the stretch between two of them."""
+    after, signed = (0, SIGNED[0]) if place <= SIGNED[0] else SIGNED
+    return FirstBad(signed, Fault.CONTRADICTS_SIGNED_HEAD, after=after)
+
+
 def test_untouched_it_holds(export: Lines) -> None:
     assert verified(export) == Verification(RECORDS, 2, ok=True)
     both = verified(export, KEY.public_key(), AMK.public_key(), heads=amk_heads(export))
@@ -104,12 +116,7 @@ def test_a_dropped_record_is_named(export: Lines, place: int) -> None:
     dropped = export[:place] + export[place + 1 :]
     assert verified(dropped).first_bad == FirstBad(place, Fault.MISSING)
     closed = rehashed(renumbered(dropped))
-    first_head = SIGNED[0] if place <= SIGNED[0] else SIGNED[1]
-    expected = Fault.CONTRADICTS_SIGNED_HEAD if place != RECORDS else Fault.MISSING
-    assert verified(closed).first_bad in (
-        FirstBad(first_head, expected),
-        FirstBad(RECORDS, Fault.MISSING),
-    )
+    assert verified(closed).first_bad in (contradicted(place), FirstBad(RECORDS, Fault.MISSING))
 
 
 @pytest.mark.parametrize("place", [1, 19, 20, 39])
@@ -117,8 +124,7 @@ def test_two_that_changed_places_are_named(export: Lines, place: int) -> None:
     swapped = [*export[:place], export[place + 1], export[place], *export[place + 2 :]]
     assert verified(swapped).first_bad == FirstBad(place, Fault.MISSING)
     outcome = verified(rehashed(renumbered(swapped)))
-    assert outcome.first_bad is not None
-    assert outcome.first_bad.fault is Fault.CONTRADICTS_SIGNED_HEAD
+    assert outcome.first_bad == contradicted(place)
 
 
 @pytest.mark.parametrize("place", [1, 7, 20, 40])
@@ -154,8 +160,9 @@ def test_rewritten_with_every_hash_anew_it_contradicts_what_was_signed(
     changed = export[place].replace(b'"direction":"', b'"detail":"x","direction":"')
     assert changed != export[place]
     rewritten = rehashed([*export[:place], changed, *export[place + 1 :]])
-    bad = FirstBad(SIGNED[0] if place <= SIGNED[0] else SIGNED[1], Fault.CONTRADICTS_SIGNED_HEAD)
+    bad = contradicted(place)
     assert verified(rewritten).first_bad == bad
+    assert verified(rewritten).records == bad.after
     signed_anew = [line for line in rewritten if b'"signed"' not in line]
     rows = {row.sequence: row for row in read_export(signed_anew).rows}
     for number in SIGNED:
@@ -164,6 +171,49 @@ def test_rewritten_with_every_hash_anew_it_contradicts_what_was_signed(
     assert verified(signed_anew).ok
     held = verified(signed_anew, KEY.public_key(), AMK.public_key(), heads=amk_heads(export))
     assert held.first_bad == bad
+
+
+def rewritten_with_every_hash(lines: Lines, how: str, place: int) -> Lines:
+    """Tampered with by somebody who also gives each record the number of its place, and every hash anew."""
+    line, others = lines[place], (lines[:place], lines[place + 1 :])
+    flipped = line.replace(b'"direction":"', b'"detail":"x","direction":"')
+    made = {
+        "flip": [*others[0], flipped, *others[1]],
+        "drop": [*others[0], *others[1]],
+        "reorder": [*others[0], others[1][0], line, *others[1][1:]],
+        "insert": [*others[0], flipped, line, *others[1]],
+        "truncate": [*others[0], *lines[RECORDS + 1 :]],
+    }[how]
+    return rehashed(renumbered(made))
+
+
+@pytest.mark.parametrize("how", ["flip", "drop", "reorder", "insert", "truncate"])
+@pytest.mark.parametrize("place", [1, 7, 20, 21, 39])
+def test_with_a_copy_the_record_itself_is_named(export: Lines, how: str, place: int) -> None:
+    """Also where the hub's own key has signed the new hashes: what the emergency centre holds was not touched."""
+    changed = rewritten_with_every_hash(export, how, place)
+    head_less = [line for line in changed if b'"signed"' not in line]
+    for lines in (changed, head_less):
+        found = verified(lines, copy=export)
+        assert found.first_bad is not None
+        assert (found.ok, found.records, found.first_bad.sequence) == (False, place - 1, place)
+        assert found.first_bad.after is None
+    by_heads = verified(changed, KEY.public_key(), AMK.public_key(), heads=amk_heads(export))
+    one_less = RECORDS if how == "drop" and place > SIGNED[0] else place
+    assert by_heads.first_bad in (contradicted(place), FirstBad(one_less, Fault.MISSING))
+
+
+def test_a_copy_of_one_day_names_what_it_holds(export: Lines) -> None:
+    """Altered before the copy begins: the copy's first record still stands, but not the hash before it."""
+    rows = read_export(export).rows
+    for place, bad in (
+        (30, FirstBad(30, Fault.DIFFERS_FROM_COPY)),
+        (10, FirstBad(24, Fault.DIFFERS_FROM_COPY, after=0)),
+    ):
+        altered = read_export(rewritten_with_every_hash(export, "flip", place))
+        assert verify_export(altered, [], copy=rows[24:]).first_bad == bad
+    assert verify_export(read_export(export), [], copy=rows[:30]).ok
+    assert verify_export(read_export(export), [], copy=rows[24:]).ok
 
 
 def damage(change: Callable[[dict[str, object]], None]) -> Callable[[Lines], Lines]:

@@ -3,7 +3,7 @@
 import csv
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from koffert_hub import tables
 from koffert_hub.database import reading
 from koffert_hub.ingest import Received
-from koffert_hub.log_access import verify_connection, verify_export
+from koffert_hub.log_access import verify_export, verify_whole
 from koffert_hub.log_export import UnreadableExport, json_lines, read_export, span, write_csv
 from koffert_hub.log_record import Event
 from koffert_hub.log_search import Query, search
-from koffert_hub.log_verify import Fault, FirstBad, Verification
+from koffert_hub.log_verify import Fault, FirstBad, LogRow, Verification
 from koffert_hub.transmission_log import SIGN_EVERY_MS, rows_after, sign_due_head
 from tests.hub.box import NOON_NS
 from tests.hub.kit import NOON_MS, Store, rewrite, sqlite_store
@@ -40,9 +40,9 @@ def fixture_store(tmp_path: Path) -> Iterator[Store]:
     store.engine.dispose()
 
 
-def verified(store: Store) -> Verification:
+def verified(store: Store, copy: Iterable[LogRow] = ()) -> Verification:
     with reading(store.engine) as connection:
-        return verify_connection(connection, [KEY.public_key()])
+        return verify_whole(connection, [KEY.public_key()], copy=copy)
 
 
 def change(store: Store, *statements: sa.Executable) -> None:
@@ -126,13 +126,33 @@ def test_a_cut_tail_is_found_even_when_the_counter_was_set_back(store: Store) ->
 
 
 def test_a_rewritten_log_contradicts_its_signed_heads(store: Store) -> None:
+    """What is searched by still says what the record said; once that is altered too, only signatures and copies tell."""
+    with reading(store.engine) as connection:
+        copy = list(rows_after(connection, 0))
     rewrite(store, 7)
-    found = verified(store)
-    assert (found.ok, found.first_bad) == (False, FirstBad(20, Fault.CONTRADICTS_SIGNED_HEAD))
+    assert verified(store).first_bad == FirstBad(7, Fault.DEVICE_COLUMN)
+    change(store, LOG.update().where(LOG.c.sequence == 7).values(device="other"))
+    contradicted = FirstBad(20, Fault.CONTRADICTS_SIGNED_HEAD, after=0)
+    assert verified(store) == Verification(0, 0, ok=False, first_bad=contradicted)
+    differs = FirstBad(7, Fault.DIFFERS_FROM_COPY)
+    assert verified(store, copy) == Verification(6, 0, ok=False, first_bad=differs)
+
+
+def test_a_log_that_was_set_back_lacks_what_the_copy_holds(store: Store) -> None:
+    with reading(store.engine) as connection:
+        copy = list(rows_after(connection, 0))
+    for table in (LOG.delete().where(LOG.c.sequence > 30), tables.signed_head.delete()):
+        change(store, table)
+    for cut in (tables.body, tables.transmission):
+        change(store, cut.delete().where(cut.c.log_sequence > 30))
+    change(store, tables.log_state.update().values(sequence=30, head=copy[29].head))
+    assert verified(store).ok
+    assert verified(store, copy).first_bad == FirstBad(31, Fault.MISSING)
 
 
 def test_a_head_signed_by_another_key_proves_nothing(store: Store) -> None:
     rewrite(store, 30)
+    change(store, LOG.update().where(LOG.c.sequence == 30).values(device="other"))
     change(store, tables.signed_head.delete().where(tables.signed_head.c.sequence == RECORDS))
     sign_due_head(store.engine, Ed25519PrivateKey.generate(), now_ms=NOON_MS, last=None)
     assert verified(store) == Verification(RECORDS, 1, ok=True, unchecked_heads=1)
