@@ -41,7 +41,7 @@ from koffert_wire.notify import Notifier, watchdog_period_s
 
 _LOG = logging.getLogger(__name__)
 
-# After SIGTERM: how long what is queued may still go out.
+# After SIGTERM: until when what is queued may still go out. The link's goodbye has the rest of the five seconds.
 DRAIN_S = 3.0
 # Each time writes some pages and the file system's journal: an SD card bears few of those.
 _TIDY_INTERVAL_S = 600.0
@@ -244,6 +244,7 @@ def _start(gateway: Gateway, notifier: Notifier) -> None:
 
 async def _wind_down(gateway: Gateway) -> None:
     """Stop the meters, keep what they brought, give the link a moment to take it."""
+    until_s = asyncio.get_running_loop().time() + DRAIN_S
     await gateway.meters.stop(gateway.supervisor)
     await gateway.supervisor.stop("pipeline")
     try:
@@ -251,7 +252,7 @@ async def _wind_down(gateway: Gateway) -> None:
     except OutboxError as error:
         _LOG.error("the last readings could not be kept: %s", error)
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(DRAIN_S):
+        async with asyncio.timeout_at(until_s):
             await gateway.uplink.drained()
     await gateway.supervisor.stop("uplink")
 

@@ -1,6 +1,7 @@
 """What the running box says of itself: collected on request, handed out on a local socket as JSON."""
 
 import asyncio
+import logging
 import resource
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from importlib import metadata
@@ -20,6 +21,8 @@ from koffert_agent.supervisor import PartState, Pulse
 from koffert_agent.uplink import UplinkStatus
 from koffert_wire.envelope import Header
 from koffert_wire.topics import Lane
+
+_LOG = logging.getLogger(__name__)
 
 _SOCKET_NAME = "agent.sock"
 # Whoever asks gets the answer within this, or the agent is not well.
@@ -117,6 +120,8 @@ async def serve(folder: Path, collect: Callable[[], Awaitable[Status]], pulse: P
             async with asyncio.timeout(_ANSWER_WITHIN_S):
                 writer.write(msgspec.json.encode(await collect()))
                 await writer.drain()
+        except (OSError, TimeoutError) as error:
+            _LOG.warning("somebody who asked for the status got no answer: %r", error)
         finally:
             writer.close()
 

@@ -18,6 +18,8 @@ _RESTART = Backoff(first_s=0.5, cap_s=60.0)
 # How long a cancelled part may take to let go before it is called hung.
 _LET_GO_S = 2.0
 _LOOK_INTERVAL_S = 0.5
+# A process that got no processor for a while must not blame its parts: they have a turn before the second look.
+_SILENT_LOOKS = 2
 
 
 class Pulse:
@@ -111,7 +113,7 @@ class Supervisor:
 
     @property
     def healthy(self) -> bool:
-        """False once a part hangs and cannot be stopped: only a new process helps then."""
+        """False while a part hangs and cannot be stopped: if it stays so, only a new process helps."""
         return all(state.condition is not PartCondition.HUNG for state in self._states.values())
 
     async def _keep(self, part: Part) -> None:
@@ -119,41 +121,48 @@ class Supervisor:
         failures = 0
         while True:
             started_s = loop.time()
-            if not await self._run_once(part):
-                return
+            task = await self._run_once(part)
+            if not task.done():
+                await asyncio.wait({task})
+                _LOG.error("%s has let go after all", part.name)
+                self._note_end(part.name, task)
             failures = 1 if loop.time() - started_s >= HELD_S else failures + 1
             self._note(part.name, PartCondition.WAITING)
             await asyncio.sleep(_RESTART.delay_s(failures, self._random()))
             self._note(part.name, PartCondition.RUNNING, restarted=1)
 
-    async def _run_once(self, part: Part) -> bool:
-        """Run the part until it ends; whether it may be started again."""
+    async def _run_once(self, part: Part) -> "asyncio.Task[None]":
+        """Run the part until it ends or has been asked to; one that hangs is not done yet."""
         loop = asyncio.get_running_loop()
         pulse = Pulse(loop.time)
         task = loop.create_task(_awaited(part.run(pulse)), name=part.name)
+        silent_looks = 0
         try:
-            while not task.done() and pulse.silent_s <= part.patience_s:
+            while not task.done() and silent_looks < _SILENT_LOOKS:
                 await asyncio.wait({task}, timeout=_LOOK_INTERVAL_S)
+                silent_looks = silent_looks + 1 if pulse.silent_s > part.patience_s else 0
             if not task.done():
                 _LOG.error("%s: no sign of life for %.0f s", part.name, pulse.silent_s)
         finally:
-            let_go = await self._end(part.name, task)
-        return let_go
+            await self._end(part.name, task)
+        return task
 
-    async def _end(self, name: str, task: "asyncio.Task[None]") -> bool:
+    async def _end(self, name: str, task: "asyncio.Task[None]") -> None:
         task.cancel()
         await asyncio.wait({task}, timeout=_LET_GO_S)
         if not task.done():
             _LOG.critical("%s hangs and does not let go", name)
             self._note(name, PartCondition.HUNG)
-            return False
+        else:
+            self._note_end(name, task)
+
+    def _note_end(self, name: str, task: "asyncio.Task[None]") -> None:
         if task.cancelled():
             self._note(name, PartCondition.STOPPED)
         elif (error := task.exception()) is not None:
             _LOG.error("%s failed: %s", name, error, exc_info=error)
         else:
             _LOG.error("%s ended by itself", name)
-        return True
 
     def _note(self, name: str, condition: PartCondition, restarted: int = 0) -> None:
         before = self._states.get(name)

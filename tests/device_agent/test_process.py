@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from random import Random
 
@@ -19,6 +20,7 @@ from tests.support.chaos import GOOD, ChaosProxy, Conditions
 
 KILLS = 6
 HEAVY = {"bleak", "matplotlib", "numpy", "scipy", "sqlalchemy"}
+STOPS_WITHIN_S = 5.0
 
 
 @pytest.fixture
@@ -119,6 +121,46 @@ def test_it_stops_in_time_on_a_link_that_swallows_everything(
         asyncio.run(scenario())
     finally:
         broker.mosquitto.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        pytest.param(GOOD, id="streaming"),
+        pytest.param(Conditions(black_hole=True), id="link swallows everything"),
+        pytest.param(Conditions(refuse=True), id="nobody answers"),
+        pytest.param(Conditions(delay_s=0.6, rate_bytes_s=8_000), id="satellite"),
+    ],
+)
+def test_it_stops_within_five_seconds_of_being_asked(
+    tmp_path: Path, broker: TestBroker, conditions: Conditions
+) -> None:
+    async def scenario() -> float:
+        async with (
+            ChaosProxy(broker.device_port) as proxy,
+            HubDouble(broker.hub_endpoint()) as hub,
+            SimulatedOximeter("contec-v7") as oximeter,
+        ):
+            direct = broker.endpoint(DEVICE)
+            through = Endpoint(direct.host, proxy.port, DEVICE, direct.tls)
+            agent = AgentProcess(tmp_path, through, oximeter.path)
+            await start_and_measure(agent)
+            await eventually(lambda: bool(hub.readings))
+            proxy.conditions = conditions
+            known = len(agent.acknowledged)
+            await eventually(lambda: len(agent.acknowledged) > known + 2)
+            asked_s = time.monotonic()
+            assert await agent.stop() == 0
+            return time.monotonic() - asked_s
+
+    broker.mosquitto.start()
+    try:
+        took_s = asyncio.run(scenario())
+    finally:
+        broker.mosquitto.kill()
+    print(f"stopped in {took_s:.2f} s")  # noqa: T201 - what it came to, for whoever runs it by hand
+    assert took_s < STOPS_WITHIN_S
 
 
 def test_systemd_hears_that_it_is_ready_and_stopping(tmp_path: Path, broker: TestBroker) -> None:

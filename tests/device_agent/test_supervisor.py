@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 
 import pytest
 
@@ -65,7 +66,7 @@ def test_a_silent_part_is_cancelled_and_restarted(caplog: pytest.LogCaptureFixtu
     assert "driver: no sign of life" in caplog.text
 
 
-def test_what_does_not_let_go_is_named_and_makes_the_box_unhealthy(
+def test_what_does_not_let_go_is_named_and_starves_the_watchdog_until_it_does(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def scenario() -> None:
@@ -82,9 +83,29 @@ def test_what_does_not_let_go_is_named_and_makes_the_box_unhealthy(
             await eventually(lambda: not supervisor.healthy)
             assert supervisor.states[0].condition is PartCondition.HUNG
             release.set()
+            await eventually(lambda: supervisor.healthy and supervisor.states[0].restarts > 0)
 
     asyncio.run(scenario())
     assert "codec hangs and does not let go" in caplog.text
+    assert "codec has let go after all" in caplog.text
+
+
+def test_a_process_that_got_no_processor_does_not_blame_its_parts() -> None:
+    async def scenario() -> None:
+        async def busy(pulse: Pulse) -> None:
+            while True:
+                pulse.beat()
+                await asyncio.sleep(0.001)
+
+        async with Supervisor(lambda: 0.0) as supervisor:
+            supervisor.start(Part("uplink", busy, patience_s=0.05))
+            for _ in range(5):
+                await asyncio.sleep(0.02)
+                time.sleep(0.1)  # noqa: ASYNC251 - the whole process stands still
+            assert [state.restarts for state in supervisor.states] == [0]
+            assert supervisor.states[0].condition is PartCondition.RUNNING
+
+    asyncio.run(scenario())
 
 
 def test_stop_ends_one_part_and_leaves_the_others() -> None:
