@@ -17,7 +17,7 @@ from koffert_cli.hub_options import CONFIG, hub_settings, load_hub_settings
 from koffert_cli.hub_patient import patient
 from koffert_cli.hub_users import add_user_command
 from koffert_cli.output import CommandGroup, UserError, json_option, print_json
-from koffert_hub.backup import BackupError, back_up, restore, restore_log
+from koffert_hub.backup import BackupError, Restored, back_up, restore, restore_log
 from koffert_hub.database import open_database
 from koffert_hub.log_keys import rotate
 from koffert_hub.projector import rebuild as rebuild_time_series
@@ -227,9 +227,7 @@ def restore_command(config: Path, folder: Path, replica: Path | None, *, as_json
     if as_json:
         print_json(restored)
     else:
-        click.echo(
-            f"Bodies up to record {restored.complete_to}; the boxes send the later ones again"
-        )
+        _tell_restored(restored)
 
 
 @hub.command()
@@ -287,12 +285,14 @@ def rotate_log_key(config: Path, *, as_json: bool) -> None:
 @click.option(
     "--replica",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    required=True,
-    help="The emergency centre's copy of this hub's log.",
+    help="The emergency centre's copy of this hub's log. Only a database that is whole goes without.",
 )
 @json_option
-def restore_log_command(config: Path, replica: Path, *, as_json: bool) -> None:
-    """Bring back the log's records that are gone, all or those at its end; stop the hub first."""
+def restore_log_command(config: Path, replica: Path | None, *, as_json: bool) -> None:
+    """Bring back the log's records that are gone, all or those at its end; stop the hub first.
+
+    Also after PostgreSQL was brought back from a dump: a new epoch begins, and the boxes send again what came later.
+    """
     try:
         restored = restore_log(hub_settings(config), new_epoch(), replica, now_ms=wall_ms())
     except BackupError as error:
@@ -300,7 +300,17 @@ def restore_log_command(config: Path, replica: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(restored)
     else:
-        click.echo(f"{restored.complete_to} records are here again, under a new epoch")
+        _tell_restored(restored)
+
+
+def _tell_restored(restored: Restored) -> None:
+    click.echo(f"{restored.log_records} records are here, the last one begins a new epoch")
+    if restored.complete_to < restored.log_records - 1:
+        click.echo(
+            f"Bodies up to record {restored.complete_to}; the boxes send the later ones again"
+        )
+    for key in restored.erase_again:
+        click.echo(f"Erased after the backup, and back: koffert hub patient erase {key}")
 
 
 @hub.command()

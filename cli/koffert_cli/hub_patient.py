@@ -225,6 +225,8 @@ def erase(config: Path, key: str, *, yes: bool, as_json: bool) -> None:
         print_json(erased)
     else:
         click.echo(f"{erased.bodies} transmissions erased, recorded as {erased.log_sequence}")
+        for place in erased.left_in:
+            click.echo(f"May still be in {place}")
 
 
 def _move(

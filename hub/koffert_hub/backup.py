@@ -17,7 +17,7 @@ from msgspec import Struct
 from koffert_hub import tables
 from koffert_hub.database import open_database
 from koffert_hub.database import reading as open_reading
-from koffert_hub.log_record import SignedHead
+from koffert_hub.log_record import Event, SignedHead, decode_record
 from koffert_hub.log_verify import GENESIS, LogPosition, LogRow, check_row
 from koffert_hub.migrations import migrate
 from koffert_hub.settings import Settings
@@ -42,11 +42,15 @@ class BackupError(Exception):
 
 
 class Restored(Struct, frozen=True):
-    """Where a restored hub stands: bodies up to `complete_to` at least, records up to `log_records`."""
+    """Where a restored hub stands: bodies up to `complete_to` at least, records up to `log_records`.
+
+    The patients of `erase_again` were erased after the backup, and are back with it.
+    """
 
     complete_to: int
     log_records: int
     cites: str | None
+    erase_again: tuple[str, ...] = ()
 
 
 def back_up(settings: Settings, folder: Path) -> int:
@@ -88,25 +92,29 @@ def restore(
         engine.dispose()
 
 
-def restore_log(settings: Settings, epoch: bytes, replica: Path, *, now_ms: int) -> Restored:
-    """Bring back log records that are gone while the rest of the database is here; raises BackupError.
+def restore_log(settings: Settings, epoch: bytes, replica: Path | None, *, now_ms: int) -> Restored:
+    """Bring back log records that are gone and go on under a new epoch; raises BackupError.
 
-    What is left of the log must be its beginning, whole: a record that was changed is for a person to look at.
+    Either the log alone is gone, and all else is here, or the whole database is as old as the log, brought back by
+    means of its own (PostgreSQL): then the boxes are asked for what came later. What is left of the log must be its
+    beginning, whole: a record that was changed is for a person to look at.
     """
     engine = open_database(settings.database_url)
     try:
         with engine.begin() as connection:
             left = _what_is_left(connection)
+            newest = sa.select(sa.func.max(tables.transmission.c.log_sequence))
+            log_alone = (connection.execute(newest).scalar_one() or 0) > left.sequence
+            if replica is None and log_alone:
+                raise BackupError(f"records after {left.sequence} are gone: give --replica")
             connection.execute(tables.log_state.update().values(left._asdict()))
-        _fetch_records(engine, replica)
+        if replica is not None:
+            _fetch_records(engine, replica)
         with engine.begin() as connection:
-            here = position(connection)
-            if here.sequence == left.sequence:
+            here = position(connection).sequence
+            if here == left.sequence and replica is not None:
                 raise BackupError("the replica holds no record that is missing here")
-            newest = signed_heads(connection)[-1:]
-            cites = f"{newest[0].sequence}:{newest[0].head.hex()}" if newest else None
-            open_epoch(connection, epoch, now_ms=now_ms, cites=cites)
-            return Restored(here.sequence, position(connection).sequence, cites)
+            return _open_epoch(connection, epoch, here if log_alone else left.sequence, now_ms)
     finally:
         engine.dispose()
 
@@ -127,21 +135,36 @@ def _go_on(engine: sa.Engine, epoch: bytes, replica: Path | None, now_ms: int) -
     migrate(engine)
     with open_reading(engine) as connection:
         bodies_to = position(connection).sequence
-        complete_to = complete_through_restores(connection, bodies_to)
     if replica is not None:
         _fetch_records(engine, replica)
     with engine.begin() as connection:
-        newest = signed_heads(connection)[-1:]
-        cites = f"{newest[0].sequence}:{newest[0].head.hex()}" if newest else None
-        open_epoch(
-            connection,
-            epoch,
-            now_ms=now_ms,
-            cites=cites,
-            complete_to=complete_to,
-            bodies_to=bodies_to,
-        )
-        return Restored(complete_to, position(connection).sequence, cites)
+        return _open_epoch(connection, epoch, bodies_to, now_ms)
+
+
+def _open_epoch(connection: sa.Connection, epoch: bytes, bodies_to: int, now_ms: int) -> Restored:
+    """Begin the epoch of a database that has the bodies up to `bodies_to`, citing the newest signed head."""
+    complete_to = complete_through_restores(connection, bodies_to)
+    newest = signed_heads(connection)[-1:]
+    cites = f"{newest[0].sequence}:{newest[0].head.hex()}" if newest else None
+    open_epoch(
+        connection,
+        epoch,
+        now_ms=now_ms,
+        cites=cites,
+        complete_to=complete_to,
+        bodies_to=bodies_to,
+    )
+    again = _erased_after(connection, bodies_to)
+    return Restored(complete_to, position(connection).sequence, cites, again)
+
+
+def _erased_after(connection: sa.Connection, sequence: int) -> tuple[str, ...]:
+    """The patients who by a later record were erased, and by this database were not."""
+    table = tables.patient
+    records = [decode_record(row.record) for row in rows_after(connection, sequence)]
+    told = {one.patient for one in records if one.event is Event.ERASURE and one.patient}
+    here = sa.select(table.c.key).where(table.c.key.in_(told), table.c.erased_ms.is_(None))
+    return tuple(connection.execute(here.order_by(table.c.key)).scalars())
 
 
 def _fetch_records(engine: sa.Engine, replica: Path) -> None:
@@ -180,5 +203,7 @@ def _keep(engine: sa.Engine, heads: Sequence[SignedHead]) -> None:
 
 def _database_file(settings: Settings) -> Path:
     if settings.database is not None:
-        raise BackupError("this hub's database is not embedded: use pg_dump and pg_restore")
+        raise BackupError(
+            "this hub's database is not embedded: pg_dump and pg_restore, then koffert hub restore-log"
+        )
     return settings.data_dir / DATABASE_FILE

@@ -19,6 +19,7 @@ from koffert_hub.documents.tables import (
     document_part,
     forget_documents,
 )
+from koffert_hub.erasure_files import clear_files
 from koffert_hub.loans import LoanState
 from koffert_hub.log_beside import QUARANTINE_CONTENT
 from koffert_hub.log_record import Event, Result
@@ -32,8 +33,7 @@ from koffert_hub.web.tables import hand_entry, note, self_plan
 from koffert_wire.envelope import parse_payload
 from koffert_wire.errors import UnreadablePayload
 
-# PostgreSQL only marks a deleted row: what held a patient's data is written anew without it. The write-ahead log still
-# has old pages until the server has recycled it.
+# PostgreSQL only marks a deleted row: what held a patient's data is written anew without it.
 REWRITTEN = (
     tables.body,
     tables.correction,
@@ -73,11 +73,12 @@ class Forgets(Protocol):
 
 
 class Erased(Struct, frozen=True):
-    """What was removed."""
+    """What was removed; `left_in` says in which files of the database server it may still be, and what to do."""
 
     bodies: int
     quarantined: int
     log_sequence: int
+    left_in: tuple[str, ...]
 
 
 def erase_patient(engine: sa.Engine, time_series: Forgets, patient: str, *, now_ms: int) -> Erased:
@@ -109,8 +110,8 @@ def erase_patient(engine: sa.Engine, time_series: Forgets, patient: str, *, now_
         sequence = writer.add(draft(Event.ERASURE, Result.DONE, at_ms=now_ms, patient=patient))
         writer.flush()
     time_series.forget(patient)
-    _overwrite_the_rest(engine)
-    return Erased(bodies, len(quarantined), sequence)
+    left = clear_files(engine, REWRITTEN)
+    return Erased(bodies, len(quarantined), sequence, left)
 
 
 def _ended_loans(connection: sa.Connection, patient: str) -> dict[str, str]:
@@ -155,16 +156,3 @@ def _named_loan(payload: bytes) -> str | None:
         return parse_payload(payload).header.loan
     except UnreadablePayload:
         return None
-
-
-def _overwrite_the_rest(engine: sa.Engine) -> None:
-    """`secure_delete` overwrote the pages; the write-ahead log still holds the old ones until it is cut."""
-    if engine.dialect.name == "sqlite":
-        with engine.connect() as connection:
-            raw = connection.connection.driver_connection
-            if raw is not None:
-                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    else:
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for table in REWRITTEN:
-                connection.exec_driver_sql(f'VACUUM (FULL) "{table.name}"')

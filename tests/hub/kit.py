@@ -87,6 +87,13 @@ class Store:
             return int(count.scalar_one())
 
 
+class NoSeries:
+    """A time series that holds nothing."""
+
+    def forget(self, patient: str) -> None:
+        """Nothing is there."""
+
+
 def sqlite_store(folder: Path, **settings: int) -> Store:
     """A store in a file."""
     return Store(f"sqlite:///{folder / 'hub.sqlite'}", **settings)

@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from koffert_hub import registry, tables
 from koffert_hub.backup import BackupError, back_up, restore, restore_log
 from koffert_hub.database import open_database, reading
+from koffert_hub.erasure import erase_patient
 from koffert_hub.ingest import Received
 from koffert_hub.intake import Intake
 from koffert_hub.keys import load_keys
@@ -20,7 +22,8 @@ from koffert_hub.setup import initialise
 from koffert_hub.status import status_of
 from koffert_hub.transmission_log import current_epoch, position, rows_after, sign_due_head
 from tests.hub.box import NOON_NS, Box
-from tests.hub.kit import NOON_MS, SIGNED
+from tests.hub.kit import NOON_MS, SIGNED, NoSeries, Store
+from tests.support.postgres import Postgres
 
 AMK_KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 
@@ -148,6 +151,54 @@ def test_a_deleted_log_comes_back_from_the_replica(tmp_path: Path, left: int) ->
     assert drill.replica.position().sequence == 17
     with pytest.raises(BackupError, match="no record that is missing"):
         restore_log(drill.settings, os.urandom(16), drill.replica_file, now_ms=NOON_MS)
+    drill.close()
+
+
+def test_a_postgresql_hub_is_brought_back_from_a_dump(postgres: Postgres, tmp_path: Path) -> None:
+    """Dumped and restored by its own tools; then the log goes on as after any restore, and says who is to be erased again."""
+    store = Store(postgres.new_database())
+    box = store.box()
+    queued = [box.queue() for _ in range(15)]
+    store.take(*queued[:10])
+    postgres.run(
+        "pg_dump", str(store.engine.url.database), "-Fc", "-f", str(postgres.folder / "dump")
+    )
+    store.take(*queued[10:])
+    patient = store.records()[1].patient
+    with store.engine.begin() as connection:
+        registry.end_loan(connection, str(box.loan), now_ms=NOON_MS)
+    erase_patient(store.engine, NoSeries(), str(patient), now_ms=NOON_MS)
+    replica = Replica(tmp_path / "replica.sqlite", "dalane", AMK_KEY.public_key(), AMK_KEY)
+    with reading(store.engine) as connection:
+        replica.append(list(rows_after(connection, 0)))
+    replica.close()
+    store.engine.dispose()
+    url = postgres.new_database()
+    restored_name = str(sa.make_url(url).database)
+    postgres.run("pg_restore", "-d", restored_name, str(postgres.folder / "dump"))
+    settings = Settings(
+        data_dir=tmp_path, centre="Dalane DMS", broker=BrokerSettings(port=1883), database=url
+    )
+    with pytest.raises(BackupError, match="koffert hub restore-log"):
+        restore(settings, tmp_path, os.urandom(16), replica=None, now_ms=NOON_MS)
+    restored = restore_log(settings, os.urandom(16), tmp_path / "replica.sqlite", now_ms=NOON_MS)
+    assert (restored.complete_to, restored.log_records) == (11, 18)
+    assert restored.erase_again == (patient,)
+    engine = open_database(url)
+    with reading(engine) as connection:
+        assert current_epoch(connection).complete_to == 11
+        assert verify_whole(connection, []).ok
+    engine.dispose()
+
+
+def test_a_whole_database_needs_no_replica_to_begin_an_epoch(tmp_path: Path) -> None:
+    drill = Drill(tmp_path)
+    restored = restore_log(drill.settings, os.urandom(16), None, now_ms=NOON_MS)
+    assert (restored.complete_to, restored.log_records) == (16, 17)
+    with drill.engine.begin() as connection:
+        connection.execute(tables.transmission_log.delete())
+    with pytest.raises(BackupError, match="give --replica"):
+        restore_log(drill.settings, os.urandom(16), None, now_ms=NOON_MS)
     drill.close()
 
 

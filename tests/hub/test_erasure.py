@@ -24,12 +24,10 @@ from koffert_hub.time_series import TimeSeries
 from koffert_hub.time_series.influx import InfluxAccess, InfluxTimeSeries
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
 from koffert_hub.transmission_log import sign_due_head
-from koffert_hub.web.record import write_note
 from tests.hub.box import Box
 from tests.hub.kit import NOON_MS, Store, sqlite_store
 from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
 from tests.support.influx import Influx
-from tests.support.postgres import Postgres
 
 # A value that occurs nowhere by chance, as each store holds it: big-endian IEEE 754 in all three.
 MARKER = 87.65432109876
@@ -148,22 +146,6 @@ def test_no_table_of_patients_is_forgotten() -> None:
     assert theirs - {table.name for table in REWRITTEN} == set()
 
 
-def test_postgresql_files_hold_nothing_readable(postgres: Postgres, tmp_path: Path) -> None:
-    """Every file of the database is searched; the server's write-ahead log it recycles by itself."""
-    store = Store(postgres.new_database())
-    series = SqliteTimeSeries(tmp_path / "series.sqlite")
-    box, patient = measured(store, series, "box-1")
-    words = b"planted-words-of-a-note"
-    write_note(store.engine, patient, words.decode(), "lege", "Testlege 1", now_ms=NOON_MS)
-    assert searched(store, postgres, MARKER_BYTES, words) == {MARKER_BYTES, words}
-    with store.engine.begin() as connection:
-        registry.end_loan(connection, str(box.loan), now_ms=NOON_MS)
-    erase_patient(store.engine, series, patient, now_ms=NOON_MS)
-    assert searched(store, postgres, MARKER_BYTES, words) == set()
-    series.close()
-    store.engine.dispose()
-
-
 def test_influxdb_shards_hold_nothing_readable(influx: Influx, tmp_path: Path) -> None:
     """What was deleted leaves the files when the shard is at rest; how long that takes is a setting of the server."""
     store = sqlite_store(tmp_path)
@@ -197,13 +179,3 @@ def influx_files_with_marker(influx: Influx) -> list[str]:
             if MARKER_BYTES in path.read_bytes():
                 found.append(path.name)
     return found
-
-
-def searched(store: Store, postgres: Postgres, *markers: bytes) -> set[bytes]:
-    """Those of `markers` that a file of this database holds once everything is on disk."""
-    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("CHECKPOINT")
-        own = "SELECT oid FROM pg_database WHERE datname = current_database()"
-        folder = postgres.data / "base" / str(connection.exec_driver_sql(own).scalar_one())
-    contents = [path.read_bytes() for path in folder.iterdir()]
-    return {marker for marker in markers if any(marker in content for content in contents)}

@@ -11,19 +11,12 @@ from koffert_hub.log_access import verify_connection, verify_whole
 from koffert_hub.log_verify import Fault, FirstBad
 from koffert_hub.quarantine import requeue_through
 from koffert_hub.transmission_log import open_epoch
-from tests.hub.kit import NOON_MS, SIGNED, Store
+from tests.hub.kit import NOON_MS, SIGNED, NoSeries, Store
 from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
 
 LOG, BODY, HELD = tables.transmission_log, tables.body, tables.quarantine
 # Record 1 begins the epoch, 2 to 11 are stored, 12 is in quarantine (one of a loan that nobody knows).
 STORED, QUARANTINED = 7, 12
-
-
-class NoSeries:
-    """A time series that holds nothing."""
-
-    def forget(self, patient: str) -> None:
-        """Nothing is there."""
 
 
 def filled(store: Store) -> None:

@@ -35,6 +35,11 @@ class Postgres:
         self._count = 0
 
     @property
+    def folder(self) -> Path:
+        """A folder that the server's user may write."""
+        return self._folder
+
+    @property
     def data(self) -> Path:
         """The cluster's files."""
         return self._folder / "data"
@@ -43,7 +48,8 @@ class Postgres:
         """Make the cluster and start it; durable as in production."""
         data = str(self.data)
         self._run("initdb", "--auth=trust", "--username=koffert", "--encoding=UTF8", data)
-        options = f"-p {self._port} -h 127.0.0.1 -k {self._folder}"
+        # As docs/how-to/grow-the-hub.md asks for.
+        options = f"-p {self._port} -h 127.0.0.1 -k {self._folder} -c wal_recycle=off"
         log = str(self._folder / "log")
         self._run("pg_ctl", "start", "-w", "-D", data, "-l", log, "-o", options)
 
@@ -51,13 +57,24 @@ class Postgres:
         """Stop it at once; nothing of it is needed any more."""
         self._run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", str(self.data))
 
-    def new_database(self) -> str:
-        """The URL of a new, empty database."""
+    def new_database(self, owner: str = "koffert") -> str:
+        """The URL of a new, empty database, for a role that owns it."""
         self._count += 1
         name = f"test{self._count}"
+        self.run("createdb", "--owner", owner, name)
+        return f"postgresql+psycopg://{owner}@127.0.0.1:{self._port}/{name}"
+
+    def new_role(self) -> str:
+        """The name of a new role that may do nothing but log in."""
+        self._count += 1
+        name = f"role{self._count}"
+        self.run("createuser", name)
+        return name
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Run a client of the server as its administrator."""
         where = ("-h", "127.0.0.1", "-p", str(self._port), "-U", "koffert")
-        self._run("createdb", *where, name)
-        return f"postgresql+psycopg://koffert@127.0.0.1:{self._port}/{name}"
+        self._run(program, *where, *arguments)
 
     def _run(self, program: str, *arguments: str) -> None:
         as_user = {"user": _UNPRIVILEGED, "extra_groups": []} if os.geteuid() == 0 else {}
