@@ -5,26 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
+from koffert_agent.disk import SLOW_SYNC_S
 from koffert_agent.doctor import Finding, Verdict
 from koffert_agent.intake import SensorStatus
 from koffert_agent.status import Status
+from koffert_agent.supervisor import PartCondition, PartState
 from koffert_wire.topics import Lane
 
+# A durable write is in hand much of the time; this long is no ordinary one.
+_BUSY_S = 2.0
 _MARKS = {Verdict.OK: "ok", Verdict.WARNING: "--", Verdict.FAILED: "!!"}
 
 
 def status_lines(status: Status) -> Iterator[str]:
-    """The whole status, one topic after another."""
+    """The whole status, one topic after another; `receipted` is kept in case that the hub must ask for it again."""
     yield f"{status.device}  loan {status.loan or 'none'}  version {status.version}"
     yield f"link    {_link(status)}"
     yield f"clock   {_clock(status)}"
     yield f"disk    {_disk(status)}"
+    yield f"memory  {_size(status.memory_bytes)} at most"
     yield ""
     yield from _queue(status)
     yield ""
     yield from (f"meter   {_sensor(sensor)}" for sensor in status.sensors)
-    troubled = [part for part in status.parts if part.condition != "running"]
-    yield from (f"part    {part.name}: {part.condition}" for part in troubled)
+    yield from (
+        f"part    {_part(part)}"
+        for part in status.parts
+        if part.restarts or part.condition is not PartCondition.RUNNING
+    )
+    yield from (
+        f"damaged {status.queue[lane].damaged} of {lane.value} cannot be read; kept aside, named to the hub"
+        for lane in Lane
+        if status.queue[lane].damaged
+    )
     if status.unacknowledged:
         yield f"lost    {status.unacknowledged} readings found no place on the disk"
 
@@ -61,18 +74,32 @@ def _clock(status: Status) -> str:
 
 
 def _disk(status: Status) -> str:
-    sync = "" if status.disk.sync_s is None else f", sync {status.disk.sync_s * 1000:.1f} ms"
-    memory = f", memory {_size(status.memory_bytes)}"
-    return f"{_size(status.disk.free_bytes)} free{sync}{memory}"
+    disk = status.disk
+    text = f"{_size(disk.free_bytes)} free"
+    if disk.sync_s is not None:
+        slow = " (slow)" if disk.sync_s > SLOW_SYNC_S else ""
+        text += f", a durable write took {disk.sync_s * 1000:.1f} ms at the start{slow}"
+    if disk.busy_s > _BUSY_S:
+        text += f", has not answered for {_span(disk.busy_s)}"
+    return text
+
+
+def _part(part: PartState) -> str:
+    times = f", restarted {part.restarts} times" if part.restarts else ""
+    return f"{part.name}: {part.condition}{times}"
 
 
 def _queue(status: Status) -> Iterator[str]:
-    yield f"{'lane':7} {'queued':>8} {'size':>10} {'oldest':>10} {'dropped':>8} {'sent today':>12}"
+    yield (
+        f"{'lane':7} {'queued':>8} {'size':>10} {'oldest':>10} {'dropped':>8}"
+        f" {'sent today':>12} {'receipted':>10}"
+    )
     for name in Lane:
         lane = status.queue[name]
         yield (
             f"{name.value:7} {lane.queued:8} {_size(lane.queued_bytes):>10}"
-            f" {_span(lane.oldest_s):>10} {lane.dropped:8} {_size(lane.sent_today_bytes):>12}"
+            f" {_span(lane.oldest_s):>10} {lane.dropped:8}"
+            f" {_size(lane.sent_today_bytes):>12} {_size(lane.released_bytes):>10}"
         )
 
 

@@ -9,10 +9,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from koffert_agent.disk import SLOW_SYNC_S
 from koffert_agent.doctor import Finding, Verdict, examine, first_to_mend
 from koffert_agent.settings import Settings, load_settings
-from koffert_agent.status import NotRunningError, Status, ask
-from koffert_agent.uplink import LinkState
+from koffert_agent.status import (
+    ClockStatus,
+    DiskStatus,
+    LaneStatus,
+    NotRunningError,
+    Status,
+    ask,
+)
+from koffert_agent.supervisor import PartCondition, PartState
+from koffert_agent.uplink import LinkState, UplinkStatus
 from koffert_cli.agent_report import finding_lines, status_lines, verdict_line
 from koffert_drivers.simulated.oximeter import SimulatedOximeter
 from koffert_hub.authority import Authority
@@ -68,6 +77,41 @@ def test_a_running_box_tells_what_it_does(tmp_path: Path) -> None:
 
     with hub_broker(tmp_path) as broker:
         asyncio.run(scenario(broker))
+
+
+def test_what_is_wrong_with_a_box_stands_in_its_status() -> None:
+    lane = LaneStatus(1, 400, 90.0, 3, 1200, 2, 5, 4, 1600)
+    troubled = Status(
+        device=DEVICE,
+        loan=None,
+        version="1",
+        link=UplinkStatus(LinkState.DOWN, 600.0, 0, 0, None, "unreachable: no route", True),  # noqa: FBT003
+        queue=dict.fromkeys(Lane, lane),
+        unacknowledged=7,
+        disk=DiskStatus(2_000_000, 2 * SLOW_SYNC_S, 40.0),
+        clock=ClockStatus(0, trusted=False, up_s=60.0),
+        sensors=(),
+        parts=[
+            PartState("uplink", PartCondition.RUNNING, 3),
+            PartState("meters", PartCondition.HUNG, 0),
+            PartState("status", PartCondition.RUNNING, 0),
+        ],
+        memory_bytes=50_000_000,
+    )
+    text = "\n".join(status_lines(troubled))
+    for words in (
+        "link    down for 10 min",
+        "last receipt never, today's data budget is used up: waveforms wait",
+        "(last error: unreachable: no route)",
+        "100.0 ms at the start (slow), has not answered for 40 s",
+        "bulk           1      400 B       90 s        5       1.6 kB     1.2 kB",
+        "part    uplink: running, restarted 3 times",
+        "part    meters: hung",
+        "damaged 2 of vitals cannot be read",
+        "lost    7 readings found no place on the disk",
+    ):
+        assert words in text, text
+    assert "part    status" not in text
 
 
 def test_a_box_that_does_not_run_has_no_status(tmp_path: Path) -> None:

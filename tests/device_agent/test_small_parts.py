@@ -1,19 +1,23 @@
 """The worker thread, the clock, the account and the service manager's socket."""
 
 import asyncio
+import os
 import socket
 import threading
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from koffert_agent import disk, network
+from koffert_agent import disk, gateway, network
 from koffert_agent.accounting import Account
 from koffert_agent.clock import NS_PER_S, SystemClock
 from koffert_agent.housekeeping import keep_house
 from koffert_agent.outbox.outbox import Outbox
 from koffert_agent.outbox.records import OutboxError, OutboxReason
-from koffert_agent.supervisor import Pulse
+from koffert_agent.supervisor import Pulse, Supervisor
 from koffert_agent.worker import Worker
 from koffert_wire.notify import Notifier, watchdog_period_s
 from koffert_wire.topics import Lane
@@ -73,6 +77,82 @@ def test_the_disk_is_measured_and_left_clean(tmp_path: Path) -> None:
     assert 0 <= disk.measure_sync_s(tmp_path) < 10
     assert disk.free_bytes(tmp_path) > 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_slow_card_is_told_of_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(os, "fdatasync", lambda _: time.sleep(disk.SLOW_SYNC_S * 1.1))
+    sync_s = asyncio.run(gateway._measure_disk(tmp_path))
+    assert sync_s is not None
+    assert sync_s > disk.SLOW_SYNC_S
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "makes a write durable in" in record.getMessage()
+
+
+class Looked(Supervisor):
+    """A supervisor whose health a test decides; counts who asks."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: 0.0)
+        self.well = True
+        self.looks = 0
+
+    @property
+    def healthy(self) -> bool:
+        self.looks += 1
+        return self.well
+
+
+def test_the_watchdog_is_fed_only_while_all_parts_and_the_disks_thread_are_alive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "10000")
+    monkeypatch.setattr(gateway, "_DISK_PATIENCE_S", 0.01)
+
+    async def scenario(manager: socket.socket) -> None:
+        disk_thread, release, parts = Worker("outbox"), threading.Event(), Looked()
+        box = cast("gateway.Gateway", SimpleNamespace(outboxes=[disk_thread], supervisor=parts))
+        notifier = Notifier({"NOTIFY_SOCKET": manager.getsockname()})
+        pulse = Pulse(asyncio.get_running_loop().time)
+        feeding = asyncio.create_task(gateway._feed_watchdog(box, notifier, pulse))
+
+        async def fed() -> None:
+            async with asyncio.timeout(40):
+                assert await loop.sock_recv(manager, 100) == b"WATCHDOG=1"
+
+        def hungry() -> bool:
+            try:
+                return not manager.recv(100)
+            except BlockingIOError:
+                return True
+
+        loop = asyncio.get_running_loop()
+        await fed()
+        parts.well = False
+        await eventually(hungry)
+        looks = parts.looks
+        await eventually(lambda: parts.looks > looks + 3)
+        assert hungry(), "a part hangs"
+        parts.well = True
+        await fed()
+        call = asyncio.create_task(disk_thread.call(release.wait))
+        await eventually(lambda: "the disk has not answered" in caplog.text)
+        await eventually(hungry)
+        caplog.clear()
+        await eventually(lambda: len(caplog.records) > 3)
+        assert hungry(), "the disk's thread hangs"
+        release.set()
+        await call
+        await fed()
+        feeding.cancel()
+        disk_thread.stop()
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(0)
+        manager.bind(str(tmp_path / "notify"))
+        asyncio.run(scenario(manager))
 
 
 def test_the_service_manager_is_told_also_in_the_abstract_namespace(tmp_path: Path) -> None:

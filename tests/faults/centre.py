@@ -94,6 +94,11 @@ class Centre:
         """The hub's last log record."""
         return _position(self.database)
 
+    @property
+    def oldest_backup(self) -> Path:
+        """The one that was made at the start."""
+        return self._backups[0]
+
     def caught_up(self) -> bool:
         """Whether the register holds all that the hub has, and that is something."""
         return 0 < self.position() == _position(self.replica)

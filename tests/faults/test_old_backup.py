@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,9 @@ from koffert_agent.session import Identity
 from koffert_agent.transmission import Sealer
 from koffert_hub.database import reading as open_reading
 from koffert_hub.status import Status, status_of
+from koffert_wire.topics import Lane
 from tests.device_agent.support import ManualClock
-from tests.device_agent.test_uplink import Box, box_online
+from tests.device_agent.test_uplink import Box, block, box_online
 from tests.faults.centre import Centre
 from tests.faults.invariants import Stored, ids_of, stored_of
 
@@ -24,12 +27,19 @@ DEVICE = "box-1"
 
 
 async def measure_for_an_hour(box: Box) -> set[bytes]:
-    """A reading each second of the box's own clock."""
+    """A reading and a block of pulse wave each second of the box's own clock, as a clip that is on gives them."""
     ids: set[bytes] = set()
     for _ in range(HOUR_S):
         box.clock.advance(1)
         ids |= await box.measure()
+        await box.queue(Lane.BULK, [block(box.clock, 120)])
     return ids
+
+
+def bodies(backup: Path) -> int:
+    """How many transmissions a backup holds."""
+    with closing(sqlite3.connect(f"file:{backup / 'hub.sqlite'}?mode=ro", uri=True)) as connection:
+        return int(connection.execute("SELECT count(*) FROM body").fetchone()[0])
 
 
 async def released(box: Box, centre: Centre, ids: set[bytes]) -> None:
@@ -61,6 +71,8 @@ async def scenario(folder: Path) -> tuple[set[bytes], Stored, Status]:
         async with box_online(folder, endpoint, identity, sealer, clock) as box:
             ids = await measure_for_an_hour(box)
             await released(box, centre, ids)
+            assert bodies(centre.oldest_backup) == 0, "all of the hour came after it"
+            assert (await box.outbox.count())[Lane.VITALS].released > HOUR_S
             await centre.lose_everything_since_the_start()
             await released(box, centre, ids)
             return ids, *look(centre)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from koffert_wire.mqtt import Endpoint, Incoming, MqttConnection, MqttError, MqttReason, Will
+from tests.support.chaos import ChaosProxy, Conditions
 from tests.support.mosquitto import Mosquitto, free_port, plain_mosquitto
 
 
@@ -112,6 +113,23 @@ def test_nobody_listening_is_unreachable() -> None:
         with pytest.raises(MqttError) as caught:
             await connection.open()
         assert caught.value.reason is MqttReason.UNREACHABLE
+
+    asyncio.run(scenario())
+
+
+def test_an_idle_link_that_dies_without_a_word_is_noticed_by_its_keepalive(
+    broker: Mosquitto,
+) -> None:
+    async def scenario() -> None:
+        async with ChaosProxy(broker.port) as proxy:
+            connection = MqttConnection(
+                Endpoint("127.0.0.1", proxy.port, "idle", keepalive_s=1),
+                on_message=lambda _message: None,
+            )
+            await connection.open(40)
+            proxy.conditions = Conditions(black_hole=True)
+            async with asyncio.timeout(40):
+                assert (await connection.wait_closed()).reason is MqttReason.LOST
 
     asyncio.run(scenario())
 
