@@ -1,5 +1,6 @@
 """Everything a demonstration needs on disk: a throw-away authority, keys, settings, a filled registry."""
 
+import json
 import os
 import secrets
 import shutil
@@ -7,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
@@ -23,7 +25,7 @@ from koffert_hub.database import open_database
 from koffert_hub.keys import SEALING_PUBLIC_FILE
 from koffert_hub.provisioning.box_settings import settings_for, standard_of
 from koffert_hub.registry import Role
-from koffert_hub.settings import load_settings
+from koffert_hub.settings import Settings, load_settings
 from koffert_hub.setup import initialise
 from koffert_hub.visits.calendar import plan_visit
 from koffert_wire.commands import PlannedVisit
@@ -95,14 +97,19 @@ class Site(Struct, frozen=True):
         return self.folder / "broker.conf"
 
 
-def provision(folder: Path, patients: int, ports: Ports, now: datetime) -> Site:
-    """Fill `folder`, which must exist and be empty; `now` dates the certificates and the loans."""
+def provision(
+    folder: Path, patients: int, ports: Ports, now: datetime, stores: Settings | None = None
+) -> Site:
+    """Fill `folder`, which must exist and be empty; `now` dates the certificates and the loans.
+
+    Of `stores` the database (which must be empty too) and the time series are used, instead of files in `folder`.
+    """
     authority = Authority.create("Koffert demonstration", now)
     _write_certificates(folder, authority, now)
     _write_broker_settings(folder, ports)
     rules_file = folder / _RULES_FILE
     shutil.copyfile(configuration_folder() / "rules" / _RULES_FILE, rules_file)
-    (folder / "hub.toml").write_text(_hub_settings(ports))
+    (folder / "hub.toml").write_text(_hub_settings(ports, stores))
     settings = load_settings(folder / "hub.toml")
     centre = initialise(settings)
     password = secrets.token_urlsafe(_PASSWORD_BYTES)
@@ -235,10 +242,15 @@ def _write_secret(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def _hub_settings(ports: Ports) -> str:
+def _hub_settings(ports: Ports, stores: Settings | None) -> str:
+    database = f"database = {_toml(stores.database)}\n" if stores and stores.database else ""
+    series = stores.time_series if stores else None
+    fields = msgspec.structs.asdict(series) if series else {}
+    lines = "".join(f"{name} = {_toml(value)}\n" for name, value in fields.items())
+    time_series = f"\n[time_series]\n{lines}" if series else ""
     return f"""data_dir = "hub"
 centre = "{CENTRE}"
-
+{database}
 [broker]
 port = {ports.hub}
 ca = "ca.crt"
@@ -255,4 +267,9 @@ telephone = "{_NURSE_TELEPHONE}"
 
 [alerts.staffing]
 {_ALWAYS}
-"""
+{time_series}"""
+
+
+def _toml(value: object) -> str:
+    """A string or a path as TOML writes it: as JSON does."""
+    return json.dumps(str(value), ensure_ascii=False)

@@ -18,17 +18,26 @@ _STARTING_AT_ONCE = 4
 
 
 class Servers:
-    """Broker and hub of a site; `start`, then `stop` in any case. `report` is told what is being done."""
+    """Broker and hub of a site; `start`, then `stop` in any case. `report` is told what is being done.
 
-    def __init__(self, site: Site, report: Callable[[str], None]) -> None:
+    With `workers` (which need PostgreSQL) they take in what the boxes send, instead of the hub.
+    """
+
+    def __init__(self, site: Site, report: Callable[[str], None], *, workers: int = 0) -> None:
         self._site = site
         self._report = report
         self.broker = _broker(site)
-        self.hub = Child(
-            "hub",
-            koffert("hub", "run", "--config", str(site.hub_settings)),
-            site.folder / "hub.log",
-        )
+        settings = ("--config", str(site.hub_settings))
+        alone = ("--without-ingest",) if workers else ()
+        self.hub = Child("hub", koffert("hub", "run", *settings, *alone), site.folder / "hub.log")
+        self._workers = [
+            Child(
+                f"worker {number}",
+                koffert("hub", "worker", *settings),
+                site.folder / f"worker-{number}.log",
+            )
+            for number in range(1, workers + 1)
+        ]
 
     async def start(self) -> None:
         """Start the broker, then the hub; raises UserError with the log of what did not start."""
@@ -38,10 +47,14 @@ class Servers:
         self._report("starting the hub")
         await self.hub.start()
         await self.hub.wait_for_port(self._site.ports.web, HUB_READY_WITHIN_S)
+        if self._workers:
+            self._report(f"starting {len(self._workers)} workers")
+        await asyncio.gather(*(worker.start() for worker in self._workers))
 
     async def stop(self) -> None:
-        """Stop the hub, then the broker."""
+        """Stop the workers and the hub, then the broker."""
         self._report("stopping the hub and the broker")
+        await asyncio.gather(*(worker.stop() for worker in self._workers))
         await self.hub.stop()
         await self.broker.stop()
 

@@ -19,6 +19,7 @@ from koffert_cli.output import EXIT_FAILED, UserError
 from koffert_cli.simulation.cohort import LOAN_DAYS, Assumptions, Course
 from koffert_cli.simulation.swarm import Swarm, SwarmBox
 from koffert_hub.database import open_database, reading
+from koffert_hub.settings import Settings
 
 # The same ward each time.
 SEED = 2026
@@ -78,21 +79,32 @@ def make_room(boxes: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
-def make_site(folder: Path, boxes: int) -> Site:
-    """A throw-away site on free loopback ports."""
+def make_site(folder: Path, boxes: int, stores: Settings | None = None) -> Site:
+    """A throw-away site on free loopback ports; its data goes where `stores` says, if it is given."""
     ports = Ports(devices=free_port(), hub=free_port(), web=free_port())
-    return provision(folder, boxes, ports, datetime.now(UTC))
+    return provision(folder, boxes, ports, datetime.now(UTC), stores)
 
 
 class LoadTest:
-    """`run` once; afterwards `labels` tells what was simulated."""
+    """`run` once; afterwards `labels` tells what was simulated.
 
-    def __init__(self, folder: Path, boxes: int, report: Callable[[str], None]) -> None:
+    With `workers` these take in what is sent, on the stores of an installation's settings.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        boxes: int,
+        report: Callable[[str], None],
+        *,
+        stores: Settings | None = None,
+        workers: int = 0,
+    ) -> None:
         make_room(boxes)
         self._report = report
         report(f"making keys and certificates of {boxes} boxes")
-        self.site = make_site(folder, boxes)
-        self.servers = Servers(self.site, report)
+        self.site = make_site(folder, boxes, stores)
+        self.servers = Servers(self.site, report, workers=workers)
         self._courses = courses(boxes)
 
     @property

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from koffert_cli.demonstration.provision import Box, Site
 from koffert_cli.demonstration.totals import NS_PER_MS
+from koffert_cli.output import EXIT_FAILED, UserError
 from koffert_cli.simulation.box import Outbox, Queued
 from koffert_cli.simulation.cohort import Course
 from koffert_hub.keys import SEALING_PUBLIC_FILE
@@ -39,6 +40,7 @@ class SwarmBox:
         self.latencies_ms: list[float] = []
         self.waiting: dict[bytes, tuple[Queued, float]] = {}
         self.connected = asyncio.Event()
+        self.announced = asyncio.Event()
         self._readings: dict[bytes, Reading] = {}
         self._outbox = Outbox(
             box.device, box.loan, (box.folder / "link.key").read_bytes(), hub_key, read_clocks
@@ -118,6 +120,7 @@ class SwarmBox:
 
     def _receive(self, incoming: Incoming) -> None:
         if incoming.topic == HUB_STATE:
+            self.announced.set()
             self.send_again()
             return
         down = decode_down(incoming.payload, self.device, self._outbox.link_key)
@@ -150,10 +153,19 @@ class Swarm:
         return sum(len(box.waiting) for box in self.boxes)
 
     async def connect(self) -> None:
-        """Open every link; returns when all of them hold."""
+        """Open every link; returns when all of them hold, and the hub has said that it listens."""
         for box in self.boxes:
             self._running.append(asyncio.create_task(box.run(self._turn), name=box.device))
         await asyncio.gather(*(box.connected.wait() for box in self.boxes))
+        try:
+            async with asyncio.timeout(CONNECT_WITHIN_S):
+                await self.boxes[0].announced.wait()
+        except TimeoutError as error:
+            raise UserError(
+                "nobody takes in what the boxes send",
+                probable_cause="the workers did not start",
+                exit_code=EXIT_FAILED,
+            ) from error
 
     async def send_for(self, seconds: float, rate_hz: float, stop: asyncio.Event) -> None:
         """Let every box take `rate_hz` readings a second, each at its own phase."""
