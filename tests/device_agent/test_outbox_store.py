@@ -26,7 +26,9 @@ from koffert_agent.outbox.schema import MIGRATIONS
 from koffert_agent.outbox.store import OutboxStore
 from koffert_wire.downlink import Receipt
 from koffert_wire.envelope import Sealed
+from koffert_wire.messages import encode_messages
 from koffert_wire.topics import Lane
+from tests.device_agent.support import ManualClock, make_reading, make_sealer
 
 ROOMY = Quota(64 * 1024 * 1024, 1024 * 1024)
 TIGHT = Quota(64 * 1024, 8 * 1024)
@@ -273,6 +275,25 @@ def test_a_second_agent_cannot_open_the_same_outbox(tmp_path: Path, store: Outbo
     with pytest.raises(OutboxError) as error:
         OutboxStore(tmp_path / "o.sqlite3", ROOMY, report)
     assert error.value.reason is OutboxReason.BUSY
+
+
+def test_an_outbox_that_does_not_read_back_as_durable_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutboxError) as error:
+        OutboxStore(tmp_path / "o.sqlite3", ROOMY, report, vfs="memdb")
+    assert error.value.reason is OutboxReason.UNSAFE
+
+
+def test_the_card_holds_no_readable_value(tmp_path: Path) -> None:
+    clock = ManualClock()
+    sealer, reading = make_sealer(clock), make_reading(clock)
+    words = [b"spo2_pct", b"contec-v7", reading.id]
+    assert all(word in encode_messages([reading]) for word in words)
+    store = OutboxStore(tmp_path / "o.sqlite3", ROOMY, sealer.report)
+    (row,) = store.append([sealer.draft(Lane.VITALS, [reading])])
+    written = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert row.id in written
+    assert not any(word in written for word in words)
+    store.close()
 
 
 def test_an_outbox_of_older_software_is_brought_up_to_date_with_all_its_rows(

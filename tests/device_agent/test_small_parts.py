@@ -3,6 +3,8 @@
 import asyncio
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -192,6 +194,35 @@ def test_a_burst_of_network_changes_wakes_once(monkeypatch: pytest.MonkeyPatch) 
 def test_the_kernels_news_can_be_had_without_rights() -> None:
     with network.open_link() as link:
         assert link.getsockname()[1] != 0
+
+
+_A_LINK_COMES_UP = """
+import asyncio, subprocess
+from koffert_agent import network
+from koffert_agent.supervisor import Pulse
+
+async def main():
+    changed = asyncio.Event()
+    with network.open_link() as link:
+        watching = asyncio.create_task(
+            network.watch(link, changed.set, Pulse(asyncio.get_running_loop().time))
+        )
+        await asyncio.sleep(0)
+        assert not changed.is_set()
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        async with asyncio.timeout(40):
+            await changed.wait()
+        watching.cancel()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+def test_a_link_that_comes_up_is_noticed() -> None:
+    """In a network namespace of its own, whose loopback is down until the test says otherwise."""
+    namespace = ["unshare", "--user", "--map-root-user", "--net"]
+    subprocess.run([*namespace, sys.executable, "-c", _A_LINK_COMES_UP], check=True)
 
 
 class Tidied(Outbox):
