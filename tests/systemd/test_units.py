@@ -76,3 +76,8 @@ def test_a_crash_loop_never_ends_in_failed(name: str) -> None:
     text = (UNITS / name).read_text()
     for line in ("StartLimitIntervalSec=0", "Restart=always", "Type=notify", "WatchdogSec=30"):
         assert line in text.splitlines()
+
+
+@pytest.mark.parametrize("name", MOST_EXPOSED)
+def test_a_runaway_does_not_take_the_machine(name: str) -> None:
+    assert re.search(r"^MemoryMax=\d+[MG]$", (UNITS / name).read_text(), re.MULTILINE)
