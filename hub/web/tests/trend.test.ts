@@ -30,3 +30,11 @@ test("the hub's answer replaces what it covers and keeps what came live after it
   const { means } = trend.until(END_MS);
   assert.deepEqual(means.slice(-3), [null, 95, 80]);
 });
+
+test("a trend that nobody draws keeps an hour and no more", () => {
+  const trend = new HourTrend();
+  const ADDED = 3 * TREND_BUCKETS;
+  for (let minute = 0; minute < ADDED; minute += 1) trend.add(END_MS + minute * BUCKET_MS, 90);
+  const early = trend.until(END_MS + TREND_MS - BUCKET_MS);
+  assert.deepEqual(early.means.filter((mean) => mean !== null), []);
+});

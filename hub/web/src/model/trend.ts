@@ -33,10 +33,9 @@ export class HourTrend {
 
   add(tMs: number, value: number): void {
     const index = Math.floor(tMs / BUCKET_MS);
-    const bucket = this.#buckets.get(index) ?? { sum: 0, count: 0 };
+    const bucket = this.#buckets.get(index) ?? this.#begin(index);
     bucket.sum += value;
     bucket.count += 1;
-    this.#buckets.set(index, bucket);
   }
 
   /** The hour up to `endMs`: times in seconds and means, null where nothing was measured. */
@@ -51,6 +50,14 @@ export class HourTrend {
     }
     this.#forgetBefore(last - TREND_BUCKETS);
     return { times, means };
+  }
+
+  /** A new minute; a trend that nobody draws forgets here, else it would grow for as long as the page is open. */
+  #begin(index: number): Bucket {
+    const bucket = { sum: 0, count: 0 };
+    this.#buckets.set(index, bucket);
+    this.#forgetBefore(index - TREND_BUCKETS);
+    return bucket;
   }
 
   #forgetBefore(index: number): void {
