@@ -13,6 +13,7 @@ from koffert_hub.alerts.history import Unconfirmed, unconfirmed
 from koffert_hub.alerts.life import Life
 from koffert_hub.alerts.records import CALL_BUTTON, NO_DATA
 from koffert_hub.alerts.register import Row, open_rows, rows_changed_since
+from koffert_hub.alerts.texts import in_nynorsk
 from koffert_hub.alerts.waiting import ward_alert
 from koffert_hub.alerts.ward import WardAlert
 from koffert_hub.database import reading as open_reading
@@ -137,7 +138,7 @@ def ward_row(row: Row) -> WardAlert:
         id=row.id,
         patient=row.patient,
         priority=row.priority,
-        reason={"nb": row.alert.text_nb, "nn": row.alert.text_nb, "en": row.alert.text_en},
+        reason={"nb": row.alert.text_nb, "nn": in_nynorsk(row.alert), "en": row.alert.text_en},
         raised_ms=row.opened_ms,
         acknowledged_by=row.taken_name,
         acknowledged_ms=row.taken_ms,

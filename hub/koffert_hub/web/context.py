@@ -11,6 +11,8 @@ import msgspec
 from fastapi import Depends, Request
 from starlette.responses import HTMLResponse
 
+from koffert_hub.alerts.records import Alert
+from koffert_hub.alerts.texts import in_nynorsk
 from koffert_hub.birth_number import spaced
 from koffert_hub.database import reading
 from koffert_hub.live import LiveRow, Mark
@@ -83,6 +85,7 @@ class WebContext:
             moment=moment,
             decimal=decimal,
             spaced=spaced,
+            sentence=lambda alert: sentence(alert, catalogue.language),
             path=request.url.path,
             theme="night" if request.cookies.get(THEME_COOKIE) == "night" else "day",
             centre_name=self.services.centre_name,
@@ -92,6 +95,13 @@ class WebContext:
         # A shared screen that was left goes back to the ward by itself.
         headers = {"Refresh": f"{ACTING_MS // 1000}; url=/"} if acting else None
         return HTMLResponse(html, status_code=status_code, headers=headers)
+
+
+def sentence(alert: Alert, language: str) -> str:
+    """What an alert says, in this language."""
+    if language == "nn":
+        return in_nynorsk(alert)
+    return alert.text_en if language == "en" else alert.text_nb
 
 
 def moment(ms: int) -> str:

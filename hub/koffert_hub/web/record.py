@@ -13,6 +13,7 @@ from koffert_hub.alerts import tables as alert_tables
 from koffert_hub.alerts.records import Alert, Kind, Number, Patient, Reading, Symptoms
 from koffert_hub.alerts.register import NoSuchAlert, find
 from koffert_hub.alerts.state import decode_state
+from koffert_hub.alerts.texts import in_nynorsk
 from koffert_hub.corrections import BODY_COLUMNS, Struck, corrected_ids, struck
 from koffert_hub.database import reading
 from koffert_hub.documents.records import State
@@ -311,7 +312,7 @@ def marks(engine: sa.Engine, patient: str, start_ms: int, end_ms: int) -> list[M
 
 
 def _alert_mark(opened_ms: int, alert: Alert) -> Mark:
-    texts = {"nb": alert.text_nb, "en": alert.text_en}
+    texts = {"nb": alert.text_nb, "nn": in_nynorsk(alert), "en": alert.text_en}
     return Mark(opened_ms, MarkKind(alert.priority.value), texts)
 
 

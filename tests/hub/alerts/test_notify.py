@@ -1,11 +1,8 @@
 """Notices over real sockets, and the settings that lead to them."""
 
-import json
 import socketserver
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,36 +12,9 @@ from koffert_hub.alerts.opening import AlertSettings, PostSettings, open_alerts
 from koffert_hub.settings import decode_settings
 from tests.hub.alerts.kit import RULES_FILE
 from tests.hub.kit import sqlite_store
+from tests.support.gateway import Gateway, serving
 
 NOTICE = Notice("a-1-0", "+4700000000", "Koffert K-1: rød varsling er ikke kvittert.")
-
-
-@contextmanager
-def serving(server: socketserver.BaseServer) -> Iterator[int]:
-    """The server on a thread of its own; yields its port."""
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield server.server_address[1]  # type: ignore[index,misc]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-class Gateway(BaseHTTPRequestHandler):
-    """Takes posts, and answers with what the path says."""
-
-    taken: list[tuple[str | None, dict[str, str]]]
-
-    def do_POST(self) -> None:
-        length = int(self.headers["Content-Length"])
-        self.taken.append((self.headers["Authorization"], json.loads(self.rfile.read(length))))
-        self.send_response(int(self.path.removeprefix("/")))
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture(name="gateway")

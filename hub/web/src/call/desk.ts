@@ -21,6 +21,7 @@ export function bindDesk(stage: Stage, data: CallPageData): Desk {
   });
   bindInvite(stage);
   bindNote(data, tell);
+  bindIdentity(data, tell);
   return {
     showInvitation: (kind, token) => showInvitation(kind, token, tell),
     clear: () => {
@@ -53,18 +54,31 @@ function showInvitation(kind: string, token: string, tell: (key: string) => void
 
 function bindNote(data: CallPageData, tell: (key: string) => void): void {
   const form = element("note-form") as HTMLFormElement;
+  sendHere(form, data, (sent) => {
+    if (sent) form.reset();
+    tell(sent ? "noted" : "failed");
+  });
+}
+
+/** Name and numbers are read out during the first visit: who confirms them must not leave the call. */
+function bindIdentity(data: CallPageData, tell: (key: string) => void): void {
+  const form = document.querySelector<HTMLFormElement>(".identity form");
+  if (form === null) return;
+  sendHere(form, data, (sent) => {
+    if (sent) form.closest(".mark")?.remove();
+    tell(sent ? "confirmed" : "failed");
+  });
+}
+
+/** Send a form without leaving the page, which would end the call. */
+function sendHere(form: HTMLFormElement, data: CallPageData, done: (sent: boolean) => void): void {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    void fetch(form.action, {
-      method: "POST",
-      headers: { "X-Koffert-CSRF": data.csrf },
-      body: new URLSearchParams({ text: (element("note") as HTMLTextAreaElement).value }),
-    }).then(
-      (answer) => {
-        if (answer.ok) form.reset();
-        tell(answer.ok ? "noted" : "failed");
-      },
-      () => tell("failed"),
+    const body = new URLSearchParams();
+    for (const [name, value] of new FormData(form)) if (typeof value === "string") body.append(name, value);
+    void fetch(form.action, { method: "POST", headers: { "X-Koffert-CSRF": data.csrf }, body }).then(
+      (answer) => done(answer.ok),
+      () => done(false),
     );
   });
 }
