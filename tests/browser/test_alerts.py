@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from koffert_hub.alerts.records import Priority
-from koffert_hub.live import LiveRow
+from koffert_hub.live import LiveRow, Mark
 from koffert_hub.projector import empty_row
 from koffert_hub.registry import Role, ward
 from tests.browser.conftest import Visit
@@ -59,14 +59,20 @@ def test_worst_first_then_longest_waiting(
     _raise(hub, "b", 9, Priority.BLUE, 600)
     _raise(hub, "y", 7, Priority.YELLOW, 240)
     _raise(hub, "r1", 4, Priority.RED, 12)
-    _raise(hub, "r2", 3, Priority.RED, 130)
+    reason = {"nb": "SpO₂ 82 % og så 81 % etter 5 min, begge på eller under grensen 83 %"}
+    raised_ms = hub.now_ms() - 130_000
+    hub.board.raise_alert("r2", "p-3", Priority.RED, raised_ms=raised_ms, reason=reason)
+    # As much as one row can have to say.
+    marks = (Mark.UNCONFIRMED, Mark.ALIKE, Mark.STILL_SENT, Mark.UNREAD)
+    hub.publish("Testpasient 3", mode="spot", marks=marks)
     page = visit()
     _stands(page, 3, 4, 7, 9, 1, 2)
     row = page.locator("[data-patient=p-3]")
     expect(row).to_contain_text("▲▲▲")
     expect(row).to_contain_text("Rød")
-    expect(row).to_contain_text("SpO₂ under 84 % to ganger")
+    expect(row).to_contain_text("82 % og så 81 %")
     expect(row).to_contain_text("ikke kvittert")
+    expect(row.locator(".remark")).to_be_in_viewport(ratio=1)
     keep(page)
     page.click("#theme")
     page.wait_for_timeout(400)

@@ -69,6 +69,8 @@ EXPECTED: dict[tuple[str, str], set[Role] | None] = {
     ("GET", "/received/{identifier}"): {Role.RECEIVER},
     ("POST", "/received/{identifier}"): {Role.RECEIVER},
     ("GET", "/received/{identifier}/file"): {Role.RECEIVER},
+    ("GET", "/patients/{patient}/reason"): {Role.NURSE, Role.DOCTOR},
+    ("POST", "/patients/{patient}/reason"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/patients/{patient}/zones"): {Role.NURSE, Role.DOCTOR},
     ("POST", "/patients/{patient}/zones"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/patients/{patient}/summary"): {Role.NURSE, Role.DOCTOR},

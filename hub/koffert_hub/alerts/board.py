@@ -11,9 +11,9 @@ from koffert_hub.alerts import tables
 from koffert_hub.alerts.card import Card, cards
 from koffert_hub.alerts.history import Unconfirmed, unconfirmed
 from koffert_hub.alerts.life import Life
-from koffert_hub.alerts.records import CALL_BUTTON, NO_DATA
+from koffert_hub.alerts.records import CALL_BUTTON, NO_DATA, Alert
 from koffert_hub.alerts.register import Row, open_rows, rows_changed_since
-from koffert_hub.alerts.texts import in_nynorsk
+from koffert_hub.alerts.texts import in_nynorsk, without_rule
 from koffert_hub.alerts.waiting import ward_alert
 from koffert_hub.alerts.ward import WardAlert
 from koffert_hub.database import reading as open_reading
@@ -138,13 +138,19 @@ def ward_row(row: Row) -> WardAlert:
         id=row.id,
         patient=row.patient,
         priority=row.priority,
-        reason={"nb": row.alert.text_nb, "nn": in_nynorsk(row.alert), "en": row.alert.text_en},
+        reason=_reason(row.alert),
         raised_ms=row.opened_ms,
         acknowledged_by=row.taken_name,
         acknowledged_ms=row.taken_ms,
         call=row.alert.cause == CALL_BUTTON,
         reminds=row.alert.cause == NO_DATA,
     )
+
+
+def _reason(alert: Alert) -> dict[str, str]:
+    """The sentences without their rule, which «Hvorfor?» tells: a row must be read at a glance."""
+    whole = {"nb": alert.text_nb, "nn": in_nynorsk(alert), "en": alert.text_en}
+    return {language: without_rule(text, alert) for language, text in whole.items()}
 
 
 def _by_loan(waiting: Iterable[Unconfirmed]) -> dict[str, list[WardAlert]]:

@@ -310,6 +310,13 @@ def in_nynorsk(alert: Alert) -> str:
         return alert.text_nb
 
 
+def without_rule(text: str, alert: Alert) -> str:
+    """The sentence of an alert without the rule that ends it."""
+    for rule in _RULE:
+        text = text.removesuffix(_ending(rule, alert.rule, alert.version))
+    return text
+
+
 # In the order of a Sentence.
 _POINT = (",", ".", ",")
 _UNKNOWN = ("ukjent", "unknown", "ukjent")
@@ -325,7 +332,11 @@ def _said(finding: Finding, language: int, version: str, *, late: bool) -> str:
     words |= _listed(finding, language, _NO_SYMPTOMS[language])
     sentence = SENTENCES[finding.rule][language].format_map(words)
     came_late = _LATE[language] if late else ""
-    return f"{sentence}{came_late} ({_RULE[language]} {finding.rule} {version})."
+    return f"{sentence}{came_late}{_ending(_RULE[language], finding.rule, version)}"
+
+
+def _ending(word: str, rule: str, version: str) -> str:
+    return f" ({word} {rule} {version})."
 
 
 def _shown(value: Number, point: str, unknown: str) -> str:

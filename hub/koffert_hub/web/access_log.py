@@ -68,6 +68,7 @@ class Action(StrEnum):
     CHANGED_CREDENTIAL = "changed-credential"
     SAW_WAVE = "saw-wave"
     EXPORTED_RECORD = "exported-record"
+    OPENED_RECORD = "opened-record"
     ENTERED_BY_HAND = "entered-by-hand"
     SAW_VISITS = "saw-visits"
     PLANNED_VISIT = "planned-visit"

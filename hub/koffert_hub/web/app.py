@@ -24,6 +24,7 @@ from koffert_hub.web import (
     pages,
     people_pages,
     plan_pages,
+    reason_pages,
     record_pages,
     register_pages,
     shift_pages,
@@ -38,7 +39,7 @@ from koffert_hub.web import (
 )
 from koffert_hub.web.context import WebContext, build_context
 from koffert_hub.web.drop import DROP_PATH, drop
-from koffert_hub.web.guard import NotLoggedIn, Refused, Route, WhoActs, guard
+from koffert_hub.web.guard import NotLoggedIn, ReasonNeeded, Refused, Route, WhoActs, guard
 from koffert_hub.web.headers import SecurityHeaders
 from koffert_hub.web.services import WebServices
 
@@ -63,6 +64,7 @@ ROUTES = (
     *people_pages.ROUTES,
     *loan_pages.ROUTES,
     *zone_pages.ROUTES,
+    *reason_pages.ROUTES,
     *message_api.ROUTES,
     *visit_pages.ROUTES,
     *shift_pages.ROUTES,
@@ -113,6 +115,11 @@ def _refused(request: Request, error: Exception) -> Response:
     logged_out = isinstance(error, NotLoggedIn)
     if _is_api(request):
         return JSONResponse({"error": type(error).__name__}, 401 if logged_out else 403)
+    if isinstance(error, ReasonNeeded) and request.method == "GET":
+        patient = quote(request.path_params["patient"], safe="")
+        return RedirectResponse(
+            f"/patients/{patient}/reason?to={quote(request.url.path)}", status_code=303
+        )
     if isinstance(error, WhoActs) and request.method == "GET":
         return RedirectResponse(f"/identify?to={quote(request.url.path)}", status_code=303)
     if logged_out:

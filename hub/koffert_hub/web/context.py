@@ -66,6 +66,9 @@ class WebContext:
             # The feed hears of it a moment later; the one who confirmed it reads this page now.
             marks = tuple(mark for mark in row.marks if mark is not Mark.UNCONFIRMED)
             row = msgspec.structs.replace(row, marks=marks)
+        if self.services.live.row(row.patient) is None:
+            # The suitcase is given back: what was is read, nothing is added.
+            values["may"] = lambda _name: False
         return self.page(request, template, row=row, person=person, **values)
 
     def page(
@@ -81,7 +84,7 @@ class WebContext:
             languages=LANGUAGES,
             asset=self.assets.url,
             session=session,
-            may=lambda name: session is not None and session.may(Permission(name)),
+            **{"may": lambda name: session is not None and session.may(Permission(name)), **values},
             moment=moment,
             decimal=decimal,
             spaced=spaced,
@@ -89,7 +92,6 @@ class WebContext:
             path=request.url.path,
             theme="night" if request.cookies.get(THEME_COOKIE) == "night" else "day",
             centre_name=self.services.centre_name,
-            **values,
         )
         acting = session is not None and session.acting_until_ms is not None
         # A shared screen that was left goes back to the ward by itself.

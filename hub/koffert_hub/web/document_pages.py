@@ -18,7 +18,7 @@ from koffert_hub.web.access_log import Action
 from koffert_hub.web.context import Context, CurrentSession, WebContext
 from koffert_hub.web.ecg_drawing import Gain, Layout, Pass, Setting, Sheet, Speed, draw
 from koffert_hub.web.guard import Route
-from koffert_hub.web.on_ward import on_ward
+from koffert_hub.web.on_ward import on_record, on_ward
 from koffert_hub.web.permissions import Permission
 from koffert_hub.web.spirometry_pages import fixed
 from koffert_signal.ecg.electrodes import leads_off
@@ -52,7 +52,7 @@ def documents_page(
     problem: str = "",
 ) -> Response:
     """The documents of a patient, the newest first; `came` was just brought and may not be filed yet."""
-    row = on_ward(context, patient)
+    row = on_record(context, patient)
     context.access_log.record(
         session.username, Action.SAW_DOCUMENTS, at_ms=context.services.clock_ms(), patient=patient
     )
@@ -117,7 +117,7 @@ def document_page(
     start: Start = 0.0,
 ) -> Response:
     """A still as the standard sheet, another document by name; one that is held, as a question whose it is."""
-    row = on_ward(context, patient)
+    row = on_record(context, patient)
     found = of(context, patient, document)
     _seen(context, session.username, found)
     setting = Setting(layout=layout, gain=gain, speed=speed, band=band, start_s=start)
@@ -181,7 +181,7 @@ def document_file(
     context: Context, session: CurrentSession, patient: str, document: str
 ) -> Response:
     """The document as it came."""
-    on_ward(context, patient)
+    on_record(context, patient)
     found = of(context, patient, document)
     if found.line.state is not State.FILED:
         raise HTTPException(404)

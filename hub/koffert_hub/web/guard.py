@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from koffert_hub.database import reading
 from koffert_hub.rights.states import RecordState, state_of
+from koffert_hub.web.care import cared_for, has_given_reason
 from koffert_hub.web.context import Context, WebContext
 from koffert_hub.web.permissions import Permission
 from koffert_hub.web.session import Session, csrf_matches
@@ -18,7 +19,7 @@ CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-Koffert-CSRF"
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 # What lending needs of a patient (name, suitcase, loans) is not the record.
-_READS_RECORD = frozenset(
+READS_RECORD = frozenset(
     {Permission.SEE_PATIENT, Permission.WRITE_RECORD, Permission.PRESCRIBE, Permission.CALL}
 )
 
@@ -48,6 +49,10 @@ class WhoActs(NotAllowed):
     """A shared screen: whoever asks for this must say first who it is."""
 
 
+class ReasonNeeded(NotAllowed):
+    """The patient is not followed here any more: the record opens for who says why."""
+
+
 class RecordPutAway(NotAllowed):
     """The patient's record is restricted or closed: a copy of it needs a reason (`hub patient export`)."""
 
@@ -74,8 +79,9 @@ def guard(permission: Permission | None) -> Callable[..., Awaitable[None]]:
             raise WhoActs if session.station else NotAllowed
         if changes and not csrf_matches(session, await _sent_csrf(request)):
             raise ForeignRequest
-        if permission in _READS_RECORD and "patient" in request.path_params:
-            await run_in_threadpool(_refuse_put_away, request.path_params["patient"], context)
+        if permission in READS_RECORD and "patient" in request.path_params:
+            patient = request.path_params["patient"]
+            await run_in_threadpool(refuse_record, context, session, patient)
 
     return check
 
@@ -88,10 +94,16 @@ def find_session(request: HTTPConnection, context: Context) -> Session | None:
     return context.sessions.find(token, context.services.clock_ms())
 
 
-def _refuse_put_away(patient: str, context: WebContext) -> None:
+def refuse_record(context: WebContext, session: Session, patient: str) -> None:
+    """Let through who may look at this record now; raises RecordPutAway and ReasonNeeded."""
+    now_ms = context.services.clock_ms()
     with reading(context.services.engine) as connection:
         if state_of(connection, patient) is not RecordState.OPEN:
             raise RecordPutAway
+        if not cared_for(connection, patient, now_ms=now_ms) and not has_given_reason(
+            connection, patient, session.username, now_ms=now_ms
+        ):
+            raise ReasonNeeded
 
 
 def _refuse_foreign(request: Request) -> None:

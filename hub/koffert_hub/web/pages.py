@@ -16,7 +16,7 @@ from koffert_hub.web.access_log import Action
 from koffert_hub.web.context import Context, CurrentSession
 from koffert_hub.web.guard import Route
 from koffert_hub.web.message_api import reminder
-from koffert_hub.web.on_ward import on_ward
+from koffert_hub.web.on_ward import on_record
 from koffert_hub.web.permissions import Permission
 from koffert_wire.commands import MOST_NURSE_CHARACTERS
 
@@ -40,7 +40,7 @@ def patient_page(
 ) -> Response:
     """One patient: live numbers, open alerts, trends. Who opens it is on record first."""
     services = context.services
-    row = on_ward(context, patient)
+    row = on_record(context, patient)
     context.access_log.record(
         session.username, Action.SAW_PATIENT, at_ms=services.clock_ms(), patient=patient
     )

@@ -26,6 +26,7 @@ class Permission(StrEnum):
     SEE_LOG = "see-log"
     SEARCH_NAME = "search-name"
     RECEIVE = "receive"
+    OPEN_RECORD = "open-record"
 
 
 _CARE = frozenset(
@@ -33,6 +34,7 @@ _CARE = frozenset(
         Permission.OWN_SESSION,
         Permission.SEE_WARD,
         Permission.SEE_PATIENT,
+        Permission.OPEN_RECORD,
         Permission.ACKNOWLEDGE,
         Permission.WRITE_RECORD,
         Permission.CALL,

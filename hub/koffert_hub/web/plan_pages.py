@@ -16,7 +16,7 @@ from koffert_hub.web import plan as plans
 from koffert_hub.web.access_log import Action
 from koffert_hub.web.context import Context, CurrentSession, WebContext
 from koffert_hub.web.guard import Route
-from koffert_hub.web.on_ward import on_ward
+from koffert_hub.web.on_ward import on_record, on_ward
 from koffert_hub.web.permissions import Permission
 
 # The part of the page that a problem is in, beside the fields of the limits.
@@ -28,7 +28,7 @@ def plan_page(
     request: Request, context: Context, session: CurrentSession, patient: str
 ) -> Response:
     """Limits, card, and who changed what."""
-    row = on_ward(context, patient)
+    row = on_record(context, patient)
     _note(context, session, patient, Action.SAW_PLAN)
     return _page(request, context, row)
 

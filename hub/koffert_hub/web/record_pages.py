@@ -10,8 +10,8 @@ from koffert_hub.corrections import Chosen, NoSuchReading, Reason, correct
 from koffert_hub.web import record
 from koffert_hub.web.access_log import Action
 from koffert_hub.web.context import Context, CurrentSession
-from koffert_hub.web.guard import Route
-from koffert_hub.web.on_ward import on_ward
+from koffert_hub.web.guard import Route, refuse_record
+from koffert_hub.web.on_ward import on_record, on_ward
 from koffert_hub.web.permissions import Permission
 
 _MAX_NOTE = 4000
@@ -22,24 +22,25 @@ _MAX_CHOSEN = 1000
 Moment = Annotated[int, Query(ge=0, le=_LATEST)]
 
 
-def alert_why(context: Context, alert: str) -> Response:
+def alert_why(context: Context, session: CurrentSession, alert: str) -> Response:
     """The rule, its version, and every number that an alert rests on."""
     found = record.why(context.services.engine, alert)
     if found is None:
         return JSONResponse({"error": "gone"}, 404)
+    refuse_record(context, session, found[0])
     return Response(msgspec.json.encode(found[1]), media_type="application/json")
 
 
 def diary(context: Context, patient: str, start_ms: Moment, end_ms: Moment) -> Response:
     """The diaries of a time."""
-    on_ward(context, patient)
+    on_record(context, patient)
     dots = record.diary(context.services.engine, patient, start_ms, end_ms)
     return Response(msgspec.json.encode(dots), media_type="application/json")
 
 
 def marks(context: Context, patient: str, start_ms: Moment, end_ms: Moment) -> Response:
     """What happened in a time: alerts, notes, calls."""
-    on_ward(context, patient)
+    on_record(context, patient)
     found = record.marks(context.services.engine, patient, start_ms, end_ms)
     return Response(msgspec.json.encode(found), media_type="application/json")
 
@@ -76,7 +77,7 @@ def readings_page(
     before: Annotated[int, Query(ge=1, le=_LATEST)] = _LATEST,
 ) -> Response:
     """Each reading as it was taken, also those that do not count."""
-    row = on_ward(context, patient)
+    row = on_record(context, patient)
     context.access_log.record(
         session.username, Action.SAW_READINGS, at_ms=context.services.clock_ms(), patient=patient
     )
@@ -116,7 +117,7 @@ def looks_page(
     request: Request, context: Context, session: CurrentSession, patient: str
 ) -> Response:
     """Who looked at this patient."""
-    row = on_ward(context, patient)
+    row = on_record(context, patient)
     context.access_log.record(
         session.username, Action.SAW_ACCESS_LOG, at_ms=context.services.clock_ms(), patient=patient
     )

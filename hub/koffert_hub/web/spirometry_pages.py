@@ -23,7 +23,7 @@ from koffert_hub.web.access_log import Action
 from koffert_hub.web.blow_drawing import Plot, flow_volume, volume_time
 from koffert_hub.web.context import Context, CurrentSession
 from koffert_hub.web.guard import Route
-from koffert_hub.web.on_ward import on_ward
+from koffert_hub.web.on_ward import on_record, on_ward
 from koffert_hub.web.permissions import Permission
 from koffert_signal.reference.gli import HEIGHT_RANGE_CM, Comparison, Reference, Sex
 from koffert_wire.messages import WaveformBlock
@@ -48,7 +48,7 @@ def spirometry_page(
     request: Request, context: Context, session: CurrentSession, patient: str, shown: str = ""
 ) -> Response:
     """The sessions, newest first, and the one that was asked for (else the newest) with its blows."""
-    row = on_ward(context, patient)
+    row = on_record(context, patient)
     context.access_log.record(
         session.username, Action.SAW_SPIROMETRY, at_ms=context.services.clock_ms(), patient=patient
     )
@@ -120,7 +120,7 @@ def write_build(
 
 def session_dots(context: Context, patient: str, start_ms: Moment, end_ms: Moment) -> Response:
     """FEV1 and its grade of each session of a time, for the trends."""
-    on_ward(context, patient)
+    on_record(context, patient)
     with reading(context.services.engine) as connection:
         found = [
             {

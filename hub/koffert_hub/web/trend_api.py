@@ -5,13 +5,14 @@ from typing import Annotated
 
 import msgspec
 from fastapi import Query
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from koffert_hub.database import reading
 from koffert_hub.rights.states import RecordState, state_of
 from koffert_hub.web.access_log import Action
 from koffert_hub.web.context import Context, CurrentSession
 from koffert_hub.web.guard import Route
+from koffert_hub.web.on_ward import on_record
 from koffert_hub.web.permissions import Permission
 
 _HOUR_MS = 3_600_000
@@ -54,8 +55,7 @@ def trend(
     The last hour is part of the ward view and of its line in the access log; more is a look at the patient.
     """
     services = context.services
-    if services.live.row(patient) is None:
-        return JSONResponse({"error": "no such patient on the ward"}, 404)
+    on_record(context, patient)
     now_ms = services.clock_ms()
     if hours > 1 or end_ms is not None:
         context.access_log.record(session.username, Action.SAW_TREND, at_ms=now_ms, patient=patient)

@@ -1,7 +1,7 @@
 import uPlot from "uplot";
 import { type HourTrend, TREND_MS } from "../model/trend.ts";
 
-const WIDTH_PX = 180;
+const WIDTH_PX = 134;
 const TALLEST_PX = 46;
 /** What a row needs above and below the drawing. */
 const MARGIN_PX = 6;

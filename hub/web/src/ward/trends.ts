@@ -5,7 +5,7 @@ import { Sparkline } from "./sparkline.ts";
 
 /** The most rows that the hub answers at once. */
 const ROWS_AT_ONCE = 50;
-/** A pixel of the drawing is about 24 s; drawing more often shows nothing new. */
+/** A pixel of the drawing is about half a minute; drawing more often shows nothing new. */
 const REDRAW_MS = 5000;
 
 interface Answer {
