@@ -1,6 +1,7 @@
 """Alerts on the ward page: order, keys, sound, two nurses."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
@@ -219,6 +220,58 @@ def test_sound_says_whether_it_would_be_heard(
     _raise(hub, "r2", 7, Priority.RED)
     wait_until(lambda: page.evaluate("pulses.length") >= 3 + 20)
     assert second.evaluate("pulses.length") == 0
+
+
+# Wakes as a laptop does: both of its clocks have moved on. What each frame shows of the first patient is kept.
+_SLEEPER = """
+  window.slept = 0;
+  window.shown = [];
+  const [wall, monotonic] = [Date.now, performance.now.bind(performance)];
+  Date.now = () => wall() + window.slept;
+  performance.now = () => monotonic() + window.slept;
+  const look = () => {
+    const row = document.querySelector("[data-patient=p-1]");
+    if (window.slept && row) window.shown.push(row.dataset.state);
+    requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+"""
+# A shift's session ends after an hour without use.
+_SLEPT_MS = 59 * 60_000
+
+
+def test_an_alert_is_heard_once_whatever_becomes_of_hub_network_and_laptop(
+    hub: Hub, visit: Visit, context: BrowserContext
+) -> None:
+    """Killed and back three times, then asleep: three pulses of a yellow alert, and no old value as from now."""
+    context.add_init_script(_LISTEN)
+    context.add_init_script(_SLEEPER)
+    page = visit()
+    page.click("#sound")
+    expect(page.locator("#sound")).to_contain_text("Lyd på")
+    page.mouse.move(5, 5)
+    _raise(hub, "y", 8, Priority.YELLOW)
+    _stands(page, 8, 1)
+    heard = page.evaluate("pulses.length")
+    assert heard == 3 + 3  # the one that turning on makes, and the alert
+    with ExitStack() as served:
+        for _ in range(3):
+            hub.cut()
+            expect(page.locator("#disconnected")).to_be_visible()
+            served.enter_context(hub.serve(hub.port))
+            expect(page.locator("#disconnected")).to_be_hidden()
+        first = page.locator("[data-patient=p-1]")
+        hub.publish("Testpasient 1", mode="continuous", spo2_pct=87.0)
+        expect(first.locator(".number").first).to_have_text("87")
+        hub.offset_ms += _SLEPT_MS
+        page.evaluate(f"slept = {_SLEPT_MS}; document.dispatchEvent(new Event('resume'))")
+        expect(page.locator("#disconnected")).to_be_hidden()
+        expect(first).to_have_attribute("data-state", "stale")
+        assert set(page.evaluate("shown")) == {"stale"}
+        assert page.evaluate("pulses.length") == heard
+        # The next alert is heard as before.
+        _raise(hub, "y2", 7, Priority.YELLOW)
+        wait_until(lambda: bool(page.evaluate("pulses.length") == heard + 3))
 
 
 def test_thirty_patients_on_a_wall_screen(

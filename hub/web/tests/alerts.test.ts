@@ -108,6 +108,33 @@ test("a lost link is heard once, and not when it is short", () => {
   assert.equal(sound.due(LOST_AFTER_MS + 60_002, false), null);
 });
 
+test("a network that comes and goes is heard once", () => {
+  const sound = new SoundPolicy([]);
+  const heard: (string | null)[] = [];
+  for (let nowMs = 0; nowMs < 600_000; nowMs += 250) heard.push(sound.due(nowMs, nowMs % 20_000 > 15_000));
+  assert.deepEqual(heard.filter((tone) => tone !== null), ["lost"]);
+});
+
+test("a hub that starts again and knows its alerts a moment later makes no second sound", () => {
+  const alerts = [alert("y", { priority: "yellow" })];
+  const sound = new SoundPolicy([]);
+  sound.take(alerts);
+  assert.equal(sound.due(0, true), "yellow");
+  sound.take([]);
+  assert.equal(sound.due(250, true), null);
+  sound.take(alerts);
+  assert.equal(sound.due(500, true), null);
+});
+
+test("a second call under the same id is a call", () => {
+  const call = (raised_ms: number): WardAlert => alert("waiting:l:call", { priority: "yellow", call: true, raised_ms });
+  const sound = new SoundPolicy([]);
+  sound.take([call(1)]);
+  assert.equal(sound.due(0, true), "call");
+  sound.take([call(9)]);
+  assert.equal(sound.due(60_000, true), "call");
+});
+
 test("a filter is a link", () => {
   const filter = { query: "pasient 3", show: "alerts" } as const;
   assert.equal(withFilter("?wall=1", filter), "?wall=1&q=pasient+3&show=alerts");

@@ -6,6 +6,7 @@ from koffert_hub import registry
 from koffert_hub.alerts import tables
 from koffert_hub.alerts.escalation import Watch
 from koffert_hub.alerts.notify import NotDelivered, Notice
+from koffert_hub.alerts.register import find
 from koffert_hub.alerts.roster import RosterEntry, keep_entry
 from koffert_hub.alerts.service import AlertService
 from koffert_hub.database import reading as open_reading
@@ -101,11 +102,12 @@ class Ward:
 
     def open(self) -> list[str]:
         """The alerts, without what still waits to become one."""
-        return [
-            f"{alert.priority} {alert.reason['nb'].partition('regel ')[2].split()[0]}"
-            for alert in self.service.desk.open_alerts()
-            if not alert.waiting
-        ]
+        with open_reading(self.store.engine) as connection:
+            return [
+                f"{alert.priority} {find(connection, alert.id).alert.rule}"
+                for alert in self.service.desk.open_alerts()
+                if not alert.waiting
+            ]
 
     def raised(self) -> int:
         with open_reading(self.store.engine) as connection:

@@ -1,6 +1,7 @@
 import { text } from "../format/text.ts";
 import { element, setText } from "../page/data.ts";
 import type { CallPageData } from "./page.ts";
+import type { GuestKind } from "./messages.ts";
 import type { Stage } from "./stage.ts";
 
 const JPEG_QUALITY = 0.9;
@@ -36,7 +37,7 @@ function bindInvite(stage: Stage): void {
   const kind = element("guest-kind") as HTMLSelectElement;
   element("invite").addEventListener("click", () => {
     const label = kind.selectedOptions[0]?.textContent?.trim() ?? kind.value;
-    stage.session?.invite(kind.value, label);
+    stage.session?.invite(kind.value as GuestKind, label);
   });
   element("copy-link").addEventListener("click", () => {
     const link = element("guest-link") as HTMLInputElement;

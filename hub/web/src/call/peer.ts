@@ -1,3 +1,4 @@
+import type { Ice } from "./messages.ts";
 /** A STUN or TURN server that does not answer must not hold up the call: what is known by then is offered. */
 const GATHER_MS = 1500;
 
@@ -11,8 +12,8 @@ export class Peer {
   readonly #pc: RTCPeerConnection;
   readonly #video: RTCRtpTransceiver;
 
-  constructor(ice: readonly RTCIceServer[], relayOnly: boolean, own: MediaStream | null, listener: PeerListener) {
-    this.#pc = new RTCPeerConnection({ iceServers: [...ice], iceTransportPolicy: relayOnly ? "relay" : "all" });
+  constructor(ice: readonly Ice[], relayOnly: boolean, own: MediaStream | null, listener: PeerListener) {
+    this.#pc = new RTCPeerConnection({ iceServers: ice.map((one) => ({ ...one, urls: [...one.urls] })), iceTransportPolicy: relayOnly ? "relay" : "all" });
     this.#pc.ontrack = (event) => listener.onTrack(event.track);
     this.#pc.onconnectionstatechange = () => listener.onState(this.#pc.connectionState);
     this.#video = this.#add("video", own?.getVideoTracks()[0]);

@@ -1,5 +1,5 @@
 import { type Door, Line } from "./line.ts";
-import type { CallStateMessage, FromHub } from "./messages.ts";
+import type { CallStateMessage, FromHub, GuestKind, Ice } from "./messages.ts";
 import type { OwnDevices } from "./own.ts";
 import { Peer } from "./peer.ts";
 
@@ -18,7 +18,7 @@ export class CallSession {
   readonly #listener: SessionListener;
   readonly #relayOnly: boolean;
   readonly #line: Line;
-  #ice: readonly RTCIceServer[] = [];
+  #ice: readonly Ice[] = [];
   #peer: Peer | null = null;
   #round = 0;
   #talking = false;
@@ -50,7 +50,7 @@ export class CallSession {
     this.#line.send({ type: "measure" });
   }
 
-  invite(kind: string, name: string): void {
+  invite(kind: GuestKind, name: string): void {
     this.#line.send({ type: "invite", kind, name });
   }
 

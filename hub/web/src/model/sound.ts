@@ -10,6 +10,11 @@ export const RING_AGAIN_MS = 5_000;
 /** Short breaks of the link are on the screen; a longer one is also heard, once. */
 export const LOST_AFTER_MS = 10_000;
 
+/** A network that comes and goes is told of once, until it has held for so long. */
+export const STEADY_MS = 60_000;
+/** More than a ward raises in days; the oldest are forgotten first. */
+const MOST_HEARD = 500;
+
 /** Decides what is heard when: each new alert once, red and a call until someone takes it, nothing else twice. */
 export class SoundPolicy {
   readonly #heard: Set<string>;
@@ -17,9 +22,10 @@ export class SoundPolicy {
   #redAtMs = -RED_AGAIN_MS;
   #rangAtMs = -RING_AGAIN_MS;
   #lostSinceMs: number | null = null;
+  #backSinceMs: number | null = null;
   #lostTold = false;
 
-  /** `heard`: ids of yellow alerts that this browser has sounded already. */
+  /** `heard`: the alerts that this tab has sounded already. */
   constructor(heard: Iterable<string>) {
     this.#heard = new Set(heard);
   }
@@ -30,15 +36,13 @@ export class SoundPolicy {
 
   take(alerts: readonly WardAlert[]): void {
     this.#alerts = alerts.filter((alert) => !isAcknowledged(alert));
-    const open = new Set(alerts.map((alert) => alert.id));
-    for (const id of this.#heard) if (!open.has(id)) this.#heard.delete(id);
   }
 
   /** The tone that is due at `nowMs` of the monotonic clock; asking counts as having sounded it. */
   due(nowMs: number, connected: boolean): Tone | null {
     const lost = this.#lost(nowMs, connected);
-    const fresh = this.#alerts.filter((alert) => alert.priority !== "blue" && !this.#heard.has(alert.id));
-    for (const alert of fresh) this.#heard.add(alert.id);
+    const fresh = this.#alerts.filter((alert) => alert.priority !== "blue" && !this.#heard.has(named(alert)));
+    for (const alert of fresh) this.#remember(named(alert));
     const red = this.#alerts.some((alert) => alert.priority === "red");
     const redDue = nowMs - this.#redAtMs >= RED_AGAIN_MS;
     if (fresh.some((alert) => alert.priority === "red") || (red && redDue)) {
@@ -52,14 +56,31 @@ export class SoundPolicy {
     return fresh.some((alert) => !alert.call) ? "yellow" : lost;
   }
 
+  /** Kept also when it is told of no longer: a hub that starts again may know it a moment later. */
+  #remember(name: string): void {
+    this.#heard.add(name);
+    for (const oldest of this.#heard) {
+      if (this.#heard.size <= MOST_HEARD) break;
+      this.#heard.delete(oldest);
+    }
+  }
+
   #lost(nowMs: number, connected: boolean): Tone | null {
     if (connected) {
-      [this.#lostSinceMs, this.#lostTold] = [null, false];
+      this.#lostSinceMs = null;
+      this.#backSinceMs ??= nowMs;
+      if (nowMs - this.#backSinceMs >= STEADY_MS) this.#lostTold = false;
       return null;
     }
+    this.#backSinceMs = null;
     this.#lostSinceMs ??= nowMs;
     if (this.#lostTold || nowMs - this.#lostSinceMs < LOST_AFTER_MS) return null;
     this.#lostTold = true;
     return "lost";
   }
+}
+
+/** What waits for its repeat, or a call, has the same id each time; when it began tells the times apart. */
+function named(alert: WardAlert): string {
+  return `${alert.id} ${alert.raised_ms}`;
 }

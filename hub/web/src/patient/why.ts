@@ -4,7 +4,7 @@ import { within } from "../page/data.ts";
 
 type Values = Readonly<Record<string, number | string | boolean | null>>;
 
-interface Why {
+export interface Why {
   readonly rule: string;
   readonly version: string;
   readonly inputs: Values;
