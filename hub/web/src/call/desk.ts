@@ -66,7 +66,11 @@ function bindIdentity(data: CallPageData, tell: (key: string) => void): void {
   const form = document.querySelector<HTMLFormElement>(".identity form");
   if (form === null) return;
   sendHere(form, data, (sent) => {
-    if (sent) form.closest(".mark")?.remove();
+    if (sent) {
+      form.closest(".mark")?.remove();
+      const now = element("now");
+      now.dataset["marks"] = (now.dataset["marks"] ?? "").replace("unconfirmed", "");
+    }
     tell(sent ? "confirmed" : "failed");
   });
 }
