@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import click
 import msgspec
+import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy.exc import DatabaseError
 
@@ -73,7 +74,7 @@ def log() -> None:
 @json_option
 def tail(source: str, count: int, *, as_json: bool) -> None:
     """Print the newest records."""
-    with opened(_database(source)) as connection:
+    with _log_of(source) as connection:
         for record in newest_records(connection, count):
             _show(record, as_json=as_json)
 
@@ -112,9 +113,13 @@ def search(
         from_ms=_ms(start),
         until_ms=_ms(until),
     )
-    with opened(_database(source)) as connection:
+    with _log_of(source) as connection:
+        found = False
         for record in find(connection, query, count):
+            found = True
             _show(record, as_json=as_json)
+    if not found:
+        click.echo("No record matches.", err=True)
 
 
 @log.command()
@@ -127,7 +132,7 @@ def export(
     source: str, out: BinaryIO, kind: str, start: datetime | None, until: datetime | None
 ) -> None:
     """Write the log to OUT (- for stdout): JSON Lines verify offline, CSV is for reading."""
-    with opened(_database(source)) as connection:
+    with _log_of(source) as connection:
         chosen = span(connection, _ms(start), _ms(until))
         if kind == "jsonl":
             out.writelines(json_lines(connection, chosen))
@@ -265,9 +270,25 @@ def _show(record: LogRecord, *, as_json: bool) -> None:
     if as_json:
         print_json(record)
         return
-    when = datetime.fromtimestamp(record.at_ms / 1_000, UTC).isoformat(timespec="seconds")
-    parts = (record.event, record.result, record.device, record.lane, record.content, record.detail)
-    click.echo(f"{record.sequence:8} {when} {' '.join(part for part in parts if part)}")
+    when = datetime.fromtimestamp(record.at_ms / 1_000, UTC).isoformat(" ", "seconds")[:19]
+    size = "" if record.bytes is None else f"{record.bytes} B"
+    kind = record.content or record.event
+    line = f"{record.sequence:8} {when} {record.direction:4} {record.device or '–':16} {kind:14}"
+    click.echo(f"{line} {size:>9} {record.result:11} {record.detail or ''}".rstrip())
+
+
+@contextmanager
+def _log_of(source: str) -> Iterator[sa.Connection]:
+    """The log that `source` names, opened; raises UserError where there is none."""
+    try:
+        with opened(_database(source)) as connection:
+            yield connection
+    except DatabaseError as error:
+        raise UserError(
+            f"{source}: {error.orig}",
+            probable_cause="an export, or a file of another kind",
+            next_step="name a hub's settings, its database or a replica",
+        ) from error
 
 
 def _ms(moment: datetime | None) -> int | None:

@@ -18,6 +18,7 @@ from koffert_cli.main import main
 from koffert_drivers.simulated.oximeter import SimulatedOximeter
 from koffert_drivers.simulated.physiology import Physiology
 from koffert_hub.database import open_database
+from koffert_hub.log_record import Direction, LogRecord, Result, decode_record
 from koffert_hub.settings import load_settings
 from koffert_hub.zones import write_plan
 from koffert_wire.commands import SelfPlan
@@ -81,7 +82,11 @@ def test_from_hub_init_to_a_first_stored_reading(
         manager.bind(str(tmp_path / "notify"))
         asyncio.run(scenario())
     assert processor_time_s() - began_s < WHOLE_WAY_S
-    assert filed_under(site).keys() == {patient_of(site, FIRST_NAME)}
+    patient = patient_of(site, FIRST_NAME)
+    assert filed_under(site).keys() == {patient}
+    told_of = sent_down(site, patient)
+    assert {(one.content, one.result) for one in told_of} == {("desired-state", Result.SENT)}
+    assert all(one.device == BOX and one.transmission and one.bytes for one in told_of)
 
 
 @pytest.mark.timeout(120)
@@ -249,6 +254,16 @@ def filed_under(site: CliSite) -> dict[str, set[str]]:
     ).fetchall()
     database.close()
     return {patient: {loan for who, loan in rows if who == patient} for patient, _ in rows}
+
+
+def sent_down(site: CliSite, patient: str) -> list[LogRecord]:
+    """What the register says that the hub has sent to this patient's box."""
+    database = sqlite3.connect(site.folder / "hub" / "hub.sqlite")
+    rows = database.execute("SELECT record FROM transmission_log").fetchall()
+    database.close()
+    records = [decode_record(record) for (record,) in rows]
+    down = [record for record in records if record.direction is Direction.DOWN]
+    return [record for record in down if record.patient == patient]
 
 
 def patient_of(site: CliSite, name: str) -> str:

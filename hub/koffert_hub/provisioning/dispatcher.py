@@ -10,6 +10,7 @@ import random
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -17,13 +18,16 @@ from koffert_hub import registry
 from koffert_hub.alerts.civil import StaffingHours
 from koffert_hub.authority import Authority
 from koffert_hub.database import reading
+from koffert_hub.log_record import Direction, Event, Result
 from koffert_hub.own_thread import OwnThread
 from koffert_hub.provisioning.box_settings import Standard, bring_up_to_date
 from koffert_hub.provisioning.desired_state import unfollowed
 from koffert_hub.provisioning.link_watch import LinkWatch
 from koffert_hub.provisioning.reactions import Reactions, ToSend, as_command
+from koffert_hub.times import to_ms
+from koffert_hub.transmission_log import LogWriter, draft
 from koffert_wire import downlink, topics
-from koffert_wire.commands import encode_command
+from koffert_wire.commands import DesiredState, encode_command
 from koffert_wire.downlink import Down
 from koffert_wire.identifiers import uuid7
 from koffert_wire.mqtt import Endpoint, MqttConnection, MqttError
@@ -124,11 +128,40 @@ class Dispatcher:
         with reading(self._engine) as connection:
             due = answers + self._due(connection, {answer.device for answer in answers})
             devices = registry.devices(connection, {item.device for item in due})
-        return [
-            (topics.down(item.device, DownKind.COMMAND), self._payload(item, device.link_key))
+        packed = [
+            self._pack(item, device.link_key)
             for item in due
             if (device := devices.get(item.device)) is not None
         ]
+        self._log_what_is_new(packed, now)
+        return [(topics.down(one.item.device, DownKind.COMMAND), one.payload) for one in packed]
+
+    def _log_what_is_new(self, packed: list["Packed"], now: datetime) -> None:
+        """Before it is sent; the same once more, which the box has not asked for, is no other transmission."""
+        new = [one for one in packed if not one.item.again]
+        if not new:
+            return
+        with self._engine.begin() as connection:
+            named = {one.loan for one in new if one.loan is not None}
+            loans = registry.loans(connection, named)
+            writer = LogWriter(connection)
+            for one in new:
+                loan = loans.get(one.loan or "")
+                writer.add(
+                    draft(
+                        Event.TRANSMISSION,
+                        Result.SENT,
+                        at_ms=to_ms(now),
+                        direction=Direction.DOWN,
+                        device=one.item.device,
+                        patient=loan.patient if loan else None,
+                        loan=one.loan,
+                        transmission=one.identifier.hex(),
+                        content=str(one.item.command.__struct_config__.tag),
+                        bytes=len(one.payload),
+                    )
+                )
+            writer.flush()
 
     def _due(self, connection: sa.Connection, answered: set[str]) -> list[ToSend]:
         now_s = self._wall_ns() / 1e9
@@ -137,12 +170,25 @@ class Dispatcher:
             revision, told_s = self._told.get(wanted.device, (0, 0.0))
             fresh = revision != wanted.revision
             if wanted.device not in answered and (fresh or now_s - told_s >= AGAIN_S):
-                due.append(ToSend(wanted.device, as_command(wanted)))
+                due.append(ToSend(wanted.device, as_command(wanted), again=not fresh))
                 self._told[wanted.device] = (wanted.revision, now_s)
         return due
 
-    def _payload(self, item: ToSend, link_key: bytes) -> bytes:
+    def _pack(self, item: ToSend, link_key: bytes) -> "Packed":
         now_ns = self._wall_ns()
         identifier = uuid7(now_ns, secrets.token_bytes(_UUID7_RANDOM_BYTES))
         down = Down(DownKind.COMMAND, identifier, now_ns, encode_command(item.command))
-        return downlink.encode_down(down, item.device, link_key)
+        return Packed(item, identifier, downlink.encode_down(down, item.device, link_key))
+
+
+class Packed(NamedTuple):
+    """A command as it goes over the wire."""
+
+    item: ToSend
+    identifier: bytes
+    payload: bytes
+
+    @property
+    def loan(self) -> str | None:
+        """The loan that it is about."""
+        return self.item.command.loan if isinstance(self.item.command, DesiredState) else None

@@ -56,10 +56,11 @@ class Said(NamedTuple):
 
 
 class ToSend(NamedTuple):
-    """A command for a box."""
+    """A command for a box; `again` when it has been sent, and the box has neither asked nor followed."""
 
     device: str
     command: Command
+    again: bool = False
 
 
 class Reactions:
