@@ -24,6 +24,7 @@ NAMES = (
     "still",
     "dashboard",
     "video",
+    "video-watchers",
 )
 
 

@@ -54,13 +54,20 @@ class H264Camera:
                 asyncio.run(film(pipe.fileno(), self._bitrate_bps, self._group, self._stop))
 
 
-async def film(pipe: int, bitrate_bps: int, group: int, stop: threading.Event) -> None:
+async def film(
+    pipe: int,
+    bitrate_bps: int,
+    group: int,
+    stop: threading.Event,
+    picture: tuple[int, int, int] = (WIDTH, HEIGHT, RATE_HZ),
+) -> None:
     """Write pictures until nobody reads any more, or nobody wants them."""
-    camera = TestCamera()
+    width, height, rate_hz = picture
+    camera = TestCamera(width, height, rate_hz)
     codec = CodecContext.create("libx264", "w")
-    codec.width, codec.height, codec.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+    codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
     codec.bit_rate, codec.gop_size, codec.thread_count = bitrate_bps, group, 1
-    codec.framerate, codec.time_base = Fraction(RATE_HZ), Fraction(1, RATE_HZ)
+    codec.framerate, codec.time_base = Fraction(rate_hz), Fraction(1, rate_hz)
     rate = str(bitrate_bps)
     codec.options = {"tune": "zerolatency", "preset": "ultrafast", "maxrate": rate}
     codec.options |= {"bufsize": rate, "x264-params": "scenecut=0:repeat-headers=1"}
@@ -78,11 +85,13 @@ async def film(pipe: int, bitrate_bps: int, group: int, stop: threading.Event) -
 
 
 def _main() -> None:
-    """`python -m tests.support.h264_camera PIPE BITS_PER_SECOND`: until nobody reads the pipe."""
+    """`python -m tests.support.h264_camera PIPE BITS_PER_SECOND WIDTH HEIGHT RATE`: until nobody reads the pipe."""
     # Nobody opens it, or the end is missed: no process is left.
     signal.alarm(300)
     with contextlib.suppress(BrokenPipeError), Path(sys.argv[1]).open("wb", buffering=0) as pipe:
-        asyncio.run(film(pipe.fileno(), int(sys.argv[2]), RATE_HZ, threading.Event()))
+        bits_per_second, width, height, rate_hz = map(int, sys.argv[2:])
+        picture = width, height, rate_hz
+        asyncio.run(film(pipe.fileno(), bits_per_second, rate_hz, threading.Event(), picture))
 
 
 if __name__ == "__main__":

@@ -241,8 +241,8 @@ class TestCamera:
 
     __test__ = False
 
-    def __init__(self, width: int = WIDTH, height: int = HEIGHT) -> None:
-        self._height = height
+    def __init__(self, width: int = WIDTH, height: int = HEIGHT, rate_hz: int = RATE_HZ) -> None:
+        self._height, self._rate_hz = height, rate_hz
         self._pictures = _moving_pictures(width, height)
         self._index = 0
         self._due_s = time.monotonic()
@@ -250,7 +250,7 @@ class TestCamera:
 
     async def read(self) -> Shot:
         """See `Camera`."""
-        self._due_s = max(self._due_s + 1 / RATE_HZ, time.monotonic())
+        self._due_s = max(self._due_s + 1 / self._rate_hz, time.monotonic())
         await asyncio.sleep(self._due_s - time.monotonic())
         if self._stopped:
             raise CameraGone("stopped")

@@ -24,6 +24,7 @@ from koffert_agent.video.bitrates import (
     Steady,
     SteadyH264Encoder,
 )
+from koffert_agent.video.key_frames import KeyFrames
 from koffert_agent.video.ladder import Ladder, Passage, Rung
 from koffert_agent.video.pacing import Pacer
 from koffert_agent.video.shutter import CameraTrack
@@ -102,6 +103,8 @@ class Connection:
             raise BadOffer(f"{type(error).__name__}: {error}") from error
         if self._video is not None:
             self._pace(self._video)
+            clock = asyncio.get_running_loop().time
+            KeyFrames(self._video, asked=self._encode_anew, monotonic_s=clock)
         return str(self._pc.localDescription.sdp)
 
     async def close(self) -> None:
@@ -139,8 +142,14 @@ class Connection:
             encoder.most_bps = rung.most_bps
         # Only H.264 can be passed on, and only to who takes it.
         own_bps = self._camera.shutter.own_bps if isinstance(encoder, SteadyH264Encoder) else None
-        self._camera.pass_on(self._passage.report(borne_bps, own_bps, loss, now_s))
+        self._camera.pass_on(wish=self._passage.report(borne_bps, own_bps, loss, now_s))
         return self._ladder.largest if self._camera.passes else rung
+
+    def _encode_anew(self) -> None:
+        """A camera makes no key frame on request: its pictures are encoded here until the link has been good again."""
+        if self._camera is not None and self._camera.passes:
+            self._passage = Passage()
+            self._camera.pass_on(wish=False)
 
     def _kept_up(self, camera: CameraTrack, now_s: float) -> float:
         """The share of the pictures that the camera gave and the step asks for which were fetched since the last time."""

@@ -80,7 +80,7 @@ class CameraTrack(MediaStreamTrack):
         """Send pictures of this size and rate from the next one on."""
         self._rung = rung
 
-    def pass_on(self, wish: bool) -> None:  # noqa: FBT001 - it is a switch
+    def pass_on(self, *, wish: bool) -> None:
         """Send the camera's own packets from its next key frame on, or pictures again from the next one on."""
         self._wish = wish
         self._shutter.look()

@@ -56,14 +56,6 @@ LISTEN = """() => {
   }, 100);
 }"""
 
-SOUND = """async () => {
-  const report = await window.peers.at(-1).getStats();
-  for (const item of report.values()) {
-    if (item.type === "inbound-rtp" && item.kind === "audio")
-      return [item.totalSamplesReceived, item.concealedSamples, item.concealmentEvents];
-  }
-}"""
-
 FRAMES_SO_FAR = (
     "() => document.getElementById('patient').getVideoPlaybackQuality().totalVideoFrames"
 )
