@@ -26,9 +26,9 @@ _FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # A test picture and a beep in place of a nurse.
+    # Test pictures to choose from (the second of three has depth and no colour) and a beep in place of a nurse.
     "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
+    "--use-fake-device-for-media-stream=device-count=3",
 ]
 
 

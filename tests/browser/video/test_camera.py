@@ -14,6 +14,7 @@ from koffert_agent.video.ladder import RUNGS
 from koffert_agent.video.settings import VideoSettings
 from koffert_agent.video.shutter import CameraTrack
 from tests.browser.video.kit import (
+    BACK_WITHIN_S,
     LOG,
     PATIENCE_S,
     TOLD_WITHIN_S,
@@ -22,6 +23,7 @@ from tests.browser.video.kit import (
     in_a_call,
     wait,
 )
+from tests.support.bad_link import BadLink
 from tests.support.h264_camera import H264Camera
 from tests.support.visit import TEST_DEVICES
 from tests.support.visit_site import Ear, VisitSite
@@ -107,6 +109,26 @@ class TestEncodesByItself:
         wait(page, lambda: not track(site).passes, "made smaller", PATIENCE_S)
         goes_on(page)
         wait(page, lambda: page.evaluate(_WIDTH) < 640, "a smaller picture", PATIENCE_S)
+
+    def test_a_lost_key_frame_is_made_here_and_the_stream_is_passed_on_again(
+        self, visit: Visit, site: VisitSite, bad_link: BadLink, estimate: Estimate
+    ) -> None:
+        """The camera makes none on request; whoever begins or has lost much does not wait for its next."""
+        del estimate
+        page = visit()
+        in_a_call(page, site)
+        wait(page, lambda: track(site).passes, "passed on", CLIMBED_WITHIN_S)
+        goes_on(page)
+        bad_link.dark = True
+        wait(page, page.locator("#frozen").is_visible, "the frozen picture", PATIENCE_S)
+        page.wait_for_timeout(1_500)  # with the time that it took to be seen the dip is of some 3 s
+        bad_link.dark = False
+        wait(page, lambda: not track(site).passes, "encoded here", PATIENCE_S)
+        back_s = wait(page, page.locator("#frozen").is_hidden, "moving again", PATIENCE_S)
+        LOG.info("a passed on picture was back after %.1f s", back_s)
+        assert back_s <= BACK_WITHIN_S
+        wait(page, lambda: track(site).passes, "passed on again", CLIMBED_WITHIN_S)
+        goes_on(page)
 
 
 class TestLarge:

@@ -1,5 +1,6 @@
 """More than two in a visit, and what the nurse does beside talking."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -21,9 +22,13 @@ from tests.browser.video.kit import (
     in_a_call,
     wait,
 )
-from tests.support.visit_site import VisitSite
+from tests.support.visit_site import Ear, VisitSite
 
 pytestmark = pytest.mark.timeout(120)
+
+# Which camera the box is sent.
+_SENT = """() => window.peers.at(-1).getSenders().map((one) => one.track)
+  .find((track) => track?.kind === "video").getSettings().deviceId"""
 
 
 @pytest.mark.slow
@@ -104,3 +109,39 @@ def test_a_picture_is_kept_on_consent_and_a_note_written_without_leaving_the_cal
     assert (part.media_type, part.content[:3]) == ("image/jpeg", b"\xff\xd8\xff")
     [note] = notes(site.rig.store.engine, site.rig.patient)
     assert note.text == "Puster roligere enn i går."
+
+
+# Longer than the browser's beeps are apart.
+_QUIET_S = 3.0
+
+
+@pytest.mark.slow
+def test_the_nurse_mutes_and_takes_another_camera_in_the_call(
+    visit: Visit, site: VisitSite, ear: Ear
+) -> None:
+    page = visit()
+    in_a_call(page, site)
+    site.until(lambda: len(ear.tones_hz) > 3, "the nurse's sound")
+    page.click("#mute")
+    expect(page.locator("#mute")).to_have_attribute("aria-pressed", "true")
+    heard, since_s = len(ear.tones_hz), time.monotonic()
+
+    def quiet() -> bool:
+        nonlocal heard, since_s
+        if len(ear.tones_hz) > heard:
+            heard, since_s = len(ear.tones_hz), time.monotonic()
+        return time.monotonic() - since_s > _QUIET_S
+
+    site.until(quiet, "silence at the patient's")
+    page.click("#mute")
+    site.until(lambda: len(ear.tones_hz) > heard + 3, "the nurse's sound again")
+    camera = page.locator("#camera")
+    before = camera.input_value()
+    camera.select_option(index=2)
+    assert camera.input_value() != before
+    chosen = "document.getElementById('own').srcObject.getVideoTracks()[0].getSettings().deviceId"
+    wait(page, lambda: page.evaluate(chosen) == camera.input_value(), "the other camera")
+    sent = page.evaluate(_SENT)
+    assert sent == camera.input_value()
+    shown = site.rig.video.visit.faces.count
+    site.until(lambda: site.rig.video.visit.faces.count > shown + 15, "the nurse's picture goes on")

@@ -2,7 +2,7 @@
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from koffert_cli.demonstration.children import Child, koffert
 from koffert_cli.demonstration.provision import NURSE
 from koffert_cli.demonstration.site import HUB_READY_WITHIN_S, Demonstration
 from tests.browser.video.kit import frames, wait
+from tests.drivers.stills.samples import beats, scp
 from tests.support.demonstration import InBackground, patient, provisioned
 from tests.support.visit import Screen
 
@@ -150,6 +151,24 @@ def crash(page: Page) -> None:
 def said(page: Page, words: str) -> float:
     """Wait until the page says this; the seconds that it took."""
     return wait(page, lambda: words in (page.locator("#said").text_content() or ""), words)
+
+
+def test_numbers_wave_and_ecg_stand_beside_the_picture_and_the_day_has_the_visit(
+    chromium: Browser, processes: Processes, keep: Callable[..., None]
+) -> None:
+    page = call_page(chromium, processes)
+    page.goto(page.url.partition("/patients")[0] + "/visits")
+    expect(page.get_by_role("row", name="Testpasient 1")).to_contain_text("planlagt")
+    keep(page, "-day")
+    page.go_back()
+    talk(page, processes)
+    stills = processes.site.boxes[0].folder / "data" / "stills"
+    stills.mkdir(parents=True, exist_ok=True)
+    (stills / "cart.scp").write_bytes(scp(beats(size=5_000)))
+    expect(page.locator("#wave")).to_have_attribute("data-state", "live", timeout=40_000)
+    expect(page.locator("#ecg-beside svg").first).to_be_visible(timeout=60_000)
+    expect(page.locator(".spo2 .number")).to_have_text("94")
+    keep(page)
 
 
 def test_whatever_is_killed_both_sides_know_and_the_next_call_works(
