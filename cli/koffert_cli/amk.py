@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from pathlib import Path
 
 import click
 from sqlalchemy.exc import IntegrityError
 
 from koffert_cli.output import CommandGroup, UserError, json_option, print_json
+from koffert_cli.server_log import log_to_stderr
 from koffert_hub.amk import (
     AmkSettings,
     initialise_amk,
@@ -57,7 +57,7 @@ def init(config: Path, *, as_json: bool) -> None:
 def run(config: Path) -> None:
     """Follow every hub until SIGTERM."""
     settings = _initialised(config)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    log_to_stderr()
     asyncio.run(until_signal(run_amk(settings, wall_ms)))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from koffert_cli.hub_options import CONFIG, hub_settings, load_hub_settings
 from koffert_cli.hub_patient import patient
 from koffert_cli.hub_users import add_user_command
 from koffert_cli.output import CommandGroup, UserError, json_option, print_json
+from koffert_cli.server_log import log_to_stderr
 from koffert_hub.backup import BackupError, Restored, back_up, restore, restore_log
 from koffert_hub.database import open_database
 from koffert_hub.log_keys import rotate
@@ -97,7 +97,7 @@ def run(config: Path, *, without_ingest: bool) -> None:
     from koffert_hub.web.senders import UnfitKey  # noqa: PLC0415 - as above
 
     settings = hub_settings(config)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    log_to_stderr()
     try:
         asyncio.run(run_hub(settings, config, ingest=not without_ingest))
     except RulesError as error:
@@ -123,7 +123,7 @@ def worker(config: Path) -> None:
         raise UserError(
             "several workers need PostgreSQL", next_step="set `database` in the settings"
         )
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    log_to_stderr()
     asyncio.run(run_worker(settings))
 
 

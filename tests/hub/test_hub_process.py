@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from koffert_hub.log_access import LogSource, public_keys, verify_database
@@ -66,7 +67,10 @@ def test_every_lane_is_receipted_and_stopping_is_clean(hub: HubProcess) -> None:
     assert hub.stop() == 0, hub.log()
     status = assert_complete(hub, 30)
     assert status.alerts == []
-    assert "WARNING" not in hub.log()
+    said = [msgspec.json.decode(line) for line in hub.log().splitlines()]
+    assert {"at", "level", "logger", "message"} == {name for line in said for name in line}
+    assert {line["level"] for line in said} == {"INFO"}
+    assert "Testpasient" not in hub.log()
 
 
 def test_the_hub_killed_again_and_again_stores_each_once(hub: HubProcess) -> None:
