@@ -110,7 +110,12 @@ def run(config: Path, *, without_ingest: bool) -> None:
 
 @hub.command()
 @CONFIG
-def worker(config: Path) -> None:
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(1, 65_535),
+    help="Serve /metrics and /healthz of this worker on this loopback port.",
+)
+def worker(config: Path, metrics_port: int | None) -> None:
     """Take in beside other workers until SIGTERM; needs PostgreSQL.
 
     The broker deals the boxes' messages out among all workers; run the pages and the projector with
@@ -124,7 +129,7 @@ def worker(config: Path) -> None:
             "several workers need PostgreSQL", next_step="set `database` in the settings"
         )
     log_to_stderr()
-    asyncio.run(run_worker(settings))
+    asyncio.run(run_worker(settings, metrics_port))
 
 
 @hub.command()

@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -98,17 +97,19 @@ def exposition(samples: Iterable[Sample]) -> str:
 
 
 class MetricsApp:
-    """An ASGI app with two pages: /metrics and /healthz (503 while a lane does not listen)."""
+    """An ASGI app with two pages: /metrics and /healthz (503 while a lane does not listen).
+
+    `read` adds to the process' own counts and may block.
+    """
 
     def __init__(
         self,
         counts: Counts,
-        engine: sa.Engine,
-        time_series: TimeSeries,
+        read: Callable[[], list[Sample]],
         is_healthy: Callable[[], bool],
     ) -> None:
         self._counts = counts
-        self._read = partial(stored_samples, engine, time_series)
+        self._read = read
         self._is_healthy = is_healthy
 
     async def __call__(self, scope: _Message, _receive: _Receive, send: _Send) -> None:

@@ -25,7 +25,7 @@ from koffert_hub.documents.service import DocumentService
 from koffert_hub.intake import Batch, Intake
 from koffert_hub.keys import HubKeys, load_keys
 from koffert_hub.live import LiveFeed
-from koffert_hub.metrics import Counts, MetricsApp
+from koffert_hub.metrics import Counts, MetricsApp, stored_samples
 from koffert_hub.projector import POLL_MS, Projector
 from koffert_hub.provisioning.desired_state import note_answered
 from koffert_hub.provisioning.service import provisioning
@@ -79,20 +79,30 @@ async def run_hub(settings: Settings, path: Path, *, ingest: bool = True) -> Non
         engine.dispose()
 
 
-async def run_worker(settings: Settings) -> None:
-    """Take in until SIGTERM or SIGINT, one of many: the broker deals the messages out among them."""
+async def run_worker(settings: Settings, metrics_port: int | None = None) -> None:
+    """Take in until SIGTERM or SIGINT, one of many: the broker deals the messages out among them.
+
+    What this one counts is served at a port of its own.
+    """
     engine = open_database(settings.database_url)
     instance = secrets.token_hex(4)
+    counts = Counts()
     try:
-        worker = _worker(
-            settings, engine, load_keys(settings.data_dir), lambda _batch: None, instance
-        )
+        worker = _worker(settings, engine, load_keys(settings.data_dir), counts.add, instance)
+        servers = []
+        if metrics_port is not None:
+            own = MetricsApp(counts, list, lambda: worker.is_listening)
+            servers.append(_server(own, MetricsSettings(port=metrics_port)))
         async with asyncio.TaskGroup() as tasks:
             ingest = tasks.create_task(worker.run(), name="ingest")
+            for server in servers:
+                tasks.create_task(server.serve(), name="metrics")
             well = tasks.create_task(tell_well(Notifier()), name="service manager")
             with stop_signals() as stop:
                 await first_of(stop.wait(), ingest)
             well.cancel()
+            for server in servers:
+                server.should_exit = True
             worker.stop()
     finally:
         engine.dispose()
@@ -135,7 +145,10 @@ async def _run(
     if settings.metrics is not None:
         listening = (lambda: worker.is_listening) if worker else (lambda: True)
         servers.append(
-            _server(MetricsApp(counts, engine, time_series, listening), settings.metrics)
+            _server(
+                MetricsApp(counts, partial(stored_samples, engine, time_series), listening),
+                settings.metrics,
+            )
         )
     async with (
         register.serving() if register else contextlib.nullcontext(),

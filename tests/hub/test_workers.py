@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from koffert_hub.leadership import Leadership
 from tests.hub.broker import OnlineBox, hub_broker
 from tests.hub.process import HubProcess
 from tests.hub.test_hub_process import assert_complete, stored
+from tests.support.mosquitto import free_port
 from tests.support.postgres import Postgres
 
 # Ten seconds is what is promised; a machine busy with other tests may take longer.
@@ -42,9 +44,13 @@ def test_a_killed_workers_share_is_taken_over(postgres: Postgres, tmp_path: Path
 
     with hub_broker(tmp_path) as broker:
         hub = HubProcess(tmp_path, broker, top=f'database = "{postgres.new_database()}"')
-        workers = [hub.spawn("worker") for _ in range(2)]
+        port = free_port()
+        workers = [hub.spawn("worker"), hub.spawn("worker", "--metrics-port", str(port))]
         hub.start("--without-ingest")
         asyncio.run(scenario())
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            taken_in = dict(line.rsplit(b" ", 1) for line in answer if not line.startswith(b"#"))
+        assert int(taken_in[b"koffert_stored_total"]) > 0
         workers[1].terminate()
         assert workers[1].wait(10) == 0
         assert hub.stop() == 0, hub.log()
