@@ -181,15 +181,26 @@ def verify(
     if as_json:
         print_json(outcome)
     elif outcome.ok:
-        click.echo(f"{outcome.records} records and {outcome.heads} signed heads hold")
-        if not outcome.heads:
-            click.echo(
-                "No signature was checked: who rewrites all of it can make it hold. Give --key."
-            )
+        _tell_good(outcome)
     elif outcome.first_bad is not None:
         _tell(outcome.first_bad, outcome.records, exact=against is not None)
     if not outcome.ok:
         context.exit(EXIT_FAILED)
+
+
+def _tell_good(outcome: Verification) -> None:
+    """What holds, and how far somebody has signed for it."""
+    click.echo(f"{outcome.records} records and {outcome.heads} signed heads hold")
+    if outcome.heads:
+        click.echo(
+            f"  Signed up to record {outcome.signed_to}; what may follow rests on the chain alone."
+        )
+    elif outcome.unchecked_heads:
+        click.echo(
+            f"  None of the {outcome.unchecked_heads} signatures was checked: who rewrites all of it can make it hold. Give --key."
+        )
+    elif outcome.records:
+        click.echo("  Nobody has signed it yet: who rewrites all of it can make it hold.")
 
 
 def _tell(bad: FirstBad, held: int, *, exact: bool) -> None:

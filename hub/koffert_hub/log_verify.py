@@ -66,7 +66,8 @@ class FirstBad(Struct, frozen=True, omit_defaults=True):
 class Verification(Struct, frozen=True):
     """The outcome: how many records and signed heads held before the first bad one.
 
-    `unchecked_heads` were signed by keys that the verifier was not given: they prove nothing here.
+    `unchecked_heads` were signed by keys that the verifier was not given: they prove nothing here. What follows record
+    `signed_to` rests on the chain alone.
     """
 
     records: int
@@ -74,6 +75,7 @@ class Verification(Struct, frozen=True):
     ok: bool
     first_bad: FirstBad | None = None
     unchecked_heads: int = 0
+    signed_to: int = 0
 
 
 class LogPosition(NamedTuple):
@@ -112,7 +114,8 @@ def verify(
         records = (position.sequence if good is None else good) - start.sequence
         known = trusted.keys() | retired
         unchecked = sum(one.key_id not in known for each in heads.values() for one in each)
-        return Verification(records, held, first_bad is None, first_bad, unchecked)
+        signed_to = max(held_up_to.values(), default=0)
+        return Verification(records, held, first_bad is None, first_bad, unchecked, signed_to)
 
     for row in rows:
         fault = Fault.UNEXPECTED if position.sequence == last else check_row(position, row)

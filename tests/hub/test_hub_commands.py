@@ -66,7 +66,14 @@ def test_the_log_can_be_read_and_verified(config: str) -> None:
     records = koffert("log", "tail", config)
     assert [record["event"] for record in records] == ["epoch", "transmission"]
     assert koffert("log", "verify", config) == [
-        {"records": 2, "heads": 0, "ok": True, "first_bad": None, "unchecked_heads": 0}
+        {
+            "records": 2,
+            "heads": 0,
+            "ok": True,
+            "first_bad": None,
+            "unchecked_heads": 0,
+            "signed_to": 0,
+        }
     ]
     (found,) = koffert("log", "search", config, "--device", "box-1")
     assert found["detail"] == "malformed"

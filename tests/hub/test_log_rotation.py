@@ -95,14 +95,16 @@ def test_who_trusts_the_old_key_comes_to_trust_the_new_one(hub: Hub) -> None:
     assert (rotated.log_sequence, hub.new == hub.old) == (6, False)
     hub.write(3)
     hub.sign(hub.new)
-    assert hub.verified(hub.first) == Verification(9, 2, ok=True)
+    assert hub.verified(hub.first) == Verification(9, 2, ok=True, signed_to=9)
     with reading(hub.engine) as connection:
         export = read_export(json_lines(connection, span(connection, None, None)))
-    assert verify_export(export, [hub.first]) == Verification(9, 2, ok=True)
+    assert verify_export(export, [hub.first]) == Verification(9, 2, ok=True, signed_to=9)
     beside = public_keys(find_log(str(hub.settings.data_dir / "hub.sqlite")).log_keys)
-    assert hub.verified(*beside) == Verification(9, 2, ok=True)
+    assert hub.verified(*beside) == Verification(9, 2, ok=True, signed_to=9)
     # The newest key alone says nothing of what was signed before it.
-    assert hub.verified(hub.new.public_key()) == Verification(9, 1, ok=True, unchecked_heads=1)
+    assert hub.verified(hub.new.public_key()) == Verification(
+        9, 1, ok=True, unchecked_heads=1, signed_to=9
+    )
     countersigned = [one.sequence for one in hub.replica.countersigned()]
     assert countersigned == [5, 9]
     source = LogSource("dalane", hub.replica.engine, hub.first, AMK_KEY.public_key())
@@ -125,7 +127,7 @@ def test_a_hub_that_still_holds_the_old_key_signs_nothing(hub: Hub) -> None:
     hub.rotate()
     hub.write(1)
     assert hub.sign(hub.old) == hub.last
-    assert hub.verified(hub.first) == Verification(7, 1, ok=True)
+    assert hub.verified(hub.first) == Verification(7, 1, ok=True, signed_to=5)
 
 
 def test_the_old_key_is_worth_nothing_after_it_was_put_away(hub: Hub) -> None:

@@ -90,9 +90,9 @@ def contradicted(place: int) -> FirstBad:
 
 
 def test_untouched_it_holds(export: Lines) -> None:
-    assert verified(export) == Verification(RECORDS, 2, ok=True)
+    assert verified(export) == Verification(RECORDS, 2, ok=True, signed_to=RECORDS)
     both = verified(export, KEY.public_key(), AMK.public_key(), heads=amk_heads(export))
-    assert both == Verification(RECORDS, 4, ok=True)
+    assert both == Verification(RECORDS, 4, ok=True, signed_to=RECORDS)
 
 
 @pytest.mark.parametrize("place", [1, 2, 7, 19, 20, 21, 39, 40])

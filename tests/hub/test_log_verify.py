@@ -57,7 +57,7 @@ def record_bytes(store: Store, sequence: int) -> bytes:
 
 
 def test_an_untouched_log_holds(store: Store) -> None:
-    assert verified(store) == Verification(RECORDS, 2, ok=True)
+    assert verified(store) == Verification(RECORDS, 2, ok=True, signed_to=RECORDS)
 
 
 def flip(store: Store) -> None:
@@ -155,7 +155,7 @@ def test_a_head_signed_by_another_key_proves_nothing(store: Store) -> None:
     change(store, LOG.update().where(LOG.c.sequence == 30).values(device="other"))
     change(store, tables.signed_head.delete().where(tables.signed_head.c.sequence == RECORDS))
     sign_due_head(store.engine, Ed25519PrivateKey.generate(), now_ms=NOON_MS, last=None)
-    assert verified(store) == Verification(RECORDS, 1, ok=True, unchecked_heads=1)
+    assert verified(store) == Verification(RECORDS, 1, ok=True, unchecked_heads=1, signed_to=20)
 
 
 def test_a_forged_signature_is_found(store: Store) -> None:
@@ -168,7 +168,7 @@ def test_an_export_verifies_by_itself(store: Store) -> None:
     with reading(store.engine) as connection:
         lines = list(json_lines(connection, span(connection, None, None)))
     outcome = verify_export(read_export(lines), [KEY.public_key()])
-    assert outcome == Verification(RECORDS, 2, ok=True)
+    assert outcome == Verification(RECORDS, 2, ok=True, signed_to=RECORDS)
     changed = [line.replace(b"box-1", b"box-2") if n == 7 else line for n, line in enumerate(lines)]
     assert verify_export(read_export(changed), []).first_bad == FirstBad(7, Fault.BROKEN_CHAIN)
     dropped = lines[:7] + lines[8:]
