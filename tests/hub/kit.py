@@ -99,9 +99,9 @@ def sqlite_store(folder: Path, **settings: int) -> Store:
     return Store(f"sqlite:///{folder / 'hub.sqlite'}", **settings)
 
 
-def rewrite(store: Store, sequence: int) -> None:
+def rewrite(engine: sa.Engine, sequence: int) -> None:
     """What an administrator can do: change a record and recompute every hash after it."""
-    with store.engine.begin() as connection:
+    with engine.begin() as connection:
         rows = list(rows_after(connection, sequence - 1))
         before = connection.execute(
             sa.select(tables.transmission_log.c.head).where(

@@ -173,7 +173,7 @@ def test_a_rewritten_log_is_refused_and_alarmed(centre: Centre) -> None:
         async with centre.following():
             async with centre.server.serving():
                 await until(lambda: in_step(centre))
-            rewrite(centre.store, 7)
+            rewrite(centre.store.engine, 7)
             async with centre.new_server().serving():
                 await until(lambda: Cause.HUB_CONTRADICTS in centre.alarms())
         assert centre.alarms()[Cause.HUB_CONTRADICTS] == "record 51: another head"
@@ -188,7 +188,7 @@ def test_a_rewrite_while_connected_shows_at_the_next_record(centre: Centre) -> N
         take(centre.store, 50)
         async with centre.server.serving(), centre.following():
             await until(lambda: in_step(centre))
-            rewrite(centre.store, 7)
+            rewrite(centre.store.engine, 7)
             take(centre.store, 1)
             await until(lambda: Cause.HUB_CONTRADICTS in centre.alarms())
         assert centre.alarms()[Cause.HUB_CONTRADICTS] == "record 52: broken-chain"
@@ -222,7 +222,7 @@ def test_a_rewrite_with_the_hubs_own_key_contradicts_the_countersigned_head(cent
         centre.replica.append(list(rows_after(connection, 0)))
     centre.replica.countersign(signed, now_ms=NOON_MS)
     take(centre.store, 20)
-    rewrite(centre.store, 7)
+    rewrite(centre.store.engine, 7)
     with centre.store.engine.begin() as connection:
         connection.execute(tables.signed_head.delete())
     sign_due_head(centre.store.engine, LOG_KEY, now_ms=NOON_MS + SIGN_EVERY_MS, last=None)

@@ -129,7 +129,7 @@ def test_a_rewritten_log_contradicts_its_signed_heads(store: Store) -> None:
     """What is searched by still says what the record said; once that is altered too, only signatures and copies tell."""
     with reading(store.engine) as connection:
         copy = list(rows_after(connection, 0))
-    rewrite(store, 7)
+    rewrite(store.engine, 7)
     assert verified(store).first_bad == FirstBad(7, Fault.DEVICE_COLUMN)
     change(store, LOG.update().where(LOG.c.sequence == 7).values(device="other"))
     contradicted = FirstBad(20, Fault.CONTRADICTS_SIGNED_HEAD, after=0)
@@ -151,7 +151,7 @@ def test_a_log_that_was_set_back_lacks_what_the_copy_holds(store: Store) -> None
 
 
 def test_a_head_signed_by_another_key_proves_nothing(store: Store) -> None:
-    rewrite(store, 30)
+    rewrite(store.engine, 30)
     change(store, LOG.update().where(LOG.c.sequence == 30).values(device="other"))
     change(store, tables.signed_head.delete().where(tables.signed_head.c.sequence == RECORDS))
     sign_due_head(store.engine, Ed25519PrivateKey.generate(), now_ms=NOON_MS, last=None)

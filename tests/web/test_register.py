@@ -14,7 +14,7 @@ from koffert_hub.registry import Role
 from koffert_hub.technical_alerts import Cause, raise_alert
 from koffert_hub.web.access_log import AccessLog, Action, Look
 from koffert_hub.web.register_filter import BadFilter, RegisterFilter, parse_filter
-from tests.hub.kit import SIGNED
+from tests.hub.kit import SIGNED, rewrite
 from tests.web.hub import AMK_KEY, LOG, LOG_KEY, Hub, client
 
 _PAGE = f"/log/{LOG}"
@@ -113,6 +113,14 @@ def test_a_record_that_nobody_has_signed_yet_says_so(amk: httpx.Client) -> None:
     html = amk.get(f"{_PAGE}/records/3?check=true").text
     assert "Posten er uendret" in html
     assert "Ikke kontrasignert av AMK ennå" in html
+
+
+def test_of_a_rewritten_log_the_stretch_is_named(hub: Hub, amk: httpx.Client) -> None:
+    hub.sign_log()
+    rewrite(hub.engine, 3)
+    html = amk.get(f"{_PAGE}/records/3?check=true").text
+    assert "Loggen holder ikke: en av postene 1 til 5 er endret" in html
+    assert "Kjeden stemmer ikke med et signert hode." in html
 
 
 def test_a_record_that_was_changed_is_found(hub: Hub, amk: httpx.Client) -> None:
