@@ -1,7 +1,10 @@
 """What lies beside the log's records, altered while every record, hash and signature still holds: named all the same."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from koffert_hub import registry, tables
@@ -11,12 +14,20 @@ from koffert_hub.log_access import verify_connection, verify_whole
 from koffert_hub.log_verify import Fault, FirstBad
 from koffert_hub.quarantine import requeue_through
 from koffert_hub.transmission_log import open_epoch
-from tests.hub.kit import NOON_MS, SIGNED, NoSeries, Store
+from tests.hub.kit import NOON_MS, SIGNED, NoSeries, Store, sqlite_store
 from tests.hub.stores import store_on_each  # noqa: F401 - a fixture
 
 LOG, BODY, HELD = tables.transmission_log, tables.body, tables.quarantine
 # Record 1 begins the epoch, 2 to 11 are stored, 12 is in quarantine (one of a loan that nobody knows).
 STORED, QUARANTINED = 7, 12
+
+
+@pytest.fixture(name="embedded")
+def fixture_embedded(tmp_path: Path) -> Iterator[Store]:
+    """For what is not about the database."""
+    store = sqlite_store(tmp_path)
+    yield store
+    store.engine.dispose()
 
 
 def filled(store: Store) -> None:
@@ -70,18 +81,18 @@ def test_each_alteration_beside_the_log_is_named(store: Store) -> None:
             connection.rollback()
 
 
-def test_a_body_that_nobody_sent_is_named(store: Store) -> None:
-    filled(store)
-    with store.engine.connect() as connection:
+def test_a_body_that_nobody_sent_is_named(embedded: Store) -> None:
+    filled(embedded)
+    with embedded.engine.connect() as connection:
         row = connection.execute(sa.select(BODY).where(at(BODY, STORED))).one()
         connection.execute(BODY.insert().values(row._asdict() | {"log_sequence": 13}))
         assert first_bad(connection) == FirstBad(13, Fault.BODY_NOT_LOGGED)
         connection.rollback()
 
 
-def test_the_first_of_two_is_named(store: Store) -> None:
-    filled(store)
-    with store.engine.connect() as connection:
+def test_the_first_of_two_is_named(embedded: Store) -> None:
+    filled(embedded)
+    with embedded.engine.connect() as connection:
         connection.execute(changed(LOG, 9, device="box-2"))
         connection.execute(BODY.delete().where(at(BODY, 5)))
         assert first_bad(connection) == FirstBad(5, Fault.BODY_MISSING)
@@ -111,31 +122,35 @@ def test_what_the_log_tells_of_may_be_gone(store: Store) -> None:
         connection.rollback()
 
 
-def test_taken_out_of_quarantine_it_is_not_gone(store: Store) -> None:
-    box = store.box()
+def test_taken_out_of_quarantine_it_is_not_gone(embedded: Store) -> None:
+    box = embedded.box()
     queued = box.queue(loan="l-later")
-    store.take(queued)
-    with store.engine.begin() as connection:
-        patient = registry.create_patient(connection, store.centre, "Testpasient 2", now_ms=NOON_MS)
-        registry.create_device(connection, "box-2", os.urandom(32), centre=store.centre, now_ms=0)
+    embedded.take(queued)
+    with embedded.engine.begin() as connection:
+        patient = registry.create_patient(
+            connection, embedded.centre, "Testpasient 2", now_ms=NOON_MS
+        )
+        registry.create_device(
+            connection, "box-2", os.urandom(32), centre=embedded.centre, now_ms=0
+        )
         loan = registry.start_loan(connection, patient, "box-2", rules=SIGNED, now_ms=NOON_MS)
         moved = {"id": "l-later", "device": "box-1"}
         connection.execute(tables.loan.update().where(tables.loan.c.id == loan).values(moved))
-    assert requeue_through(store.engine, store.intake, ()).stored == 1
-    with reading(store.engine) as connection:
+    assert requeue_through(embedded.engine, embedded.intake, ()).stored == 1
+    with reading(embedded.engine) as connection:
         assert first_bad(connection) is None
 
 
-def test_a_restore_tells_from_where_on_bodies_are_gone(store: Store) -> None:
+def test_a_restore_tells_from_where_on_bodies_are_gone(embedded: Store) -> None:
     """Said in the log itself: whoever deletes more than that is found."""
-    filled(store)
-    with store.engine.begin() as connection:
+    filled(embedded)
+    with embedded.engine.begin() as connection:
         connection.execute(BODY.delete().where(BODY.c.log_sequence > 9))
         connection.execute(HELD.delete())
         open_epoch(connection, os.urandom(16), now_ms=NOON_MS, complete_to=9, bodies_to=9)
-    with reading(store.engine) as connection:
+    with reading(embedded.engine) as connection:
         assert first_bad(connection) is None
-    with store.engine.connect() as connection:
+    with embedded.engine.connect() as connection:
         connection.execute(BODY.delete().where(at(BODY, 9)))
         assert first_bad(connection) == FirstBad(9, Fault.BODY_MISSING)
         connection.rollback()
