@@ -223,6 +223,18 @@ lane_progress = sa.Table(
     sa.Column("loan", sa.Text),
 )
 
+# What a box has last said of each of its meters. They are the case's own, whoever has it.
+meter = sa.Table(
+    "meter",
+    metadata,
+    sa.Column("device", sa.Text, sa.ForeignKey("device.id"), primary_key=True),
+    sa.Column("sensor", sa.Text, primary_key=True),
+    sa.Column("serial", sa.Text),
+    sa.Column("link", sa.Text, nullable=False),
+    sa.Column("battery_pct", sa.Float),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+)
+
 # For the engineer, not the nurse: at most one open row per device and cause.
 technical_alert = sa.Table(
     "technical_alert",

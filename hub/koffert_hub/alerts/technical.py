@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from koffert_hub import tables
+from koffert_hub import meters, tables
 from koffert_hub.alerts.history import ALERTING
 from koffert_hub.alerts.records import TECHNICAL_PREFIX, Alert, Finding, Priority
 from koffert_hub.alerts.tables import alert as alert_table
@@ -63,6 +63,8 @@ def note(
     One of `wrong_clocks` that is right again is taken out.
     """
     for message in messages:
+        if isinstance(message, SensorState):
+            meters.keep(connection, device, message, at_ms=now_ms)
         match message:
             case SensorState(battery_pct=float(pct)) if pct <= BATTERY_LOW_PCT:
                 detail = f"{message.sensor}: {pct:g} %"

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from koffert_hub.at_home import standing
 from koffert_hub.by_hand import PLAUSIBLE, Source
 from koffert_hub.database import reading
+from koffert_hub.meters import meters_of
 from koffert_hub.missing import missing
 from koffert_hub.provisioning.nurse_messages import written
 from koffert_hub.web import credentials, record
@@ -48,6 +49,7 @@ def patient_page(
     with reading(engine) as connection:
         messages = written(connection, patient)
         language = standing(connection, patient).language
+        meters = meters_of(connection, row.suitcase)
         not_here = missing(connection, patient)
     return context.patient_page(
         request,
@@ -61,6 +63,7 @@ def patient_page(
         sources=tuple(Source),
         plausible=PLAUSIBLE,
         messages=messages[:MESSAGES_SHOWN],
+        meters=meters,
         most_signs=MOST_NURSE_CHARACTERS,
         reminder=reminder(context, language),
         refused=message == "refused",

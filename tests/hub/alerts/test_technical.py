@@ -1,7 +1,9 @@
 """Faults of a suitcase are blue, come and go by themselves, and are silent with the loan."""
 
 from koffert_hub import registry
+from koffert_hub.database import reading
 from koffert_hub.loans import LoanAction
+from koffert_hub.meters import meters_of
 from koffert_hub.technical_alerts import Cause, close_alert, raise_alert
 from koffert_wire.messages import SensorLink, SensorState
 from tests.hub.alerts.ward_kit import MINUTE_S, Ward
@@ -25,6 +27,16 @@ def test_a_low_battery_is_blue_until_that_meter_has_new_ones(ward: Ward) -> None
     assert ward.open() == ["blue technical-battery-low"]
     battery(ward, "nonin-ble", 100.0)
     assert ward.open() == []
+
+
+def test_the_newest_word_of_each_meter_is_kept(ward: Ward) -> None:
+    battery(ward, "contec-v7", 80.0)
+    battery(ward, "nonin-ble", 40.0)
+    battery(ward, "contec-v7", 55.0)
+    battery(ward, "nonin-ble", None)
+    with reading(ward.store.engine) as connection:
+        found = [(one.sensor, one.battery_pct) for one in meters_of(connection, ward.box.device)]
+    assert found == [("contec-v7", 55.0), ("nonin-ble", 40.0)]
 
 
 def test_one_that_was_taken_is_not_raised_again_while_it_stands(ward: Ward) -> None:
