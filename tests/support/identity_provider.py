@@ -48,7 +48,7 @@ def main(port: int, callback: str) -> None:
 
 
 def register(callback: str) -> None:
-    """One client, a nurse, and somebody of another group; both have consented."""
+    """One client, and people of some groups, who have all consented."""
     backend = Backend.instance
     client = models.Client(
         client_id="koffert",
@@ -64,7 +64,12 @@ def register(callback: str) -> None:
     backend.save(client)
     client.audience = [client]
     backend.save(client)
-    for name, group in (("nurse", "koffert-nurses"), ("outsider", "others")):
+    for name, group in (
+        ("nurse", "koffert-nurses"),
+        ("receiver", "sus-heart-staff"),
+        ("adrift", "unit-staff"),
+        ("outsider", "others"),
+    ):
         user = models.User(
             user_name=name,
             formatted_name=f"Testperson {name}",

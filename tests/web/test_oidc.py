@@ -25,7 +25,7 @@ from koffert_hub.web.oidc import (
 )
 from koffert_hub.web.oidc_pages import ATTEMPT_MS
 from koffert_hub.web.tables import login_attempt
-from tests.web.hub import Hub, client
+from tests.web.hub import UNITS, Hub, client
 
 _PROVIDER = Path(__file__).parents[1] / "support" / "identity_provider.py"
 NOW_S = 1_790_000_000
@@ -37,7 +37,12 @@ def _settings(issuer: str, public_url: str = "http://127.0.0.1:1") -> OidcSettin
         issuer=issuer,
         client_id="koffert",
         public_url=public_url,
-        roles={"koffert-nurses": Role.NURSE},
+        roles={
+            "koffert-nurses": Role.NURSE,
+            "sus-heart-staff": Role.RECEIVER,
+            "unit-staff": Role.RECEIVER,
+        },
+        units={"sus-heart-staff": "sus-heart"},
         scope="openid profile groups",
     )
 
@@ -105,6 +110,14 @@ def test_whom_the_provider_names_is_logged_in_once(served: Hub) -> None:
     assert way.lands(back) == "/login?problem=refused"
     again = Way(served, "nurse")
     assert again.lands(again.go()) == "/"
+
+
+def test_a_receiver_comes_to_the_unit_of_its_group(served: Hub) -> None:
+    way = Way(served, "receiver")
+    assert way.lands(way.go()) == "/received"
+    assert UNITS["sus-heart"] in way.visitor.get("/received").text
+    adrift = Way(served, "adrift")
+    assert adrift.lands(adrift.go()) == "/login?problem=refused"
 
 
 def test_an_answer_counts_only_in_the_browser_that_asked_and_in_time(served: Hub) -> None:

@@ -38,7 +38,8 @@ Url = Annotated[str, Meta(pattern="^https?://[^/]")]
 class OidcSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The provider, and which of its groups is which role here; the first that fits counts.
 
-    `public_url` is how browsers reach this hub. `role_claim` is the claim that lists the groups.
+    `public_url` is how browsers reach this hub. `role_claim` is the claim that lists the groups. `units` says of a
+    receiver's group at which receiving unit it works.
     """
 
     issuer: Url
@@ -48,6 +49,7 @@ class OidcSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     secret_file: Path | None = None
     role_claim: str = "groups"
     scope: str = "openid profile"
+    units: dict[str, str] = {}
 
 
 class OidcRefused(Exception):
@@ -72,6 +74,7 @@ class Identity(Struct, frozen=True):
     username: str
     display_name: str
     role: Role
+    unit: str | None = None
 
 
 class Provider:
@@ -159,9 +162,14 @@ class Provider:
         role = next((role for group, role in self._settings.roles.items() if group in groups), None)
         if role is None:
             raise OidcRefused("none of the person's groups has a role here")
+        unit = None
+        if role is Role.RECEIVER:
+            unit = next((unit for one, unit in self._settings.units.items() if one in groups), None)
+            if unit is None:
+                raise OidcRefused("none of the receiver's groups works at a receiving unit")
         name = claims.get("name") or claims.get("preferred_username") or claims["sub"]
         # The prefix keeps a provider from naming somebody who has a local account.
-        return Identity(f"oidc:{claims['sub']}", str(name), role)
+        return Identity(f"oidc:{claims['sub']}", str(name), role, unit)
 
 
 def _fetch(address: str, form: Mapping[str, str] | None = None) -> dict[str, Any]:

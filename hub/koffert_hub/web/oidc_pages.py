@@ -101,9 +101,13 @@ def _take_attempt(request: Request, context: WebContext, state: str) -> tuple[At
 
 
 def _known(context: WebContext, identity: Identity) -> User:
-    """The person as a user; name and role are what the provider says now."""
+    """The person as a user; name, role and unit are what the provider says now."""
     table = tables.user
-    values = {"display_name": identity.display_name, "role": identity.role}
+    values = {
+        "display_name": identity.display_name,
+        "role": identity.role,
+        "unit": identity.unit,
+    }
     with context.services.engine.begin() as connection:
         changed = connection.execute(
             table.update().where(table.c.username == identity.username).values(**values)
