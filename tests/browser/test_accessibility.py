@@ -1,5 +1,6 @@
 """No violation of WCAG 2.2 AA that axe can find, on any page, by day and by night."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,14 +13,17 @@ from koffert_hub.documents.dispatch import Hand
 from koffert_hub.documents.dispatch import send as send_to_unit
 from koffert_hub.documents.records import State
 from koffert_hub.registry import Role
+from koffert_hub.technical_alerts import Cause, raise_alert
+from koffert_hub.web.care import FOLLOWED_MS
 from tests.browser.axe import violations
 from tests.browser.conftest import Visit
 from tests.drivers.stills.samples import beats, scp
 from tests.hub.documents import kit as documents
 from tests.hub.kit import NOON_MS
 from tests.hub.spirometry.blows import blow, curve, follow, send, session
-from tests.web.hub import UNITS, Hub
+from tests.web.hub import LOG, UNITS, Hub
 from tests.web.lent import Lent, lent
+from tests.web.office import Office
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +57,11 @@ _PAGES = (
     (Role.ADMIN, "/access-log", "table"),
     (Role.ADMIN, "/users", "table"),
     (Role.AMK, "/nowhere", "h1"),
+    (Role.AMK, "/", "h1"),
+    (Role.RECEIVER, "/received", "h1"),
+    (Role.NURSE, "/staff", "h1"),
+    (Role.NURSE, "/visits", "h1"),
+    (Role.NURSE, "/patients", "h1"),
     (Role.AMK, "/log/dalane", "#connection[data-state=connected]"),
     (Role.AMK, "/log/dalane/records/1?check=true", ".outcome"),
 )
@@ -67,6 +76,53 @@ def test_a_page(
     bare.add_cookies([{"name": "koffert_theme", "value": theme, "url": hub.url}])
     page = visit(path, role)
     expect(page.locator(ready).first).to_be_visible()
+    assert violations(page) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["nn", "en"])
+@pytest.mark.parametrize("case", _PAGES, ids=lambda case: case[1])
+def test_a_page_in_another_language(
+    hub: Hub, visit: Visit, bare: BrowserContext, language: str, case: tuple[Role, str, str]
+) -> None:
+    role, path, ready = case
+    bare.add_cookies([{"name": "koffert_language", "value": language, "url": hub.url}])
+    page = visit(path, role)
+    expect(page.locator(ready).first).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("lang", re.compile(language))
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("theme", ["day", "night"])
+def test_a_record_that_opens_with_a_reason(
+    hub: Hub, visit: Visit, bare: BrowserContext, theme: str, keep: Callable[..., None]
+) -> None:
+    bare.add_cookies([{"name": "koffert_theme", "value": theme, "url": hub.url}])
+    office = Office(hub)
+    patient = office.register()
+    office.lend(patient)
+    office.post(f"/patients/{patient}/loan/step", step="end", reason="returned")
+    hub.offset_ms += FOLLOWED_MS + 1
+    page = visit(f"/patients/{patient}")
+    expect(page.get_by_label("Hvorfor må du se journalen?")).to_be_visible()
+    assert violations(page) == []
+    keep(page, f"-{theme}")
+    page.get_by_label("Hvorfor må du se journalen?").fill("Fastlegen ringer")
+    page.get_by_role("button", name="Åpne journalen").click()
+    expect(page.locator("#now")).to_be_visible()
+    expect(page.locator("#note")).to_have_count(0)
+    assert violations(page) == []
+    keep(page, f"-{theme}-opened")
+
+
+@pytest.mark.usefixtures("bare")
+def test_the_register_when_a_hub_is_silent_and_a_name_is_asked_for(hub: Hub, visit: Visit) -> None:
+    with hub.engine.begin() as connection:
+        raise_alert(connection, LOG, Cause.HUB_SILENT, "15 s", now_ms=hub.now_ms())
+    page = visit(f"/log/{LOG}", Role.AMK)
+    page.click("summary")
+    expect(page.locator(".alarm")).to_be_visible()
+    expect(page.locator("[name=reason]")).to_be_visible()
     assert violations(page) == []
 
 
