@@ -49,7 +49,9 @@ def patient_page(
     with reading(engine) as connection:
         messages = written(connection, patient)
         language = standing(connection, patient).language
-        meters = meters_of(connection, row.suitcase)
+        # A suitcase that is given back is somebody else's.
+        followed = services.live.row(patient) is not None
+        meters = meters_of(connection, row.suitcase) if followed else []
         not_here = missing(connection, patient)
     return context.patient_page(
         request,
