@@ -108,6 +108,8 @@ def test_a_nurse_visits_and_each_sees_the_other(kiosk: Page, nurse: Page, site: 
     expect(kiosk.locator("#lines")).to_contain_text("Sykepleier Test")
     assert not site.rig.video.visit.devices_open
     check(kiosk)
+    ARTIFACTS.mkdir(exist_ok=True)
+    kiosk.screenshot(path=ARTIFACTS / "kiosk_real_ring.png")
 
     kiosk.get_by_role("button", name="Svar med bilde").tap()
     expect(screen).to_have_attribute("data-name", "talk", timeout=PATIENCE_MS)
@@ -127,7 +129,6 @@ def test_a_nurse_visits_and_each_sees_the_other(kiosk: Page, nurse: Page, site: 
     nurse.press("#caption", "Enter")
     expect(kiosk.locator("#caption")).to_have_text("Hører du meg?", timeout=PATIENCE_MS)
     check(kiosk)
-    ARTIFACTS.mkdir(exist_ok=True)
     kiosk.screenshot(path=ARTIFACTS / "kiosk_real_visit.png")
 
     kiosk.get_by_role("button", name="Legg på").tap()
