@@ -81,6 +81,10 @@ def test_a_camera_that_is_pulled_out_leaves_the_sound(
     assert not site.screen.view.picture
     heard = len(ear.tones_hz)
     site.until(lambda: len(ear.tones_hz) > heard + 3, "the sound goes on")
+    assert not site.rig.video.visit._shutter.is_open
+    page.click("#hang-up")
+    site.until(lambda: not site.rig.video.visit.devices_open, "all devices are free")
+    in_a_call(page, site)
 
 
 class TestEncodesByItself:
