@@ -1,6 +1,6 @@
 """When a box is told what was committed: at once, or together with what follows; and how fast it may drain. Pure.
 
-A receipt of its own for each reading weighs as much as the reading. A box that streams is told every other
+A receipt of its own for each reading weighs as much as the reading. A box that streams is told every fourth
 second; one that drains is told as its window needs it, and what it may send divides what all may.
 """
 
@@ -13,7 +13,7 @@ from koffert_hub.intake import Answer, Batch
 from koffert_wire.errors import Reason
 
 # A streaming box hears of this much time at once. The kiosk's «Sendt» waits as long at the most.
-HOLD_S = 2.0
+HOLD_S = 4.0
 # Half of what a box has under way at the least (its window's floor is 8 kB): a drain never waits for a receipt.
 _HELD_BYTES = 4 * 1024
 # What all boxes' backlogs may bring a worker each second: about half of what one takes in.

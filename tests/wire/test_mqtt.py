@@ -51,6 +51,44 @@ def test_what_is_published_arrives(broker: Mosquitto) -> None:
     asyncio.run(scenario())
 
 
+def test_a_topic_goes_over_the_link_once(broker: Mosquitto) -> None:
+    async def scenario() -> None:
+        listener, received = await connected(broker, "listener")
+        await listener.subscribe("aliases/#")
+        async with ChaosProxy(broker.port) as proxy:
+            connection = MqttConnection(
+                Endpoint("127.0.0.1", proxy.port, "brief"), on_message=lambda _message: None
+            )
+            await connection.open(40)
+            before = proxy.passed_bytes
+            topics = [f"aliases/{'long' * 50}/{number}" for number in range(3)]
+            async with asyncio.timeout(40):
+                for number in range(60):
+                    await connection.publish(topics[number % 3], bytes([number]))
+                arrived = [await received.get() for _ in range(60)]
+            assert [(one.topic, one.payload) for one in arrived] == [
+                (topics[number % 3], bytes([number])) for number in range(60)
+            ]
+            assert proxy.passed_bytes - before < 5 * len("".join(topics))
+            await connection.close()
+        await listener.close()
+
+    asyncio.run(scenario())
+
+
+def test_more_topics_than_the_broker_can_number_still_arrive(broker: Mosquitto) -> None:
+    async def scenario() -> None:
+        connection, received = await connected(broker, "many")
+        await connection.subscribe("many/#")
+        topics = [f"many/{number}" for number in range(30)]
+        async with asyncio.timeout(40):
+            await asyncio.gather(*[connection.publish(topic, b"") for topic in 3 * topics])
+            assert [(await received.get()).topic for _ in range(90)] == 3 * topics
+        await connection.close()
+
+    asyncio.run(scenario())
+
+
 def test_with_manual_ack_the_broker_sends_no_more_than_the_window(tmp_path: Path) -> None:
     """What is not acknowledged holds the rest back: that is the hub's back-pressure."""
 

@@ -122,6 +122,8 @@ class MqttConnection:
         self._ended: asyncio.Future[MqttError] = self._loop.create_future()
         self._published: dict[int, asyncio.Future[None]] = {}
         self._subscribed: dict[int, asyncio.Future[None]] = {}
+        self._aliases: dict[str, int] = {}
+        self._most_aliases = 0
         self._misc: asyncio.TimerHandle | None = None
         self._client = self._make_client(manual_ack=manual_ack)
 
@@ -169,12 +171,25 @@ class MqttConnection:
         if self._ended.done():
             done.set_exception(self._lost())
             return done
-        info = self._client.publish(topic, payload, qos=qos, retain=retain)
+        name, properties = self._named(topic) if qos else (topic, None)
+        info = self._client.publish(name, payload, qos=qos, retain=retain, properties=properties)
         if info.rc != paho.MQTT_ERR_SUCCESS:
             done.set_exception(self._lost())
         else:
             self._published[info.mid] = done
         return done
+
+    def _named(self, topic: str) -> tuple[str, Properties | None]:
+        """A topic goes over the link once; later a number of two bytes stands for it (MQTT 5, 3.3.2.3.4).
+
+        Not for QoS 0, which may overtake the message that said the topic.
+        """
+        known = topic in self._aliases
+        if not known and len(self._aliases) >= self._most_aliases:
+            return topic, None
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.TopicAlias = self._aliases.setdefault(topic, len(self._aliases) + 1)
+        return "" if known else topic, properties
 
     def acknowledge(self, incoming: Incoming) -> None:
         """Send the PUBACK of a message received with `manual_ack`; a dead link is no error here."""
@@ -278,11 +293,12 @@ class MqttConnection:
     # paho's callbacks: all on the loop, except the socket's opening, which _connect's thread does.
 
     def _handle_connect(
-        self, _client: paho.Client, _data: Any, _flags: Any, code: ReasonCode, _properties: Any
+        self, _client: paho.Client, _data: Any, _flags: Any, code: ReasonCode, properties: Any
     ) -> None:
         if code.is_failure:
             self._end(MqttError(MqttReason.REFUSED, str(code)))
         elif not self._opened.done():
+            self._most_aliases = getattr(properties, "TopicAliasMaximum", 0)
             self._opened.set_result(None)
 
     def _handle_disconnect(
