@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from koffert_hub import registry, tables
 from koffert_hub.alert_book import AlertBook
 from koffert_hub.clock import (
+    MeasuredAt,
     TimeBasis,
     encode_basis,
     is_plainly_wrong,
@@ -34,11 +35,13 @@ from koffert_hub.intake_records import (
 )
 from koffert_hub.lanes import LaneBook
 from koffert_hub.log_record import SALT_BYTES, Event, Result, payload_hash
+from koffert_hub.projection import Opened, as_opened
 from koffert_hub.technical_alerts import Cause
+from koffert_hub.time_series.records import TimeQuality
 from koffert_hub.transmission_log import LogWriter
 from koffert_wire.envelope import Header
 from koffert_wire.errors import Reason
-from koffert_wire.messages import Dropped, OfPatient, Reading
+from koffert_wire.messages import Dropped, OfPatient
 from koffert_wire.sealing import SealingKeys
 
 # A box gone wrong must not fill the disk; an engineer sees these long before.
@@ -68,7 +71,8 @@ class Answer(NamedTuple):
 class Batch(NamedTuple):
     """What a committed batch leads to; answers are sent only after the commit.
 
-    The `draining` devices sent something that was no longer live.
+    Its records follow `log_after` without a gap up to `log_sequence`; `bodies` are those of patients among
+    them. The `draining` devices sent something that was no longer live.
     """
 
     answers: dict[str, Answer]
@@ -78,6 +82,8 @@ class Batch(NamedTuple):
     link_keys: dict[str, bytes]
     stored: int
     draining: frozenset[str] = frozenset()
+    log_after: int = 0
+    bodies: tuple[Opened, ...] = ()
 
 
 class Intake:
@@ -160,10 +166,12 @@ class _Filing:
         self._quarantine_per_device = quarantine_per_device
         self._devices = devices
         self._log = LogWriter(connection)
+        self._log_after = self._log.position.sequence
         self._lanes = LaneBook(connection, now_ms)
         self._known: set[tuple[str, bytes]] = set()
         self._transmissions: list[dict[str, object]] = []
         self._bodies: list[dict[str, object]] = []
+        self._opened: list[Opened] = []
         self._answers: dict[str, Answer] = {}
         self._draining: set[str] = set()
         self._alerts = AlertBook(connection, now_ms)
@@ -209,6 +217,8 @@ class _Filing:
             keys,
             len(self._bodies),
             frozenset(self._draining),
+            self._log_after,
+            tuple(self._opened),
         )
 
     def _already_taken(
@@ -238,11 +248,12 @@ class _Filing:
             self._take_id(header, self._log.add(record))
             self._lanes.arrived(header)
             return
-        self._take_id(header, self._file_body(decision, basis, Event.TRANSMISSION))
+        sequence = self._file_body(decision, basis, Event.TRANSMISSION)
+        self._take_id(header, sequence)
         if not self._lanes.arrived(header):
             detail = f"{header.lane} {header.sequence} came twice with different ids"
             self._alerts.add(header.device, Cause.CLONED_OUTBOX, detail)
-        self._read_messages(decision, basis)
+        self._read_messages(decision, basis, sequence)
         self._note_what_is_lost(decision)
 
     def _note_what_is_lost(self, decision: Store) -> None:
@@ -268,7 +279,7 @@ class _Filing:
             self._lanes.arrived(header)
         if unwanted:
             return Result.DISCARDED
-        self._read_messages(decision, basis)
+        self._read_messages(decision, basis, sequence)
         return Result.STORED
 
     def _file_body(self, decision: Store, basis: TimeBasis, event: Event) -> int:
@@ -289,19 +300,23 @@ class _Filing:
         )
         return sequence
 
-    def _read_messages(self, decision: Store, basis: TimeBasis) -> None:
-        """What was dropped, and clocks that are plainly wrong."""
+    def _read_messages(self, decision: Store, basis: TimeBasis, sequence: int) -> None:
+        """What was dropped, what the projections will ask for, and clocks that are plainly wrong."""
         header = decision.payload.header
         for message in decision.messages:
             if isinstance(message, Dropped):
                 self._lanes.dropped(header, message)
-            elif isinstance(message, Reading):
-                time = measured_at(message.at, basis)
-                self._lanes.measured(header, time)
-                if is_plainly_wrong(message.at, time):
-                    self._alerts.add(
-                        header.device, Cause.WRONG_CLOCK, "the box's wall clock was off"
-                    )
+        if decision.loan is None:
+            return
+        opened = as_opened(sequence, decision.loan.patient, header, decision.messages, basis)
+        self._opened.append(opened)
+        newest_ms = 0
+        for reading, at_ms, quality in opened.readings:
+            if quality is not TimeQuality.BOUNDED:
+                newest_ms = max(newest_ms, at_ms)
+            if is_plainly_wrong(reading.at, MeasuredAt(at_ms, quality)):
+                self._alerts.add(header.device, Cause.WRONG_CLOCK, "the box's wall clock was off")
+        self._lanes.measured(header, newest_ms)
 
     def _time_basis(self, decision: Store) -> TimeBasis:
         started_ms = decision.loan.started_ms if decision.loan else None

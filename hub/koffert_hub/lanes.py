@@ -6,10 +6,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from koffert_hub import gaps, tables
-from koffert_hub.clock import MeasuredAt
 from koffert_hub.database import upserts
 from koffert_hub.gaps import Progress
-from koffert_hub.time_series.records import TimeQuality
 from koffert_wire.envelope import Header, SendStamp
 from koffert_wire.messages import Dropped
 from koffert_wire.topics import Lane
@@ -72,11 +70,11 @@ class LaneBook:
                 self._set(header, lane, state._replace(progress=progress))
         return newly_lost
 
-    def measured(self, header: Header, time: MeasuredAt) -> None:
+    def measured(self, header: Header, at_ms: int) -> None:
         """Remember the newest time that is known well: the lower bound for what has no clock."""
         state = self._state(header, header.lane)
-        if time.quality is not TimeQuality.BOUNDED and time.ms > state.latest_measured_ms:
-            self._set(header, header.lane, state._replace(latest_measured_ms=time.ms))
+        if at_ms > state.latest_measured_ms:
+            self._set(header, header.lane, state._replace(latest_measured_ms=at_ms))
 
     def latest_measured_ms(self, header: Header) -> int:
         """The newest well-known time of this outbox's lane so far; 0 when there is none."""

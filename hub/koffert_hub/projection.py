@@ -2,9 +2,10 @@
 
 import contextlib
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
-from koffert_hub.clock import decode_basis, measured_at
+from koffert_hub.clock import TimeBasis, decode_basis, measured_at
 from koffert_hub.live import Link, LiveRow
 from koffert_hub.time_series.records import StoredReading, TimeQuality
 from koffert_hub.waves import Wave
@@ -12,6 +13,7 @@ from koffert_wire.envelope import Header, decode_header
 from koffert_wire.messages import (
     PPG,
     Diary,
+    Message,
     Reading,
     Spirometry,
     WaveformBlock,
@@ -24,6 +26,7 @@ CLOCK_CORRECTED = "clock-corrected"
 
 _NS_PER_MS = 1_000_000
 _LIVE = frozenset({"spo2_pct", "pulse_bpm"})
+_AT_MS = itemgetter(1)
 
 
 class StoredBody(NamedTuple):
@@ -48,33 +51,51 @@ class Opened(NamedTuple):
     said: tuple[tuple[Spirometry | Diary, int], ...] = ()
 
 
+class Step(NamedTuple):
+    """Bodies after a cursor, and the cursor after them.
+
+    `corrected` holds just the readings that count no more, each under the log record that says so.
+    """
+
+    bodies: list[Opened]
+    corrected: list[Opened]
+    cursor: int
+
+
 def open_stored(body: StoredBody) -> Opened:
     """Read a stored body; it was readable when it was filed."""
-    basis = decode_basis(body.time_basis)
-    messages = decode_messages(body.messages)
-    readings = [
-        (message, *measured_at(message.at, basis))
-        for message in messages
-        if isinstance(message, Reading)
-    ]
-    waves = tuple(
-        (message, measured_at(message.at, basis).ms)
-        for message in messages
-        if isinstance(message, WaveformBlock) and message.waveform == PPG
+    return as_opened(
+        body.log_sequence,
+        body.patient,
+        decode_header(body.header),
+        decode_messages(body.messages),
+        decode_basis(body.time_basis),
     )
-    said = tuple(
-        (message, measured_at(message.at, basis).ms)
-        for message in messages
-        if isinstance(message, Spirometry | Diary)
-    )
+
+
+def as_opened(
+    log_sequence: int, patient: str, header: Header, messages: Iterable[Message], basis: TimeBasis
+) -> Opened:
+    """What a body that is filed under `log_sequence` holds for the projections."""
+    readings: list[tuple[Reading, int, TimeQuality]] = []
+    waves: list[tuple[WaveformBlock, int]] = []
+    said: list[tuple[Spirometry | Diary, int]] = []
+    for message in messages:
+        match message:
+            case Reading():
+                readings.append((message, *measured_at(message.at, basis)))
+            case WaveformBlock() if message.waveform == PPG:
+                waves.append((message, measured_at(message.at, basis).ms))
+            case Spirometry() | Diary():
+                said.append((message, measured_at(message.at, basis).ms))
     return Opened(
-        log_sequence=body.log_sequence,
-        patient=body.patient,
-        header=decode_header(body.header),
+        log_sequence=log_sequence,
+        patient=patient,
+        header=header,
         received_ms=basis.received_ns // _NS_PER_MS,
         readings=readings,
-        waves=waves,
-        said=said,
+        waves=tuple(waves),
+        said=tuple(said),
     )
 
 
@@ -111,10 +132,10 @@ def live_waves(opened: Opened) -> Iterable[Wave]:
 
 def live_row(opened: Opened, before: LiveRow | None, display_name: str) -> LiveRow | None:
     """The patient's row after this body, or None when it says nothing newer about the live values."""
-    live = [entry for entry in opened.readings if not entry[0].values.keys().isdisjoint(_LIVE)]
+    live = [entry for entry in opened.readings if not _LIVE.isdisjoint(entry[0].values)]
     if not live:
         return None
-    reading, at_ms, quality = max(live, key=lambda entry: entry[1])
+    reading, at_ms, quality = max(live, key=_AT_MS)
     if before is not None and (before.measured_at_ms or 0) > at_ms:
         return None
     values = valid_values(reading)

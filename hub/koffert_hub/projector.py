@@ -1,14 +1,13 @@
 """The one projector: reads the log after its cursors, feeds the time series and the live feed, signs heads.
 
-Ingest wakes it after each commit, so a value is on the screen milliseconds after it is stored; a commit of
-another process is seen at the next tick.
+Ingest hands it each batch after the commit, so a value is on the screen milliseconds after it is stored; a
+commit of another process is seen at the next tick.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -24,12 +23,15 @@ from koffert_hub.corrections import (
     without,
 )
 from koffert_hub.database import reading as open_reading
+from koffert_hub.handed import Handed
+from koffert_hub.intake import Batch
 from koffert_hub.leadership import Leadership
 from koffert_hub.live import LiveEvent, LiveFeed, LiveRow
 from koffert_hub.log_record import SignedHead, log_key_id
 from koffert_hub.own_thread import OwnThread
 from koffert_hub.projection import (
     Opened,
+    Step,
     StoredBody,
     live_row,
     live_waves,
@@ -45,6 +47,8 @@ STEP_RECORDS = 500
 REBUILD_RECORDS = 10_000
 # How soon a commit of another process is noticed, unless told otherwise; and how often the ward is read.
 POLL_MS = 1_000
+# Nobody draws a trend anew within this: what came meanwhile is one transaction, its minutes rolled up once.
+SERIES_PAUSE_S = 0.5
 _LOG = logging.getLogger(__name__)
 # How far back a restarted hub looks for a patient's newest live value.
 _LIVE_LOOKBACK_BODIES = 100
@@ -59,17 +63,6 @@ _BODIES_BETWEEN = (
     )
     .order_by(tables.body.c.log_sequence)
 )
-
-
-class Step(NamedTuple):
-    """Bodies after a cursor, and the cursor after them.
-
-    `corrected` holds just the readings that count no more, each under the log record that says so.
-    """
-
-    bodies: list[Opened]
-    corrected: list[Opened]
-    cursor: int
 
 
 class Projector:
@@ -93,11 +86,19 @@ class Projector:
         self._poll_s = poll_ms / 1_000
         self._live_wake = asyncio.Event()
         self._series_wake = asyncio.Event()
-        self._stopping = False
+        self._stop = asyncio.Event()
+        self._for_live = Handed()
+        self._for_series = Handed()
         self._cursor = 0
         self._leadership = Leadership(engine)
         self._ward = registry.WardRows([], frozenset())
         self._signed: SignedHead | None = None
+
+    def committed(self, batch: Batch) -> None:
+        """Ingest has filed these."""
+        self._for_live.add(batch)
+        self._for_series.add(batch)
+        self.wake()
 
     def wake(self) -> None:
         """Something was committed."""
@@ -106,7 +107,7 @@ class Projector:
 
     def stop(self) -> None:
         """Project what is there, then end."""
-        self._stopping = True
+        self._stop.set()
         self.wake()
 
     async def run(self) -> None:
@@ -121,7 +122,7 @@ class Projector:
             ticked_ms = -POLL_MS
             while True:
                 self._live_wake.clear()
-                stopping = self._stopping
+                stopping = self._stop.is_set()
                 if stopping or self._clock_ms() - ticked_ms >= POLL_MS:
                     ticked_ms = self._clock_ms()
                     await self._refresh_ward(thread)
@@ -131,8 +132,10 @@ class Projector:
                 await _wait(self._live_wake, self._poll_s)
 
     async def _show_new(self, thread: OwnThread) -> None:
+        """The log is read only for what ingest did not hand over."""
         while True:
-            step = await thread(partial(read_step, self._engine, self._cursor, STEP_RECORDS))
+            handed = self._for_live.take(self._cursor)
+            step = handed if handed is not None else await thread(self._read_live_step)
             if step.cursor == self._cursor:
                 return
             for opened in sorted(step.bodies + step.corrected, key=lambda one: one.log_sequence):
@@ -141,6 +144,11 @@ class Projector:
                 else:
                     self._show(opened)
             self._cursor = step.cursor
+            if handed and self._for_live.is_empty:
+                return
+
+    def _read_live_step(self) -> Step:
+        return read_step(self._engine, self._cursor, STEP_RECORDS)
 
     async def _follow_series(self) -> None:
         """A store that is down is tried again at each tick; meanwhile the values wait in the log."""
@@ -148,7 +156,7 @@ class Projector:
         with OwnThread("projector-time-series") as thread:
             while True:
                 self._series_wake.clear()
-                stopping = self._stopping
+                stopping = self._stop.is_set()
                 try:
                     await thread(self._write_new)
                 except TimeSeriesUnavailable as error:
@@ -160,6 +168,7 @@ class Projector:
                     if down:
                         _LOG.info("time series: recovered")
                     down = False
+                    await _wait(self._stop, SERIES_PAUSE_S)
                 if stopping:
                     await thread(self._leadership.release)
                     return
@@ -170,13 +179,22 @@ class Projector:
         if not self._leadership.held():
             return
         cursor = self._time_series.cursor()
-        while (step := read_step(self._engine, cursor, STEP_RECORDS)).cursor > cursor:
+        while (step := self._step_after(cursor)).cursor > cursor:
             project(self._time_series, step)
             cursor = step.cursor
         last = self._signed or _last_signed(self._engine, self._log_key)
         self._signed = sign_due_head(
             self._engine, self._log_key, now_ms=self._clock_ms(), last=last
         )
+
+    def _step_after(self, cursor: int) -> Step:
+        """As from the log; of who was erased since it was handed over nothing is left there either."""
+        handed = self._for_series.take(cursor)
+        if handed is None:
+            return read_step(self._engine, cursor, STEP_RECORDS)
+        with open_reading(self._engine) as connection:
+            living = registry.living(connection, {one.patient for one in handed.bodies})
+        return handed._replace(bodies=[one for one in handed.bodies if one.patient in living])
 
     def _show(self, opened: Opened) -> None:
         if opened.waves and self._live.waves.is_watched(opened.patient):

@@ -292,6 +292,17 @@ def devices(connection: sa.Connection, identifiers: Iterable[str]) -> dict[str, 
     return {row.id: Device(row.id, row.link_key, DeviceState(row.state)) for row in rows}
 
 
+def living(connection: sa.Connection, patients: set[str]) -> set[str]:
+    """Those who have not been erased; held fast until the commit, so that none of them is meanwhile."""
+    patient = tables.patient.c
+    rows = connection.execute(
+        sa.select(patient.key)
+        .where(patient.key.in_(patients), patient.erased_ms.is_(None))
+        .with_for_update()
+    )
+    return set(rows.scalars())
+
+
 def loans(connection: sa.Connection, identifiers: Iterable[str]) -> dict[str, Loan]:
     """Those of `identifiers` that exist."""
     rows = connection.execute(_LOANS, {"identifiers": list(identifiers)})

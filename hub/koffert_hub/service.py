@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import secrets
@@ -61,6 +62,9 @@ WEB_STOP_S = 1
 MAX_WEBSOCKET_BYTES = 64 * 1024
 # Nobody wakes the projector when other processes take in: it looks this often, which the ward hardly sees.
 POLL_WITHOUT_INGEST_MS = 200
+# A batch of ten readings a transmission makes some ten thousand objects and frees them; looking through all of
+# a running hub's for cycles each few hundred cost a tenth of its processor time.
+GC_THRESHOLD = 20_000
 
 _LOG = logging.getLogger(__name__)
 
@@ -84,6 +88,7 @@ async def run_worker(settings: Settings, metrics_port: int | None = None) -> Non
 
     What this one counts is served at a port of its own.
     """
+    _settle_memory()
     engine = open_database(settings.database_url)
     instance = secrets.token_hex(4)
     counts = Counts()
@@ -108,9 +113,16 @@ async def run_worker(settings: Settings, metrics_port: int | None = None) -> Non
         engine.dispose()
 
 
+def _settle_memory() -> None:
+    """Spare the collector what lives as long as the process; readings themselves make no cycles."""
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
+
+
 async def _run(
     settings: Settings, path: Path, engine: sa.Engine, time_series: TimeSeries, *, ingest: bool
 ) -> None:
+    _settle_memory()
     keys = load_keys(settings.data_dir)
     live = LiveFeed(wall_ms)
     poll_ms = POLL_MS if ingest else POLL_WITHOUT_INGEST_MS
@@ -128,7 +140,7 @@ async def _run(
 
     def committed(batch: Batch) -> None:
         counts.add(batch)
-        projector.wake()
+        projector.committed(batch)
         documents.wake()
         if register is not None:
             register.wake()

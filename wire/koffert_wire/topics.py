@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from koffert_wire.identifiers import is_device_id
@@ -31,6 +32,8 @@ class DownKind(StrEnum):
     CALL = "call"
 
 
+# A hub hears the same few thousand topics all day.
+_TOPICS_KEPT = 16_384
 _UP_CALL = re.compile(f"{ROOT}/(?P<device>[^/]+)/up/call")
 _UP_LINK = re.compile(f"{ROOT}/(?P<device>[^/]+)/up/link")
 _UP = re.compile(f"{ROOT}/(?P<device>[^/]+)/up/(?P<lane>{'|'.join(Lane)})")
@@ -85,6 +88,7 @@ def up_any_device(lane: Lane) -> str:
     return f"{UP_ANY_DEVICE}/{lane.value}"
 
 
+@lru_cache(maxsize=_TOPICS_KEPT)
 def parse_up(topic: str) -> UpTopic | None:
     """The device and lane of an up topic, or None when `topic` is not one."""
     match = _UP.fullmatch(topic)

@@ -32,6 +32,8 @@ NAME = "alerts"
 STEP_RECORDS = 500
 # Timers are asked this often: finer than any of them, coarse enough to cost nothing.
 TICK_S = 1.0
+# Each judging is a transaction of its own with a disk sync: a busy hub judges what came meanwhile together.
+PAUSE_S = 0.1
 _KEEP_CURSOR = upserts(tables.cursor, ("sequence",))
 _LOG = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ class AlertService:
         self._clock_ms = clock_ms
         self._book = Book(rules)
         self._wake = asyncio.Event()
-        self._stopping = False
+        self._stop = asyncio.Event()
         self._judging = Lock()
         self.desk = AlertDesk(engine, self._book, self._judging, call_taken)
 
@@ -66,7 +68,7 @@ class AlertService:
 
     def stop(self) -> None:
         """Judge what is there, then end."""
-        self._stopping = True
+        self._stop.set()
         self._wake.set()
 
     async def run(self) -> None:
@@ -76,13 +78,14 @@ class AlertService:
                 sending = tasks.create_task(self._deliver(sender), name="alert-notices")
                 clock_s = asyncio.get_running_loop().time
                 ticked_s = clock_s() - TICK_S
-                while not self._stopping:
+                while not self._stop.is_set():
                     self._wake.clear()
                     if clock_s() - ticked_s >= TICK_S:
                         ticked_s = clock_s()
                         await thread(self.work)
                     else:
                         await thread(self.judge)
+                    await _wait(self._stop, PAUSE_S)
                     await _wait(self._wake, TICK_S)
                 await thread(self.work)
                 sending.cancel()

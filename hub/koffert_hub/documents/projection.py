@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from koffert_hub import tables
+from koffert_hub import registry, tables
 from koffert_hub.clock import decode_basis, measured_at
 from koffert_hub.database import inserts_or_ignores, upserts
 from koffert_hub.database import reading as open_reading
@@ -98,7 +98,7 @@ class DocumentProjection:
                 person = _person(connection, key[0])
             found = None if not pieces else _document(pieces, person)
             with self._engine.begin() as connection:
-                if found is not None and _living(connection, {key[0]}):
+                if found is not None and registry.living(connection, {key[0]}):
                     connection.execute(_KEEP_DOCUMENT[connection.dialect.name], found)
                 _forget_parts(connection, key)
         self._whole = []
@@ -208,7 +208,7 @@ def _pieces(rows: Iterable[Any]) -> list[_Piece]:
 
 def _wanted(connection: sa.Connection, pieces: list[_Piece]) -> list[_Piece]:
     """Those whose patient has not been erased and whose document is not there already."""
-    living = _living(connection, {piece.patient for piece in pieces})
+    living = registry.living(connection, {piece.patient for piece in pieces})
     ids = {piece: document_id(piece.patient, piece.part.sha256) for piece in pieces}
     rows = connection.execute(sa.select(document.c.id).where(document.c.id.in_(set(ids.values()))))
     known = set(rows.scalars())
@@ -243,17 +243,6 @@ def _forget_parts(connection: sa.Connection, key: Key) -> None:
     connection.execute(
         document_part.delete().where(part.patient == key[0], part.document == key[1])
     )
-
-
-def _living(connection: sa.Connection, patients: set[str]) -> set[str]:
-    """Those who have not been erased; held fast until the commit, so that none of them is meanwhile."""
-    patient = tables.patient.c
-    rows = connection.execute(
-        sa.select(patient.key)
-        .where(patient.key.in_(patients), patient.erased_ms.is_(None))
-        .with_for_update()
-    )
-    return set(rows.scalars())
 
 
 def _person(connection: sa.Connection, patient: str) -> Known | None:

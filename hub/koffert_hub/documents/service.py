@@ -13,6 +13,8 @@ from koffert_hub.spirometry.projection import SpirometryProjection
 
 # How soon what another process took in is noticed; nobody waits for a still to the second.
 POLL_S = 1.0
+# Each look costs what many records cost: a busy hub looks this often, not at each commit.
+PAUSE_S = 0.5
 
 
 class DocumentService:
@@ -21,7 +23,7 @@ class DocumentService:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._wake = asyncio.Event()
-        self._stopping = False
+        self._stop = asyncio.Event()
 
     def wake(self) -> None:
         """Something was committed."""
@@ -35,7 +37,7 @@ class DocumentService:
             try:
                 yield
             finally:
-                self._stopping = True
+                self._stop.set()
                 self._wake.set()
 
     async def _run(self) -> None:
@@ -46,12 +48,17 @@ class DocumentService:
             )
             while True:
                 self._wake.clear()
-                stopping = self._stopping
+                stopping = self._stop.is_set()
                 for projection in projections:
                     while await thread(projection.follow):
                         pass
                 if stopping:
                     return
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_S):
-                        await self._wake.wait()
+                await _wait(self._stop, PAUSE_S)
+                await _wait(self._wake, POLL_S)
+
+
+async def _wait(event: asyncio.Event, timeout_s: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            await event.wait()

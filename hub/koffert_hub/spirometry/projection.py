@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from koffert_hub import tables
+from koffert_hub import registry, tables
 from koffert_hub.clock import decode_basis, measured_at
 from koffert_hub.database import inserts_or_ignores, upserts
 from koffert_hub.database import reading as open_reading
@@ -62,7 +62,7 @@ class SpirometryProjection:
     def _note(self, found: list[Row], end: int) -> None:
         with self._engine.begin() as connection:
             dialect = connection.dialect.name
-            living = _living(connection, {str(row["patient"]) for row in found})
+            living = registry.living(connection, {str(row["patient"]) for row in found})
             rows = [row for row in found if row["patient"] in living]
             if rows:
                 connection.execute(_NOTE_PART[dialect], rows)
@@ -111,14 +111,3 @@ def _parts(row: Any) -> Iterable[Row]:
             "log_sequence": row.log_sequence,
             "taken_ms": measured_at(message.at, basis).ms,
         }
-
-
-def _living(connection: sa.Connection, patients: set[str]) -> set[str]:
-    """Those who have not been erased; held fast until the commit, so that none of them is meanwhile."""
-    patient = tables.patient.c
-    rows = connection.execute(
-        sa.select(patient.key)
-        .where(patient.key.in_(patients), patient.erased_ms.is_(None))
-        .with_for_update()
-    )
-    return set(rows.scalars())
