@@ -31,12 +31,16 @@ class Handed:
         """Whether all that was handed over was taken."""
         return not self._batches
 
-    def take(self, cursor: int) -> Step | None:
-        """All that joins on to `cursor`; None when that must be read from the log."""
+    def take(self, cursor: int, bodies_enough: int) -> Step | None:
+        """What joins on to `cursor`, in whole batches; None when that must be read from the log."""
         after = cursor
         bodies: list[Opened] = []
         with self._lock:
-            while self._batches and self._batches[0].log_after <= after:
+            while (
+                self._batches
+                and self._batches[0].log_after <= after
+                and len(bodies) < bodies_enough
+            ):
                 batch = self._batches.popleft()
                 if batch.log_after == after:
                     after = batch.log_sequence

@@ -134,7 +134,7 @@ class Projector:
     async def _show_new(self, thread: OwnThread) -> None:
         """The log is read only for what ingest did not hand over."""
         while True:
-            handed = self._for_live.take(self._cursor)
+            handed = self._for_live.take(self._cursor, STEP_RECORDS)
             step = handed if handed is not None else await thread(self._read_live_step)
             if step.cursor == self._cursor:
                 return
@@ -189,7 +189,7 @@ class Projector:
 
     def _step_after(self, cursor: int) -> Step:
         """As from the log; of who was erased since it was handed over nothing is left there either."""
-        handed = self._for_series.take(cursor)
+        handed = self._for_series.take(cursor, STEP_RECORDS)
         if handed is None:
             return read_step(self._engine, cursor, STEP_RECORDS)
         with open_reading(self._engine) as connection:

@@ -42,7 +42,7 @@ def test_the_same_is_handed_over_as_lies_in_the_log(store: Store) -> None:
     start = batches[0].log_after
     read = read_step(store.engine, start, 1_000)
     assert len(read.bodies) == 4
-    assert handed_over(*batches).take(start) == read
+    assert handed_over(*batches).take(start, 1_000) == read
 
 
 def test_what_does_not_join_on_is_read_from_the_log(store: Store) -> None:
@@ -54,10 +54,10 @@ def test_what_does_not_join_on_is_read_from_the_log(store: Store) -> None:
         writer.flush()
     after_a_gap = store.take(store.box("box-3").queue())
     handed = handed_over(first, after_a_gap)
-    assert handed.take(first.log_after) == Step(list(first.bodies), [], first.log_sequence)
-    assert handed.take(first.log_sequence) is None
+    assert handed.take(first.log_after, 1_000) == Step(list(first.bodies), [], first.log_sequence)
+    assert handed.take(first.log_sequence, 1_000) is None
     assert not handed.is_empty
-    assert handed.take(after_a_gap.log_after) is not None
+    assert handed.take(after_a_gap.log_after, 1_000) is not None
     assert handed.is_empty
 
 
@@ -65,10 +65,10 @@ def test_what_was_read_from_the_log_is_not_given_again(store: Store) -> None:
     box = store.box()
     batches = [store.take(box.queue()) for _ in range(3)]
     handed = handed_over(*batches)
-    step = handed.take(batches[1].log_after)
+    step = handed.take(batches[1].log_after, 1_000)
     assert step is not None
     assert [one.log_sequence for one in step.bodies] == [each.log_sequence for each in batches[1:]]
-    assert handed.take(step.cursor) is None
+    assert handed.take(step.cursor, 1_000) is None
 
 
 def test_a_projection_that_stands_still_fills_no_memory(store: Store) -> None:
@@ -79,7 +79,7 @@ def test_a_projection_that_stands_still_fills_no_memory(store: Store) -> None:
             for number in range(MAX_BATCHES + 5)
         )
     )
-    assert handed.take(0) is None
-    step = handed.take(5)
+    assert handed.take(0, 1_000) is None
+    step = handed.take(5, 1_000)
     assert step is not None
     assert len(step.bodies) == MAX_BATCHES

@@ -36,7 +36,7 @@ bind-address = "127.0.0.1:{rpc}"
 _NGINX = """worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
 events {{ worker_connections 64; }}
 http {{
-  access_log off; client_max_body_size 32m;
+  access_log off; client_max_body_size 32m; client_body_buffer_size 32m;
   client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   map $arg_precision $unit {{ default "n"; ns "n"; us "u"; ms "ms"; s "s"; }}
