@@ -67,9 +67,8 @@ def measured_at(at: Instant, basis: TimeBasis) -> MeasuredAt:
 
 def is_plainly_wrong(at: Instant, measured: MeasuredAt) -> bool:
     """Whether the box's wall clock was off by more than a slow link explains."""
-    if measured.quality is not TimeQuality.CORRECTED:
-        return False
-    return abs(at.wall_ns // _MS - measured.ms) > PLAINLY_WRONG_MS
+    off_ms = abs(at.wall_ns // _MS - measured.ms)
+    return measured.quality is TimeQuality.CORRECTED and off_ms > PLAINLY_WRONG_MS
 
 
 def encode_basis(basis: TimeBasis) -> bytes:

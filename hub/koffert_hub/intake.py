@@ -310,13 +310,15 @@ class _Filing:
             return
         opened = as_opened(sequence, decision.loan.patient, header, decision.messages, basis)
         self._opened.append(opened)
-        newest_ms = 0
+        well_known = [
+            ms for _, ms, quality in opened.readings if quality is not TimeQuality.BOUNDED
+        ]
+        self._lanes.measured(header, max(well_known, default=0))
         for reading, at_ms, quality in opened.readings:
-            if quality is not TimeQuality.BOUNDED:
-                newest_ms = max(newest_ms, at_ms)
+            if quality is not TimeQuality.CORRECTED:
+                continue
             if is_plainly_wrong(reading.at, MeasuredAt(at_ms, quality)):
                 self._alerts.add(header.device, Cause.WRONG_CLOCK, "the box's wall clock was off")
-        self._lanes.measured(header, newest_ms)
 
     def _time_basis(self, decision: Store) -> TimeBasis:
         started_ms = decision.loan.started_ms if decision.loan else None

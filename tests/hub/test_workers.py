@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import signal
 import time
 import urllib.request
 from math import inf
@@ -156,7 +157,8 @@ def test_workers_and_the_projector_killed_at_random_under_load(
         load, taken_over_s = asyncio.run(scenario())
         for worker in workers:
             worker.terminate()
-            assert worker.wait(40) == 0, hub.log()
+            # The youngest may not have begun to listen for the signal yet.
+            assert worker.wait(40) in {0, -signal.SIGTERM}, hub.log()
         second.terminate()
         assert second.wait(40) == 0, hub.log()
     assert_complete(hub, load.sent)
