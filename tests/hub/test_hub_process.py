@@ -1,7 +1,9 @@
 """The whole hub against a real broker: receipts, kills, a clean stop, back-pressure."""
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -10,10 +12,18 @@ import pytest
 from koffert_hub.log_access import LogSource, public_keys, verify_database
 from koffert_hub.status import Status, read_status
 from koffert_hub.time_series.sqlite import SqliteTimeSeries
+from koffert_wire.messages import PPG, WaveformBlock
+from koffert_wire.mqtt import MqttConnection
+from koffert_wire.samples import pack_samples
 from koffert_wire.topics import Lane
 from tests.hub.broker import OnlineBox, TestBroker, hub_broker
 from tests.hub.process import HubProcess
 from tests.support.demonstration import until
+
+# Some 20 MB that a hub at a standstill is sent, and what it may grow by: it takes 400 messages at a time.
+FLOOD = 5_000
+BLOCK_SAMPLES = 2_000
+MEMORY_LIMIT_BYTES = 8_000_000
 
 
 @pytest.fixture(name="broker")
@@ -112,6 +122,44 @@ def test_the_broker_killed_under_load_loses_nothing(hub: HubProcess, broker: Tes
     asyncio.run(scenario())
     assert hub.stop() == 0, hub.log()
     assert_complete(hub, 300)
+
+
+def test_what_the_store_cannot_take_waits_at_the_broker(
+    hub: HubProcess, broker: TestBroker
+) -> None:
+    """Another process holds the database while boxes send on: the hub's memory does not grow with it."""
+
+    async def scenario() -> int:
+        online, flooding = hub.box("box-a"), hub.box("box-b").box
+        block = WaveformBlock(
+            *(flooding.identifier(), flooding.now(), "nonin-ble", None, PPG, 75.0),
+            *(BLOCK_SAMPLES, *pack_samples(range(BLOCK_SAMPLES))),
+        )
+        queued = flooding.queue([block], Lane.BULK)
+        await online.connect()
+        hub.start()
+        online.send(online.box.queue())
+        await online.all_receipted()
+        sender = MqttConnection(broker.endpoint("box-b"), on_message=lambda _: None)
+        await sender.open()
+        before = hub.resident_bytes
+        payload = queued.payload()
+        with closing(sqlite3.connect(hub.settings.data_dir / "hub.sqlite")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            sent = [sender.publish(queued.topic, payload) for _ in range(FLOOD)]
+            await asyncio.gather(*sent)
+            grown = hub.resident_bytes - before
+            other.rollback()
+        online.send(online.box.queue(lane=Lane.BULK))
+        await online.all_receipted()
+        await sender.close()
+        await online.close()
+        assert len(payload) * FLOOD > 2 * MEMORY_LIMIT_BYTES
+        return grown
+
+    assert asyncio.run(scenario()) < MEMORY_LIMIT_BYTES
+    assert hub.stop() == 0, hub.log()
+    assert read_status(hub.settings).transmissions == 3
 
 
 def test_a_hub_without_its_broker_stops_when_asked(hub: HubProcess, broker: TestBroker) -> None:
