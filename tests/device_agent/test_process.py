@@ -19,6 +19,7 @@ from tests.hub.broker import TestBroker
 from tests.support.chaos import GOOD, ChaosProxy, Conditions
 
 KILLS = 6
+BACK_WITHIN_S = 5.0
 HEAVY = {"bleak", "matplotlib", "numpy", "scipy", "sqlalchemy"}
 STOPS_WITHIN_S = 5.0
 
@@ -176,6 +177,43 @@ def test_systemd_hears_that_it_is_ready_and_stopping(tmp_path: Path, broker: Tes
             told = [b""]
             while told[-1] != b"STOPPING=1":
                 told.append(await loop.sock_recv(manager, 100))
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(0)
+        manager.bind(str(tmp_path / "notify"))
+        asyncio.run(scenario(manager))
+
+
+@pytest.mark.slow
+def test_a_killed_box_is_back_within_five_seconds(
+    tmp_path: Path, broker: TestBroker, root: Path
+) -> None:
+    """The pause before a restart, as the unit has it, and the fastest of some starts until READY=1."""
+    unit = (root / "systemd/system/koffert-agent.service").read_text()
+    [pause_s] = [
+        float(line.removeprefix("RestartSec="))
+        for line in unit.splitlines()
+        if line.startswith("RestartSec=")
+    ]
+
+    async def back_s(agent: AgentProcess, manager: socket.socket) -> float:
+        loop = asyncio.get_running_loop()
+        known = len(agent.acknowledged)
+        await eventually(lambda: len(agent.acknowledged) > known)
+        await agent.kill()
+        began_s = loop.time()
+        await agent.start({"NOTIFY_SOCKET": manager.getsockname()})
+        async with asyncio.timeout(40):
+            assert await loop.sock_recv(manager, 100) == b"READY=1"
+        return loop.time() - began_s
+
+    async def scenario(manager: socket.socket) -> None:
+        async with SimulatedOximeter("contec-v7") as oximeter:
+            agent = AgentProcess(tmp_path, broker.endpoint(DEVICE), oximeter.path)
+            await agent.start()
+            starts_s = [await back_s(agent, manager) for _ in range(KILLS)]
+            assert await agent.stop() == 0
+        assert pause_s + min(starts_s) <= BACK_WITHIN_S, starts_s
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.settimeout(0)
