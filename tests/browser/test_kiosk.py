@@ -9,8 +9,11 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from koffert_agent.kiosk import contents
+from koffert_agent.kiosk.flow import Step
 from koffert_agent.kiosk.records import DeliveryState
 from koffert_agent.kiosk.screen import Screen
+from koffert_agent.kiosk.settings import KioskSettings
 from koffert_agent.video.records import CallState
 from koffert_drivers.simulated.physiology import Effort
 from koffert_wire.commands import (
@@ -24,7 +27,7 @@ from koffert_wire.commands import (
 from koffert_wire.messages import Diary, MessageRead, SensorLink, Spirometry
 from tests.browser.conftest import ARTIFACTS
 from tests.browser.kiosk_look import PANELS, check
-from tests.device_agent.kiosk.patient import TOLD, Patient
+from tests.device_agent.kiosk.patient import SETTINGS, TOLD, Patient
 from tests.support.kiosk_page import StoryPage
 
 LEAST_NUMBER_PX = 96
@@ -303,6 +306,31 @@ def test_every_screen_is_readable_and_within_reach(
     # Both panels show the same millimetres; on the smaller one there is less to hide behind.
     ARTIFACTS.mkdir(exist_ok=True)
     pages[-1].screenshot(path=ARTIFACTS / f"kiosk_{name}.png")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["nn", "en"])
+@pytest.mark.timeout(600)
+def test_every_screen_is_readable_in_the_other_languages(
+    language: str, story: StoryPage, opened: list[Page]
+) -> None:
+    for scene in SCENES.values():
+        story.begin(KioskSettings(nurse_telephone=SETTINGS.nurse_telephone, language=language))
+        story.tell(scene)
+        for page in opened:
+            # A scene may name a language itself; the page is then loaded anew.
+            expect(page.locator("html")).to_have_attribute("lang", story.patient.screen.language)
+            shows(page, story.patient.screen)
+            check(page)
+
+
+def test_no_screen_is_left_out() -> None:
+    met = set()
+    for scene in SCENES.values():
+        patient = Patient()
+        scene(patient)
+        met.add(patient.screen.name)
+    assert met == {*contents._OVER, *(step.value for step in Step)}
 
 
 # -- by touch -------------------------------------------------------------------------------------

@@ -12,10 +12,11 @@ from av import VideoFrame
 from koffert_agent.kiosk.app import Stage, create_app
 from koffert_agent.kiosk.assets import load_assets, page
 from koffert_agent.kiosk.nurse import part_of
+from koffert_agent.kiosk.settings import KioskSettings
 from koffert_agent.kiosk.speech import Speaker
 from koffert_agent.video.faces import Faces
 from koffert_cli.demonstration.children import free_port
-from tests.device_agent.kiosk.patient import Patient
+from tests.device_agent.kiosk.patient import SETTINGS, Patient
 
 T = TypeVar("T")
 
@@ -77,9 +78,9 @@ class StoryPage:
         """As if the kiosk's process had gone."""
         self._wait_for(self._stop())
 
-    def begin(self) -> Patient:
+    def begin(self, settings: KioskSettings = SETTINGS) -> Patient:
         """A new patient at the same screen."""
-        return self.tell(lambda _: self._exchange())
+        return self.tell(lambda _: self._exchange(settings))
 
     def tell(self, happens: Callable[[Patient], T]) -> T:
         """Let it happen, all at once, and show what came of it."""
@@ -93,8 +94,8 @@ class StoryPage:
 
         return self._wait_for(happening())
 
-    def _exchange(self) -> Patient:
-        self.patient = Patient()
+    def _exchange(self, settings: KioskSettings) -> Patient:
+        self.patient = Patient(settings)
         return self.patient
 
     def _press(self, serial: int, button: str) -> None:
