@@ -40,6 +40,7 @@ TOOLS = {
 DEBIAN_PACKAGES = (
     *("systemd-sysv", "systemd-resolved", "dbus", "udev", "kmod", "iproute2", "procps", "zstd"),
     *("bluez", "python3", "chrony", "ca-certificates", "e2fsprogs"),
+    *("alsa-utils", "espeak-ng"),
     *("linux-image-amd64", "initramfs-tools"),
 )
 # What Debian starts and a box has no use for: each costs time at every boot, the timers write to the card besides.
@@ -135,9 +136,10 @@ def mirror_in(sources: str) -> str | None:
     return found[1] if found else None
 
 
-def base_root() -> Path:
-    """A bare Debian with the box's packages, made once for each list of packages."""
-    name = hashlib.sha256(" ".join((SUITE, *DEBIAN_PACKAGES)).encode()).hexdigest()[:12]
+def base_root(more_packages: tuple[str, ...]) -> Path:
+    """A bare Debian with the box's packages and these, made once for each list of packages."""
+    packages = (*DEBIAN_PACKAGES, *more_packages)
+    name = hashlib.sha256(" ".join((SUITE, *packages)).encode()).hexdigest()[:12]
     base = CACHE / f"base-{name}"
     if base.is_dir():
         return base
@@ -147,7 +149,7 @@ def base_root() -> Path:
     say("Debian, bare (debootstrap)")
     run_quietly(
         (
-            *("debootstrap", "--variant=minbase", f"--include={','.join(DEBIAN_PACKAGES)}"),
+            *("debootstrap", "--variant=minbase", f"--include={','.join(packages)}"),
             *(SUITE, str(making), mirror()),
         )
     )
@@ -265,10 +267,16 @@ def make_disk(root: Path, data: Path, image: Image) -> None:
         raise ImageError(f"sfdisk: {done.stderr.strip()}")
 
 
-def build(image: Image, *, package: Path, additions: Path | None = None) -> None:
-    """Make the image; raises ImageError and AptError."""
+def build(
+    image: Image,
+    *,
+    package: Path,
+    more_packages: tuple[str, ...] = (),
+    additions: Path | None = None,
+) -> None:
+    """Make the image; `more_packages` are Debian's. Raises ImageError and AptError."""
     bring_tools()
-    root = make_root(base_root(), package, additions)
+    root = make_root(base_root(more_packages), package, additions)
     image.folder.mkdir(parents=True, exist_ok=True)
     for source, target in (("vmlinuz", image.kernel), ("initrd.img", image.initrd)):
         shutil.copyfile((root / source).resolve(), target)
@@ -277,12 +285,12 @@ def build(image: Image, *, package: Path, additions: Path | None = None) -> None
         shutil.rmtree(folder)
 
 
-def agent_package() -> Path:
-    """The box's package, built now."""
-    say("the package koffert-agent")
+def built(name: str) -> Path:
+    """One of our packages, built now; raises DebError and AptError."""
+    say(f"the package {name}")
     deb.DIST.mkdir(exist_ok=True)
-    [agent] = [package for package in deb.PACKAGES if package.name == "koffert-agent"]
-    return deb.build(agent, "amd64", revision=1)
+    [package] = [package for package in deb.PACKAGES if package.name == name]
+    return deb.build(package, "amd64", revision=1)
 
 
 def main() -> int:
@@ -295,7 +303,7 @@ def main() -> int:
     image = Image(TARGET)
     try:
         bring_tools()
-        build(image, package=options.package or agent_package())
+        build(image, package=options.package or built("koffert-agent"))
     except (ImageError, deb.DebError, AptError, OSError) as problem:
         print(f"\nno image: {problem}", file=sys.stderr)
         return 1
