@@ -7,13 +7,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.suitcase.machine import METER_PORT
+
 GUEST = Path(__file__).with_name("guest")
 ROOT = Path(__file__).resolve().parents[2]
 _NAME = re.compile(r"^([a-z0-9.-]+)==", re.MULTILINE)
 _UDEV = 'SUBSYSTEM=="virtio-ports", ATTR{name}=="koffert.readings", OWNER="koffert", MODE="0600"\n'
 
-# The emulated machine has no sound card.
-_SILENT = '\n[video]\nmicrophone = ""\nloudspeaker = ""\n'
+# A meter on a cable that is put in later, and spoken prompts.
+_MORE = f"""
+[kiosk]
+voices = "/var/lib/koffert/voices"
+
+[[sensors]]
+driver = "nonin-serial"
+port = "{METER_PORT}"
+"""
 # Emulated on a busy machine, Python alone takes a minute to start.
 _PATIENT = "[Service]\nTimeoutStartSec=300\n"
 
@@ -25,19 +34,23 @@ def make_additions(folder: Path) -> Path:
     agent = units / "koffert-agent.service.d"
     for made in (programs, agent, folder / "etc/modules-load.d", folder / "etc/udev/rules.d"):
         made.mkdir(parents=True)
-    for process in ("agent", "kiosk", "video"):
+    for process in ("agent", "kiosk", "video", "hub", "broker", "amk"):
         patient = units / f"koffert-{process}.service.d/patient.conf"
         patient.parent.mkdir(exist_ok=True)
         patient.write_text(_PATIENT)
-    for program in ("radio.py", "hands.py", "finger.py"):
+    for program in ("radio.py", "hands.py", "finger.py", "ear.py"):
         shutil.copyfile(GUEST / program, programs / program)
     for unit in GUEST.glob("*.service"):
         shutil.copyfile(unit, units / unit.name)
+    # The centre has a broker unit of its own.
+    (units / "mosquitto.service").symlink_to("/dev/null")
     shutil.copyfile(GUEST / "acknowledgements.conf", agent / "acknowledgements.conf")
     settings = folder / "etc/koffert/agent.toml"
     settings.parent.mkdir()
     shipped = (ROOT / "packaging/koffert-agent/agent.toml").read_text()
-    settings.write_text(shipped + _SILENT)
+    settings.write_text(shipped + _MORE)
+    # Empty: each sentence is spoken when the page asks for it.
+    (folder / "var/lib/koffert/voices").mkdir(parents=True)
     (folder / "etc/modules-load.d/koffert-test.conf").write_text("hci_vhci\n")
     (folder / "etc/udev/rules.d/80-koffert-test.rules").write_text(_UDEV)
     _install_radio(folder, programs / "site")

@@ -15,6 +15,9 @@ from suitcase_image import Image
 # Emulated, on a machine that may have other work: a boot takes a minute, or five.
 BOOTS_WITHIN_S = 420.0
 _LOOK_INTERVAL_S = 0.25
+# What our udev rules call the meter's cable.
+METER_SERIAL = "500000002"
+METER_PORT = f"/dev/koffert/QEMU_QEMU_USB_SERIAL_{METER_SERIAL}"
 # What hardware hardly feels and an emulator pays for at every system call and mount: guards against a processor's
 # leaks (there is none), pages wiped before use, waiting for all processors, three serial ports that are not there.
 _EMULATED = (
@@ -76,7 +79,7 @@ class Machine:
         console = self.folder / f"console-{self.boots}.log"
         stick = (
             *("-drive", f"file={self._stick},format=raw,if=none,id=stick,readonly=on"),
-            *("-device", "qemu-xhci", "-device", "usb-storage,drive=stick,removable=on"),
+            *("-device", "usb-storage,drive=stick,removable=on"),
         )
         return [
             *("qemu-system-x86_64", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "Nehalem"),
@@ -87,12 +90,15 @@ class Machine:
             *("-drive", f"file={self._disk},format=raw,if=none,id=disk,cache=unsafe"),
             *("-device", "virtio-blk-pci,drive=disk", "-device", "virtio-rng-pci"),
             *("-netdev", "user,id=net,ipv6=off", "-device", "virtio-net-pci,netdev=net,id=cable"),
+            *("-audiodev", "none,id=sound"),
+            *("-device", "intel-hda", "-device", "hda-duplex,audiodev=sound"),
             *("-device", "virtio-serial-pci"),
             *("-chardev", f"socket,id=hands,path={self._hands_path},server=on,wait=off"),
             *("-device", "virtserialport,chardev=hands,name=koffert.hands"),
             *("-chardev", f"file,id=readings,path={self.readings},append=on"),
             *("-device", "virtserialport,chardev=readings,name=koffert.readings"),
             *("-qmp", f"unix:{self._monitor_path},server=on,wait=off"),
+            *("-device", "qemu-xhci"),
             *(stick if self._stick else ()),
         ]
 
@@ -197,6 +203,21 @@ class Machine:
     def plug_cable(self, *, plugged: bool) -> None:
         """Pull the network cable, or put it back."""
         self._monitor("set_link", name="cable", up=plugged)
+
+    def plug_meter(self, port: str) -> None:
+        """Put a meter's cable in: an FTDI chip on USB, behind which speaks whatever has `port` of this machine."""
+        self._monitor(
+            "chardev-add",
+            id="meter",
+            backend={"type": "serial", "data": {"device": port}},
+        )
+        self._monitor(
+            "device_add", driver="usb-serial", id="meter", chardev="meter", serial=METER_SERIAL
+        )
+
+    def unplug_meter(self) -> None:
+        """Pull its cable out."""
+        self._monitor("device_del", id="meter")
 
     def _monitor(self, command: str, **arguments: Any) -> None:
         with socket.socket(socket.AF_UNIX) as monitor:

@@ -15,14 +15,14 @@ _NOT_SHOWN = """
 ## Not shown here
 
 - Hardware: no SD card, no Raspberry Pi, no real radio. Times natively are in no way measured here.
-- A camera of glass: the kernel's own test picture (vivid) stands in for it. No screen: the kiosk's browser is not started, and a program
-  presses the page's buttons.
-- Serial meters and sound. Meters other than the simulated Nonin 3230.
+- A camera of glass: the kernel's own test picture (vivid) stands in for it. Sound that is heard: the emulated card plays to nobody.
+- The kiosk's browser: Chromium and its compositor are not on the image, for without a GPU the emulator would draw for seconds at each picture. The
+  unit is verified and scored, the page is tried in Chromium on the outer machine, and here a program presses its buttons.
+- Meters other than a simulated Nonin 3230 on Bluetooth and a simulated Nonin on a cable.
 - Idle writes over a day: the window is two minutes, half a minute after the last receipts. The
   ten-minute tidying of the outbox is not in it; on an ext4 of its own it wrote 25 kB a time, so 3.6 MB a day, before
   checkpoints of the write-ahead log.
-- koffert-hub under systemd: its package was installed in a chroot, `koffert hub init` held, and broker and hub said
-  READY=1 as the units' user, without the units' sandbox.
+- Workers of the hub (koffert-hub-worker@) under systemd: they need PostgreSQL.
 """
 
 

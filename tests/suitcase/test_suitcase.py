@@ -14,19 +14,23 @@ import pytest
 import suitcase_image
 from debian_packages import AptError, run_quietly
 
+from koffert_drivers.simulated.oximeter import SimulatedOximeter
 from tests.suitcase.additions import make_additions
 from tests.suitcase.centre import BOX, Centre
+from tests.suitcase.hub_inside import HubInside
 from tests.suitcase.machine import Machine
 from tests.suitcase.report import Report
 from tests.suitcase.scenario import Scenario
 from tests.support.cli_site import run_koffert
 
 REPORT = deb.ROOT / "docs" / "reports" / "virtual-suitcase.md"
-WITHOUT_NETWORK_S = 60.0
+WITHOUT_NETWORK_S = 120.0
 IDLE_S = 120.0
 STICK_MIB = 16
-# The package as an upgrade, inside.
-NEWER = "/usr/lib/koffert-test/newer.deb"
+# Inside: the box's package as an upgrade, the centre's, and that one as an upgrade.
+NEWER, HUB, NEWER_HUB = (
+    f"/usr/lib/koffert-test/{name}.deb" for name in ("newer", "hub", "newer-hub")
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +45,13 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> suitcase_image.Image:
     except AptError as error:
         pytest.skip(f"NO QEMU: THE VIRTUAL SUITCASE WAS NOT TESTED ({error})")
     folder = tmp_path_factory.mktemp("suitcase-image")
-    package = suitcase_image.agent_package()
+    package, hub = suitcase_image.built("koffert-agent"), suitcase_image.built("koffert-hub")
     additions = make_additions(folder / "additions")
     make_newer(package, folder, additions / NEWER.lstrip("/"))
+    shutil.copyfile(hub, additions / HUB.lstrip("/"))
+    make_newer(hub, folder, additions / NEWER_HUB.lstrip("/"))
     made = suitcase_image.Image(folder / "image")
-    suitcase_image.build(made, package=package, additions=additions)
+    suitcase_image.build(made, package=package, more_packages=("mosquitto",), additions=additions)
     shutil.rmtree(additions)
     return made
 
@@ -96,8 +102,8 @@ def test_the_suitcase(image: suitcase_image.Image, tmp_path: Path) -> None:
     report = Report()
 
     async def scenario() -> None:
-        async with centre.running():
-            await asyncio.to_thread(live, Scenario(machine, centre, report))
+        async with centre.running(), SimulatedOximeter("nonin-serial") as cabled:
+            await asyncio.to_thread(live, Scenario(machine, centre, report), cabled.path)
 
     try:
         asyncio.run(scenario())
@@ -113,17 +119,17 @@ def test_the_suitcase(image: suitcase_image.Image, tmp_path: Path) -> None:
     report.write(REPORT)
 
 
-def live(suitcase: Scenario) -> None:
+def live(suitcase: Scenario, port: str) -> None:
     """A box's life, in the order in which it is lived."""
     suitcase.first_boot()
     suitcase.pair_and_lend()
     suitcase.power_cut()
     suitcase.boot_time()
     suitcase.meter_put_away()
-    suitcase.agent_killed()
-    suitcase.agent_frozen()
-    suitcase.bluetoothd_restarted()
     suitcase.network_cut(WITHOUT_NETWORK_S)
+    suitcase.serial_meter(port)
     suitcase.idle(IDLE_S)
+    suitcase.speaks()
     suitcase.video_visit()
     suitcase.package_comes_and_goes(NEWER)
+    HubInside(suitcase.machine, suitcase.report).package_comes_and_goes(HUB, NEWER_HUB)
