@@ -49,6 +49,10 @@ def make_additions(folder: Path) -> Path:
     settings.parent.mkdir()
     shipped = (ROOT / "packaging/koffert-agent/agent.toml").read_text()
     settings.write_text(shipped + _MORE)
+    # What dpkg waits for is the emulated disk.
+    quick = folder / "etc/dpkg/dpkg.cfg.d/koffert-test"
+    quick.parent.mkdir(parents=True)
+    quick.write_text("force-unsafe-io\n")
     # Empty: each sentence is spoken when the page asks for it.
     (folder / "var/lib/koffert/voices").mkdir(parents=True)
     (folder / "etc/modules-load.d/koffert-test.conf").write_text("hci_vhci\n")

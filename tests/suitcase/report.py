@@ -19,7 +19,7 @@ _NOT_SHOWN = """
 - The kiosk's browser: Chromium and its compositor are not on the image, for without a GPU the emulator would draw for seconds at each picture. The
   unit is verified and scored, the page is tried in Chromium on the outer machine, and here a program presses its buttons.
 - Meters other than a simulated Nonin 3230 on Bluetooth and a simulated Nonin on a cable.
-- Idle writes over a day: the window is two minutes, half a minute after the last receipts. The
+- Idle writes over a day: the window is a minute and a half, half a minute after the last receipts. The
   ten-minute tidying of the outbox is not in it; on an ext4 of its own it wrote 25 kB a time, so 3.6 MB a day, before
   checkpoints of the write-ahead log.
 - Workers of the hub (koffert-hub-worker@) under systemd: they need PostgreSQL.

@@ -25,7 +25,7 @@ from tests.support.cli_site import run_koffert
 
 REPORT = deb.ROOT / "docs" / "reports" / "virtual-suitcase.md"
 WITHOUT_NETWORK_S = 120.0
-IDLE_S = 120.0
+IDLE_S = 90.0
 STICK_MIB = 16
 # Inside: the box's package as an upgrade, the centre's, and that one as an upgrade.
 NEWER, HUB, NEWER_HUB = (
