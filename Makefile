@@ -66,7 +66,7 @@ deb: setup  ## Debian packages of box and hub into dist/: make deb [ARCH=arm64]
 suitcase-image: setup  ## the box's disk image for QEMU into dist/suitcase/; as root
 	@$(PYTHON) scripts/suitcase_image.py
 
-test-suitcase: setup  ## boot the box's image under QEMU, and try it; as root, 15 minutes beside the image's own
+test-suitcase: setup  ## boot the box's image under QEMU, and try it; as root, half an hour at most beside the image's own
 	$(PYTHON) -m pytest -m slow -s -rs tests/suitcase
 
 lock:  ## renew requirements/*.txt and package-lock.json from the public indexes

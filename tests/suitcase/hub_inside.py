@@ -1,4 +1,4 @@
-"""The centre's package in the same machine, once the box's has gone: real systemd and the units' own sandboxes."""
+"""The centre's package on the box's image, once the box's has gone: real systemd and the units' own sandboxes."""
 
 import shlex
 import time

@@ -132,4 +132,16 @@ def live(suitcase: Scenario, port: str) -> None:
     suitcase.speaks()
     suitcase.video_visit()
     suitcase.package_comes_and_goes(NEWER)
-    HubInside(suitcase.machine, suitcase.report).package_comes_and_goes(HUB, NEWER_HUB)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900, func_only=True)
+def test_the_centres_package_comes_and_goes(image: suitcase_image.Image, tmp_path: Path) -> None:
+    machine = Machine(tmp_path, image)
+    try:
+        machine.power_on()
+        machine.wait_until_up()
+        machine.must("mount -o remount,rw / && dpkg --purge koffert-agent", within_s=400)
+        HubInside(machine, Report()).package_comes_and_goes(HUB, NEWER_HUB)
+    finally:
+        machine.cut_power()
