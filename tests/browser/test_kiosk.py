@@ -4,6 +4,7 @@ Time passes as the story tells it; the same page with box and hub behind it is i
 """
 
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import msgspec
 import pytest
@@ -312,7 +313,7 @@ def test_every_screen_is_readable_and_within_reach(
 @pytest.mark.parametrize("language", ["nn", "en"])
 @pytest.mark.timeout(600)
 def test_every_screen_is_readable_in_the_other_languages(
-    language: str, story: StoryPage, opened: list[Page]
+    language: Literal["nn", "en"], story: StoryPage, opened: list[Page]
 ) -> None:
     for scene in SCENES.values():
         story.begin(KioskSettings(nurse_telephone=SETTINGS.nurse_telephone, language=language))
