@@ -73,6 +73,10 @@ def test_worst_first_then_longest_waiting(
     expect(row).to_contain_text("Rød")
     expect(row).to_contain_text("82 % og så 81 %")
     expect(row).to_contain_text("ikke kvittert")
+    # IEC 60601-1-8: high priority flashes at 1.4 to 2.8 Hz, medium at 0.4 to 0.8 Hz, low does not.
+    for patient, flashes_s in ((3, "0.5s"), (7, "1.667s"), (9, "0s")):
+        patch = page.locator(f"[data-patient=p-{patient}] .patch")
+        expect(patch).to_have_css("animation-duration", flashes_s)
     expect(row.locator(".remark")).to_be_in_viewport(ratio=1)
     keep(page)
     page.click("#theme")

@@ -85,6 +85,29 @@ def test_the_wheel_zooms_around_the_pointer(hub: Hub, visit: Visit) -> None:
     assert "hours=112&end=" in page.url
 
 
+def test_two_fingers_zoom(hub: Hub, visit: Visit) -> None:
+    _week(hub)
+    page = visit("/patients/p-1?range=7d")
+    week = page.locator("[data-range='7d']")
+    expect(page.locator("figure:visible")).to_have_count(2)
+    plot = page.locator("figure .u-over").first.bounding_box()
+    assert plot is not None
+    screen = page.context.new_cdp_session(page)
+    screen.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2})
+    middle_x, y = plot["x"] + plot["width"] / 2, plot["y"] + plot["height"] / 2
+    for kind, apart in (
+        ("touchStart", 60),
+        ("touchMove", 140),
+        ("touchMove", 240),
+        ("touchEnd", 0),
+    ):
+        ends = ((1, middle_x - apart / 2), (2, middle_x + apart / 2)) if apart else ()
+        points = [{"x": x, "y": y, "id": finger} for finger, x in ends]
+        screen.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    expect(week).to_have_attribute("aria-pressed", "false")
+    assert "hours=42&end=" in page.url
+
+
 def test_a_value_grows_old_here_as_on_the_ward(hub: Hub, visit: Visit) -> None:
     hub.publish("Testpasient 1")
     page = visit("/patients/p-1")
