@@ -74,7 +74,7 @@ class HubInside:
         # Patients' records and the register stay.
         assert self._machine.run(f"test -e {_STATE}/log.pub -a -e /var/lib/koffert-amk").code == 0
         failed = self._machine.must("systemctl --failed --no-legend --plain")
-        assert "koffert" not in failed, failed
+        assert not any(unit in failed for unit in (HUB, BROKER, AMK)), failed
 
     def _set_up(self) -> None:
         for name, text in (("hub", _HUB_SETTINGS), ("amk", _AMK_SETTINGS)):
