@@ -94,6 +94,7 @@ class CaptureCamera:
         self._path = path
         self._options = dict(options)
         self._newest: VideoFrame | None = None
+        self._patience_s = _OPENS_WITHIN_S
         self._packets: list[tuple[float, VideoPacket]] = []
         self._fresh = asyncio.Event()
         self._failure: CameraGone | None = None
@@ -108,15 +109,15 @@ class CaptureCamera:
 
     async def read(self) -> Shot:
         """See `Camera`."""
-        patience_s = _OPENS_WITHIN_S if self._newest is None else _SILENT_S
         try:
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout(self._patience_s):
                 await self._fresh.wait()
         except TimeoutError as error:
-            raise CameraGone(f"{self._path}: no picture for {patience_s:g} s") from error
+            raise CameraGone(f"{self._path}: no picture for {self._patience_s:g} s") from error
         self._fresh.clear()
         if self._failure is not None:
             raise self._failure
+        self._patience_s = _SILENT_S
         frame, self._newest = self._newest, None
         packets, self._packets = tuple(self._packets), []
         return Shot(frame, packets)

@@ -194,15 +194,22 @@ class Call:
             case BoxHungUp(outcome=outcome):
                 self._box_hung_up(outcome)
             case Answered(picture=picture):
-                self.picture = picture
-                self.answered_s = now_s if self.answered_s is None else self.answered_s
-                self._enter(Phase.TALKING)
+                self._answered(picture, now_s)
             case Answer(watcher=number, round=round_, sdp=sdp, relayed=relayed):
                 self._to(number, PageAnswer(round_, sdp, relayed))
             case BoxPresent():
                 self._box_present(message)
             case Ringing():
                 self._tell_pages()
+
+    def _answered(self, picture: bool, now_s: float) -> None:  # noqa: FBT001 - it is a field
+        changed, self.picture = picture is not self.picture, picture
+        self.answered_s = now_s if self.answered_s is None else self.answered_s
+        if self.phase is not Phase.TALKING:
+            self._enter(Phase.TALKING)
+        elif changed:
+            # The camera was pulled out.
+            self._tell_pages()
 
     def _box_hung_up(self, outcome: CallOutcome) -> None:
         if outcome is CallOutcome.BOX_LOST and self.phase is Phase.RINGING:

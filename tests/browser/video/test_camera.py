@@ -85,6 +85,7 @@ def test_a_camera_that_is_pulled_out_leaves_the_sound(
     page.click("#hang-up")
     site.until(lambda: not site.rig.video.visit.devices_open, "all devices are free")
     in_a_call(page, site)
+    goes_on(page)
 
 
 class TestEncodesByItself:

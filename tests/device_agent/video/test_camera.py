@@ -5,7 +5,9 @@ import asyncio
 import pytest
 from aiortc.mediastreams import MediaStreamError
 from av import VideoFrame
+from av.container import InputContainer
 
+from koffert_agent.video import camera as camera_module
 from koffert_agent.video.camera import (
     HEIGHT,
     RATE_HZ,
@@ -45,6 +47,29 @@ def test_a_camera_that_is_pulled_out_says_so() -> None:
         with pytest.raises(CameraGone, match="it ended"):
             await _drain(camera)
         await until(lambda: not camera.holds_device, "the device is free")
+
+    asyncio.run(scenario())
+
+
+class FallsSilent(CaptureCamera):
+    """Gives one picture, and then nothing, but does not end."""
+
+    def _follow(self, container: InputContainer) -> None:
+        self._tell(next(container.decode(video=0)))
+        self._stop.wait()
+
+
+def test_a_camera_that_falls_silent_is_gone_sooner_than_one_that_opens_slowly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(camera_module, "_SILENT_S", 0.05)
+
+    async def scenario() -> None:
+        camera = FallsSilent("lavfi", ENDLESS, {})
+        assert (await camera.read()).frame is not None
+        with pytest.raises(CameraGone, match=r"no picture for 0\.05 s"):
+            await camera.read()
+        camera.stop()
 
     asyncio.run(scenario())
 

@@ -116,3 +116,11 @@ def test_a_video_process_that_starts_late_is_rung_again() -> None:
     call.tick(1.0)
     assert voice.outcomes == []
     assert isinstance(voice.said[-1], Ring)
+
+
+def test_a_camera_that_is_pulled_out_is_told_at_once() -> None:
+    call, _, heard = make_call()
+    told = len(heard)
+    call.hear(Answered(ID, picture=False), 1.0)
+    call.hear(Answered(ID, picture=False), 2.0)
+    assert heard[told:] == [State(Phase.TALKING, ("Nurse",), picture=False, sending=None)]
