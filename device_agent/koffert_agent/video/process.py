@@ -9,6 +9,7 @@ from pathlib import Path
 
 from koffert_agent.local_socket import listen, socket_address
 from koffert_agent.video.bitrates import limit_bitrates
+from koffert_agent.video.consent import wait_for_slow_links
 from koffert_agent.video.records import (
     MOST_LINE_BYTES,
     SOCKET_NAME,
@@ -55,6 +56,7 @@ class VideoProcess:
     async def run(self) -> None:
         """Serve gateway and screens, for ever."""
         limit_bitrates()
+        wait_for_slow_links()
         async with self._listening():
             self._notifier.tell("READY=1")
             try:

@@ -18,6 +18,7 @@ from tests.browser.video.kit import (
     VITALS_WITHIN_S,
     Visit,
     frames,
+    goes_on,
     in_a_call,
     wait,
 )
@@ -47,6 +48,17 @@ def test_a_break_is_shown_and_mended_without_a_click(
     wait(page, lambda: frames(page) > before + 15, "moving pictures")
     assert [line.call for line in site.rig.board._lines.values()] == [call]
     assert site.screen.view.state is CallState.TALKING
+
+
+@pytest.mark.slow
+def test_a_far_link_keeps_its_connection(visit: Visit, site: VisitSite, bad_link: BadLink) -> None:
+    """ICE asks each 5 s whether the other side listens, and ends what has not answered six times."""
+    page = visit()
+    in_a_call(page, site)
+    bad_link.take_after(BadLink(delay_s=0.3))
+    page.wait_for_timeout(45_000)  # six times 6.5 s at most, and some
+    goes_on(page)
+    assert _round(site) == 1
 
 
 @pytest.mark.slow
@@ -141,6 +153,7 @@ def test_on_a_bad_link_words_go_on_vitals_go_first_and_the_picture_comes_back(
     assert site.screen.view.state is CallState.TALKING
     assert sound.made_up <= made_up_at_most, sound
     assert moved >= 20
+    assert _round(site) == 1, "it is the same connection that came back"
     assert late_s[-1] <= VITALS_WITHIN_S
     assert back_s <= BACK_WITHIN_S
 
