@@ -154,6 +154,9 @@ def test_a_patient_who_never_measured_is_told_what_will_be_here(
     page = visit("/patients/p-1")
     expect(page.locator("#now .remark")).to_have_text("ingen måling ennå")
     expect(page.locator("figure .empty").first).to_contain_text("Ingen målinger i denne perioden")
+    # Said once the hub has said so, and not by a page that has not heard from it.
+    expect(page.locator("#no-alerts")).to_be_visible()
+    assert 'id="no-alerts" hidden' in page.request.get(page.url).text()
     keep(page)
 
 
