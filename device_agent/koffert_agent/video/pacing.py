@@ -10,6 +10,10 @@ from collections.abc import Awaitable, Callable
 # A key frame may use what the average does not: libwebrtc's pacer takes 2.5 times the target, where packets
 # queue behind the pacer; here sound takes its share of the same link beside it.
 PACE_FACTOR = 2.0
+# Up to this rate sound has a third of the link or more, and is put first: pictures then leave no faster than on average.
+# Measured on 64 kbit/s: docs/explanation/video.md.
+NARROW_BPS = 40_000
+NARROW_PACE_FACTOR = 1.0
 # A picture of average size leaves at once: waiting in small steps costs the processor more than it gives the sound.
 _BURST_S = 0.04
 # What a packet costs beside its payload: IP, UDP, SRTP's tag.
@@ -54,7 +58,10 @@ class Pacer:
         elif wait_s > _BURST_S:
             await asyncio.sleep(wait_s)
         size_bits = (len(data) + _AROUND_BYTES) * 8
-        self._free_s = max(self._free_s, self._now_s()) + size_bits / (
-            PACE_FACTOR * self._rate_bps()
-        )
+        self._free_s = max(self._free_s, self._now_s()) + size_bits / pace_bps(self._rate_bps())
         await self._send(data)
+
+
+def pace_bps(rate_bps: float) -> float:
+    """How fast the packets of pictures leave when pictures may take this on average."""
+    return rate_bps * (NARROW_PACE_FACTOR if rate_bps <= NARROW_BPS else PACE_FACTOR)

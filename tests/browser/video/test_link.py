@@ -83,7 +83,7 @@ BAD_LINKS = {
     "10 % lost": (BadLink(loss=0.10), 0.20),
     "600 ms there and back": (BadLink(delay_s=0.3), 0.05),
     "128 kbit/s": (BadLink(rate_kbps=128), 0.15),
-    "64 kbit/s": (BadLink(rate_kbps=64), 0.35),
+    "64 kbit/s": (BadLink(rate_kbps=64), 0.15),
 }
 # Samples of sound, of those the made up ones, gaps, pictures, and the page's clock: so far, each 100 ms.
 _NOTE = """() => {

@@ -9,7 +9,7 @@ from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 
 from koffert_agent.video.mixing import Mixer
-from koffert_agent.video.pacing import PACE_FACTOR, Pacer
+from koffert_agent.video.pacing import NARROW_PACE_FACTOR, PACE_FACTOR, Pacer
 from koffert_agent.video.sound import RATE_HZ, SAMPLES, TONE_HZ, Microphone, ToneTrack, frame_of
 from koffert_agent.video.speech import GOOD, LOSSY, NARROW_BPS, Speech, SpeechEncoder, speech_for
 
@@ -87,14 +87,19 @@ def pacer(wire: Wire, rate_bps: float) -> Pacer:
     )
 
 
-def test_pictures_wait_their_turn_and_sound_does_not(wire: Wire) -> None:
+@pytest.mark.parametrize(
+    ("rate_bps", "pace_factor"), [(25_000, NARROW_PACE_FACTOR), (100_000, PACE_FACTOR)]
+)
+def test_pictures_wait_their_turn_and_sound_does_not(
+    wire: Wire, rate_bps: float, pace_factor: float
+) -> None:
     async def scenario() -> None:
-        paced = pacer(wire, 25_000)
+        paced = pacer(wire, rate_bps)
         for _ in range(5):
             await paced.send(packet(PICTURE, 1_212))
         took_s = wire.now_s
-        # Four of five have waited for the one before them: 1,250 bytes at twice the rate.
-        assert took_s == pytest.approx(4 * 10_000 / (25_000 * PACE_FACTOR))
+        # Four of five have waited for the one before them: 1,250 bytes.
+        assert took_s == pytest.approx(4 * 10_000 / (rate_bps * pace_factor))
         await paced.send(packet(SOUND, 120))
         await paced.send(packet(PICTURE, 60, kind=200))
         assert wire.now_s == took_s
@@ -104,7 +109,7 @@ def test_pictures_wait_their_turn_and_sound_does_not(wire: Wire) -> None:
 
 def test_what_is_sent_again_never_holds_up_the_reader_and_is_dropped_when_late(wire: Wire) -> None:
     async def scenario() -> None:
-        paced = pacer(wire, 10_000)
+        paced = pacer(wire, 20_000)
         for _ in range(10):
             await paced.send(packet(RESENT, 1_000))
         assert wire.now_s == 0.0
