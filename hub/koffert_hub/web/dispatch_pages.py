@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import msgspec
-from fastapi import Form, HTTPException, Request
+from fastapi import Form, HTTPException, Path, Request
 from starlette.responses import RedirectResponse, Response
 
 from koffert_hub.database import reading
@@ -24,6 +24,9 @@ from koffert_hub.web.on_ward import on_ward
 from koffert_hub.web.permissions import Permission
 from koffert_hub.web.session import Session
 from koffert_hub.web.spirometry_pages import fixed
+
+# No longer than the databases' whole numbers.
+Identifier = Annotated[int, Path(ge=0, le=2**31 - 1)]
 
 
 def send_document(
@@ -82,7 +85,7 @@ def received_page(
     request: Request,
     context: Context,
     session: CurrentSession,
-    identifier: int,
+    identifier: Identifier,
     *,
     layout: Layout = Layout.THREE_BY_FOUR,
     gain: Gain = Gain.STANDARD,
@@ -112,12 +115,12 @@ def received_page(
     )
 
 
-def received_file(context: Context, session: CurrentSession, identifier: int) -> Response:
+def received_file(context: Context, session: CurrentSession, identifier: Identifier) -> Response:
     """What was sent, byte for byte."""
     return handed_out(_opened(context, session, identifier)[1])
 
 
-def receive(context: Context, session: CurrentSession, identifier: int) -> Response:
+def receive(context: Context, session: CurrentSession, identifier: Identifier) -> Response:
     """The unit's receipt; who was first stands."""
     one, *_ = _opened(context, session, identifier)
     now_ms = context.services.clock_ms()
