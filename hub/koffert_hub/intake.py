@@ -72,7 +72,7 @@ class Batch(NamedTuple):
     """What a committed batch leads to; answers are sent only after the commit.
 
     Its records follow `log_after` without a gap up to `log_sequence`; `bodies` are those of patients among
-    them. The `draining` devices sent something that was no longer live.
+    them. The `draining` devices sent something that was no longer live, the `idle` ones something of no loan.
     """
 
     answers: dict[str, Answer]
@@ -82,6 +82,7 @@ class Batch(NamedTuple):
     link_keys: dict[str, bytes]
     stored: int
     draining: frozenset[str] = frozenset()
+    idle: frozenset[str] = frozenset()
     log_after: int = 0
     bodies: tuple[Opened, ...] = ()
 
@@ -174,6 +175,7 @@ class _Filing:
         self._opened: list[Opened] = []
         self._answers: dict[str, Answer] = {}
         self._draining: set[str] = set()
+        self._idle: set[str] = set()
         self._alerts = AlertBook(connection, now_ms)
 
     def file(self, decisions: Sequence[Store | Quarantine | Refuse | Ignore]) -> Batch:
@@ -217,6 +219,7 @@ class _Filing:
             keys,
             len(self._bodies),
             frozenset(self._draining),
+            frozenset(self._idle),
             self._log_after,
             tuple(self._opened),
         )
@@ -239,6 +242,8 @@ class _Filing:
         self._answer(header.device).stored.append(header.id)
         if _is_backlog(decision):
             self._draining.add(header.device)
+        if header.loan is None:
+            self._idle.add(header.device)
         if self._is_duplicate(header.device, header.id):
             self._note_what_is_lost(decision)
             return

@@ -73,7 +73,9 @@ class Receipts:
             held.stored += answer.stored
             held.retry_later += answer.retry_later
             held.weight_bytes += weights_bytes.get(device, 0)
-            held.at_once = held.at_once or at_once or bool(answer.retry_later)
+            # Nothing streams where nothing is lent, and a box that stops waits for its last receipt.
+            at_once_here = at_once or device in batch.idle or bool(answer.retry_later)
+            held.at_once = held.at_once or at_once_here
         self._drains_until_s |= dict.fromkeys(batch.draining, now_s + _DRAINED_AFTER_S)
         return self._tell(batch.answers, now_s)
 

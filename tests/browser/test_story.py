@@ -327,7 +327,7 @@ def _return(story: StorySite, nurse: Page, patient: str) -> None:
     nurse.get_by_role("button", name="Avslutt lånet").click()
     expect(nurse.get_by_text("Før neste utlån:")).to_be_visible()
     story.followed()
-    story.box.delivered(WITHIN_MS / 1000)
+    story.run(story.box.delivered())
     story.run(story.box.close())
     report = story.box.folder / "wipe.json"
     wiped = story.box.run("wipe", "--report", str(report))

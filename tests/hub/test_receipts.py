@@ -25,6 +25,7 @@ class Hub:
         at_once: bool = False,
         retry: bool = False,
         draining: bool = False,
+        idle: bool = False,
     ) -> list[Due]:
         self.sequence += 1
         one = os.urandom(16)
@@ -36,7 +37,8 @@ class Hub:
             bytes(32),
             dict.fromkeys(devices, KEY),
             1,
-            frozenset(devices if draining else ()),
+            draining=frozenset(devices if draining else ()),
+            idle=frozenset(devices if idle else ()),
         )
         return self.receipts.add(batch, dict.fromkeys(devices, weight), at_s, at_once=at_once)
 
@@ -57,6 +59,15 @@ def test_a_box_that_is_told_waits_for_nobody_else() -> None:
     hub = Hub()
     hub.commit(100.0, "box-1")
     assert [due.device for due in hub.commit(100.1, "box-1", "box-2")] == ["box-2"]
+
+
+def test_what_belongs_to_no_loan_is_told_at_once_with_what_was_held() -> None:
+    """The box is to be wiped next, and may be only when it has heard of everything."""
+    hub = Hub()
+    hub.commit(100.0, "box-1")
+    hub.commit(100.1, "box-1")
+    (due,) = hub.commit(100.2, "box-1", idle=True)
+    assert len(due.answer.stored) == 2
 
 
 def test_a_drain_never_waits_for_its_receipts() -> None:

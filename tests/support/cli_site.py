@@ -192,6 +192,15 @@ class CliBox:
             assert time.monotonic() < deadline_s, (self.folder / "agent.log").read_text()[-2000:]
             await asyncio.sleep(_LOOK_INTERVAL_S)
 
+    async def delivered(self, within_s: float = 40.0) -> None:
+        """Wait until the box itself shows nothing queued, as the how-to says before a wipe."""
+        deadline_s = time.monotonic() + within_s
+        while True:
+            status = await asyncio.to_thread(self.run, "status")
+            if not any(lane["queued"] for lane in status.printed["queue"].values()):
+                return
+            assert time.monotonic() < deadline_s, status
+
     async def says(self, words: str, times: int, within_s: float = 40.0) -> None:
         """Wait until the agent's log has said this so often."""
         deadline_s = time.monotonic() + within_s

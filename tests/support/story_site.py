@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -31,7 +30,6 @@ PASSWORD = "hemmelig nok til test"
 _SATELLITE_KBPS, _SATELLITE_DELAY_S = 64, 0.3
 FINGER_OFF = Physiology(finger_on=False)
 _STARTS_WITHIN_S = 60.0
-_LOOK_INTERVAL_S = 1.0
 # The longest step makes keys, accounts and a register, each by its own command.
 _STEP_WITHIN_S = 300.0
 _PEOPLE = (
@@ -73,13 +71,6 @@ class Suitcase(CliBox):
         """Close it."""
         for part in (*self._parts, self.agent):
             await part.stop()
-
-    def delivered(self, within_s: float) -> None:
-        """Wait until the box itself shows nothing queued, as the how-to says before a wipe."""
-        deadline_s = time.monotonic() + within_s
-        while any(lane["queued"] for lane in self.run("status").printed["queue"].values()):
-            assert time.monotonic() < deadline_s
-            time.sleep(_LOOK_INTERVAL_S)
 
     def leave_still(self, content: bytes) -> None:
         """As the ECG cart does."""

@@ -165,11 +165,8 @@ def test_a_box_goes_to_the_next_patient_with_readings_of_the_first_one_still_uns
                 assert site.hub("device", "return", BOX, "--done", "all").exit_code == 0
                 async with box.running():
                     await site.followed(BOX)
-                report = box.folder / "wipe.json"
-                wiped = box.run("wipe", "--free-space", "--report", str(report))
-                assert wiped.exit_code == 0, wiped.error
-                assert wiped.printed["report"]["discarded"] == {}
-                assert wiped.printed["report"]["free_bytes"] > 0
+                    await box.delivered()
+                report = wipe(box)
                 assert search([box.data], traces).findings == []
                 reissued = site.hub(
                     *("device", "reissue", BOX, "--new-patient", "--wipe-report", str(report)),
@@ -219,6 +216,16 @@ def test_a_box_is_revoked_in_the_middle_of_its_stream(tmp_path: Path) -> None:
             assert site.hub("device", "lend", BOX, "--new-patient", stdin="x\n").exit_code == 2
 
     asyncio.run(scenario())
+
+
+def wipe(box: CliBox) -> Path:
+    """Wipe the box, its free space too, with nothing that the hub has not confirmed; returns the report."""
+    report = box.folder / "wipe.json"
+    wiped = box.run("wipe", "--free-space", "--report", str(report))
+    assert wiped.exit_code == 0, wiped.error
+    assert wiped.printed["report"]["discarded"] == {}
+    assert wiped.printed["report"]["free_bytes"] > 0
+    return report
 
 
 def told(manager: socket.socket) -> list[bytes]:

@@ -129,6 +129,7 @@ def call_page(browser: Browser, processes: Processes) -> Page:
     page.fill("#username", NURSE)
     page.fill("#password", site.password)
     page.click(".primary")
+    expect(page.locator("#password")).to_have_count(0)
     page.goto(f"http://127.0.0.1:{site.ports.web}/patients/{site.boxes[0].patient}/call")
     expect(page.locator(".spo2 .number")).to_have_text("94", timeout=20_000)
     return page
