@@ -133,12 +133,14 @@ class BoxPresent(Struct, frozen=True, array_like=True, tag="box-present"):
     """The box is in the call; what it has sent and received of media so far, in bytes.
 
     `picture` is the size and rate that the link bears now: width, height, frames a second; None is no picture.
+    `camera` is whether one is open: one that was pulled out is told with each of these, as any may be lost.
     """
 
     call: Uuid
     sent_bytes: int
     received_bytes: int
     picture: tuple[int, int, int] | None = None
+    camera: bool | None = None
 
 
 class BoxHungUp(Struct, frozen=True, array_like=True, tag="box-hung-up"):

@@ -188,23 +188,24 @@ class Visit:
                 return
             if silent_s > HUB_SILENT_S:
                 self._change(state=CallState.WAITING)
-            await self._miss_camera(self._call)
+            await self._miss_camera()
             self._change(caller_picture=self.faces.any_live)
             await self._report(self._call)
 
-    async def _miss_camera(self, call: bytes) -> None:
-        """A camera that was pulled out: the call goes on with sound, and everybody is told."""
+    async def _miss_camera(self) -> None:
+        """A camera that was pulled out: the call goes on with sound; the next report tells everybody."""
         if self._shutter.failure is not None and self.view.picture:
             _LOG.error("the camera: %s", self._shutter.failure)
             await self._shutter.close()
             self._change(picture=False)
-            self._say(Answered(call, picture=False))
 
     async def _report(self, call: bytes) -> None:
         rungs = [await one.adapt(self._now_s()) for one in self._connections.values()]
         sizes = [(rung.width, rung.height, rung.rate_hz) for rung in rungs if rung is not None]
+        # A ladder without a camera falls: that is not the link's fault.
+        picture = min(sizes, default=None) if self.view.picture else None
         sent, received = await self._traffic()
-        self._say(BoxPresent(call, sent, received, min(sizes, default=None)))
+        self._say(BoxPresent(call, sent, received, picture, self.view.picture))
 
     async def _traffic(self) -> tuple[int, int]:
         sent, received = self._closed_bytes

@@ -203,13 +203,9 @@ class Call:
                 self._tell_pages()
 
     def _answered(self, picture: bool, now_s: float) -> None:  # noqa: FBT001 - it is a field
-        changed, self.picture = picture is not self.picture, picture
+        self.picture = picture
         self.answered_s = now_s if self.answered_s is None else self.answered_s
-        if self.phase is not Phase.TALKING:
-            self._enter(Phase.TALKING)
-        elif changed:
-            # The camera was pulled out.
-            self._tell_pages()
+        self._enter(Phase.TALKING)
 
     def _box_hung_up(self, outcome: CallOutcome) -> None:
         if outcome is CallOutcome.BOX_LOST and self.phase is Phase.RINGING:
@@ -220,11 +216,12 @@ class Call:
     def _box_present(self, message: BoxPresent) -> None:
         self.bytes.sent = max(self.bytes.sent, message.sent_bytes)
         self.bytes.received = max(self.bytes.received, message.received_bytes)
-        changed = self._sending != message.picture
+        before = self._sending, self.picture
         self._sending = message.picture
+        self.picture = self.picture if message.camera is None else message.camera
         if self.phase is Phase.BOX_AWAY:
             self._enter(Phase.TALKING)
-        elif changed:
+        elif (self._sending, self.picture) != before:
             self._tell_pages()
 
     # -- time -------------------------------------------------------------------------------------

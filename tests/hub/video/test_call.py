@@ -118,9 +118,12 @@ def test_a_video_process_that_starts_late_is_rung_again() -> None:
     assert isinstance(voice.said[-1], Ring)
 
 
-def test_a_camera_that_is_pulled_out_is_told_at_once() -> None:
+def test_a_camera_that_is_pulled_out_is_told_once_by_whichever_word_arrives() -> None:
     call, _, heard = make_call()
+    call.hear(BoxPresent(ID, 1, 1, (640, 480, 15), camera=True), 1.0)
     told = len(heard)
-    call.hear(Answered(ID, picture=False), 1.0)
-    call.hear(Answered(ID, picture=False), 2.0)
+    call.hear(BoxPresent(ID, 2, 1, None, camera=False), 3.0)
+    call.hear(BoxPresent(ID, 3, 1, None, camera=False), 4.0)
+    # A box that says nothing of its camera, as at the end of a call.
+    call.hear(BoxPresent(ID, 4, 1), 5.0)
     assert heard[told:] == [State(Phase.TALKING, ("Nurse",), picture=False, sending=None)]

@@ -77,6 +77,32 @@ def test_answering_without_picture_never_opens_the_camera(tmp_path: Path) -> Non
     asyncio.run(scenario())
 
 
+def test_a_camera_that_was_pulled_out_is_told_though_the_first_word_of_it_is_lost(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with call_rig(tmp_path) as rig:
+            screen = await Screen.open(tmp_path)
+            page = await talking(rig, screen)
+            link, rig.link = rig.link, None
+            camera = rig.video.visit._shutter._camera
+            assert camera is not None
+            camera.stop()
+            await until(lambda: not screen.view.picture, "the patient's screen")
+            lost = len(rig.up)
+            await until(lambda: len(rig.up) > lost + 1, "words that nobody hears")
+            rig.link = link
+            await until(lambda: _sees(page) is False, "the page")
+            await screen.close()
+
+    asyncio.run(scenario())
+
+
+def _sees(page: Page) -> bool | None:
+    state = page.last(State)
+    return state.picture if isinstance(state, State) else None
+
+
 def test_start_participants_end_and_bytes_are_on_record_and_no_content(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with call_rig(tmp_path) as rig:
