@@ -1,5 +1,7 @@
-/** A browser says "connected" for 7.5 s after the last packet; looked at each 250 ms, people are told within 1.5 s. */
-export const FROZEN_AFTER_MS = 1250;
+/** How often pictures are counted, and people told. */
+export const LOOK_MS = 100;
+/** A browser says "connected" for 7.5 s after the last packet. People are told within 1.5 s: a look to see the last picture, one to tell, and 100 ms for a page that is busy. */
+export const FROZEN_AFTER_MS = 1200;
 /** Then the connection is made anew: a link that only dips has mended itself before. */
 export const ANEW_AFTER_MS = 10_000;
 /** One that was made anew and shows nothing gets less time, and more at each try: a slow link needs it. */
@@ -9,6 +11,7 @@ const RETRY_FACTOR = 1.5;
 /** Watches whether pictures still come, and says when a new connection is due. */
 export class FrameWatch {
   #lastMs: number | null = null;
+  #shown = 0;
   #triedMs = 0;
   #retries = 0;
 
@@ -22,8 +25,11 @@ export class FrameWatch {
     this.#lastMs = null;
   }
 
-  frame(nowMs: number): void {
-    if (this.#lastMs === null) return;
+  /** So many pictures were shown so far; a new connection counts from 0. */
+  counted(shown: number, nowMs: number): void {
+    const moves = shown > this.#shown;
+    this.#shown = shown;
+    if (this.#lastMs === null || !moves) return;
     this.#lastMs = nowMs;
     this.#retries = 0;
   }

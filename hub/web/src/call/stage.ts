@@ -1,12 +1,11 @@
 import { text, type Texts } from "../format/text.ts";
 import { element, setText } from "../page/data.ts";
-import { FrameWatch } from "./frozen.ts";
+import { FrameWatch, LOOK_MS } from "./frozen.ts";
 import type { Door } from "./line.ts";
 import type { CallStateMessage } from "./messages.ts";
 import { OwnDevices } from "./own.ts";
 import { CallSession } from "./session.ts";
 
-const LOOK_MS = 250;
 /** A box that is back may bring its picture with it. */
 const BACK_MS = 1000;
 
@@ -38,7 +37,6 @@ export class Stage {
     });
     window.addEventListener("pagehide", () => this.#session?.leave());
     window.setInterval(() => this.#look(), LOOK_MS);
-    this.#countFrames();
     this.#enter("idle");
   }
 
@@ -127,19 +125,15 @@ export class Stage {
     if (track !== null) await this.#session?.peer?.useCamera(track);
   }
 
-  #countFrames(): void {
-    this.#picture.requestVideoFrameCallback((nowMs) => {
-      this.#frames.frame(nowMs);
-      this.#countFrames();
-    });
-  }
-
   #look(): void {
-    const frozenMs = this.#frames.frozenMs(performance.now());
+    const nowMs = performance.now();
+    // Not by callbacks of each picture: a tab behind another gets none, and would make new connections for nothing.
+    this.#frames.counted(this.#picture.getVideoPlaybackQuality().totalVideoFrames, nowMs);
+    const frozenMs = this.#frames.frozenMs(nowMs);
     const bar = element("frozen");
     bar.hidden = frozenMs === 0;
     if (frozenMs > 0) setText(bar, text(this.#texts, "call.frozen", { seconds: String(Math.round(frozenMs / 1000)) }));
-    if (this.#frames.isDue(performance.now())) this.#session?.connect();
+    if (this.#frames.isDue(nowMs)) this.#session?.connect();
   }
 
   #enter(state: string): void {
