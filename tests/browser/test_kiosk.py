@@ -81,7 +81,9 @@ def pages(opened: list[Page], story: StoryPage) -> list[Page]:
 
 
 @pytest.fixture
-def page(pages: list[Page]) -> Page:
+def page(pages: list[Page], story: StoryPage) -> Page:
+    """The first of them, which no longer shows the patient before."""
+    shows(pages[0], story.patient.screen)
     return pages[0]
 
 

@@ -14,11 +14,11 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from koffert_agent.clock import SystemClock
 from koffert_agent.kiosk.server import Kiosk
 from koffert_agent.kiosk.settings import KioskPlace, KioskSettings
-from koffert_cli.demonstration.children import free_port
 from koffert_hub.registry import Role
 from koffert_wire.notify import Notifier
 from tests.browser.conftest import ARTIFACTS
 from tests.browser.kiosk_look import PANELS, check
+from tests.support.mosquitto import free_port
 from tests.support.visit import until
 from tests.support.visit_site import VisitSite
 

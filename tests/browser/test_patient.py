@@ -4,6 +4,7 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
+from threading import Event, Thread
 
 import pytest
 from playwright.sync_api import expect
@@ -220,19 +221,35 @@ def test_the_pulse_wave_runs_and_grows_old(
     expect(wave).to_have_attribute("data-state", "none")
     expect(wave.locator(".said")).to_contain_text("Kommer hit når en klype")
     wait_until(lambda: hub.feed.waves.is_watched("p-1"), timeout_s=30)
-    end_ms = hub.now_ms()
-    for second in range(10, 0, -1):
-        start_s = -float(second)
-        samples = [_pulse(start_s + n / 75) for n in range(75)]
-        block = Wave(end_ms - 1000 * second, 75.0, tuple(samples))
-        hub.on_loop(partial(hub.feed.waves.publish, "p-1", block))
-    expect(wave).to_have_attribute("data-state", "live")
-    expect(wave.locator("canvas")).to_be_visible()
-    page.wait_for_timeout(300)
-    keep(page)
+    with _beating(hub):
+        expect(wave).to_have_attribute("data-state", "live")
+        expect(wave.locator("canvas")).to_be_visible()
+        page.wait_for_timeout(300)
+        keep(page)
     expect(wave).to_have_attribute("data-state", "stale", timeout=30_000)
     expect(wave.locator(".said")).to_contain_text("ingen pulsbølge kommer nå")
     keep(page, "_stale")
+
+
+@contextlib.contextmanager
+def _beating(hub: Hub) -> Iterator[None]:
+    """Let the wave of ten seconds come, and then what follows."""
+    stop = Event()
+
+    def send() -> None:
+        at_ms = hub.now_ms() - 10_000
+        while not stop.wait(max(0, at_ms - hub.now_ms()) / 1000):
+            samples = tuple(_pulse(at_ms / 1000 + n / 75) for n in range(75))
+            hub.on_loop(partial(hub.feed.waves.publish, "p-1", Wave(at_ms, 75.0, samples)))
+            at_ms += 1000
+
+    sender = Thread(target=send, name="heart")
+    sender.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        sender.join()
 
 
 def _pulse(at_s: float) -> int:

@@ -4,8 +4,6 @@ import asyncio
 import time
 from pathlib import Path
 
-import pytest
-
 from koffert_wire.messages import Message
 from koffert_wire.topics import Lane
 from tests.device_agent.support import HubDouble, eventually
@@ -21,7 +19,6 @@ LIVE_READINGS = 8
 BACKLOG_VITALS, BACKLOG_BULK = 1_000, 100
 
 
-@pytest.mark.timeout(120)
 def test_live_vitals_are_never_late_while_a_backlog_drains_by_satellite(tmp_path: Path) -> None:
     async def scenario(port: int) -> None:
         arrivals: dict[bytes, float] = {}

@@ -47,7 +47,7 @@ def test_the_register_outlives_the_hub(tmp_path: Path) -> None:
     found = koffert("log", "search", replica, "--device", "box-a", "--json")
     assert len(found) == 50
     amk.terminate()
-    assert amk.wait(10) == 0
+    assert amk.wait(40) == 0
     heads = tmp_path / "heads.jsonl"
     with heads.open("wb") as file:
         subprocess.run(
@@ -79,7 +79,7 @@ def test_the_register_serves_its_own_pages(tmp_path: Path) -> None:
             page = _first_page(f"http://127.0.0.1:{port}")
         finally:
             amk.terminate()
-            assert amk.wait(10) == 0
+            assert amk.wait(40) == 0
             hub.kill()
     assert "Sendingslogg" in page
     assert "Søk på navn" not in page
@@ -87,7 +87,9 @@ def test_the_register_serves_its_own_pages(tmp_path: Path) -> None:
 
 def _first_page(url: str) -> str:
     """Log in as the operator; what is then shown, once the replica holds a record."""
-    with httpx.Client(base_url=url, headers={"Origin": url}, trust_env=False) as visitor:
+    with httpx.Client(
+        base_url=url, headers={"Origin": url}, trust_env=False, timeout=60
+    ) as visitor:
         until(lambda: _answers(visitor))
         login = {"username": "operator", "password": "hemmelig nok til test"}
         assert visitor.post("/login", data=login).headers["location"] == "/log"

@@ -12,7 +12,7 @@ from koffert_wire.notify import Notifier
 
 def test_ready_alive_and_stopping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     address = str(tmp_path / "notify")
-    monkeypatch.setenv("WATCHDOG_USEC", "20000")
+    monkeypatch.setenv("WATCHDOG_USEC", "200000")
 
     async def scenario() -> None:
         told = asyncio.create_task(tell_well(Notifier({"NOTIFY_SOCKET": address})))
@@ -23,7 +23,7 @@ def test_ready_alive_and_stopping(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(address)
-        manager.settimeout(10)
+        manager.settimeout(30)
         asyncio.run(scenario())
         last = b""
         while last != b"STOPPING=1":

@@ -57,7 +57,7 @@ def test_a_killed_workers_share_is_taken_over(postgres: Postgres, tmp_path: Path
             taken_in = dict(line.rsplit(b" ", 1) for line in answer if not line.startswith(b"#"))
         assert int(taken_in[b"koffert_stored_total"]) > 0
         workers[1].terminate()
-        assert workers[1].wait(10) == 0
+        assert workers[1].wait(40) == 0
         assert hub.stop() == 0, hub.log()
     assert_complete(hub, 4 * 150)
 

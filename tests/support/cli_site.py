@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
 def run_koffert(*arguments: str, stdin: str = "") -> Outcome:
     """Run `koffert …` as a person's script would."""
     done = subprocess.run(
-        koffert(*arguments), input=stdin, capture_output=True, text=True, check=False, timeout=40
+        koffert(*arguments), input=stdin, capture_output=True, text=True, check=False, timeout=100
     )
     return Outcome(done.returncode, _last_json(done.stdout), _last_json(done.stderr))
 

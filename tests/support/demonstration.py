@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from koffert_cli.demonstration.children import free_port
 from koffert_cli.demonstration.patients import Patient, Story
 from koffert_cli.demonstration.provision import Ports, Site, provision
 from koffert_cli.demonstration.site import Demonstration
 from koffert_cli.demonstration.totals import Totals, totals
 from koffert_hub.database import open_database
+from tests.support.mosquitto import free_port
 
 T = TypeVar("T")
 
@@ -85,4 +85,4 @@ class InBackground:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the demonstration's loop and wait for its result."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=60)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=120)

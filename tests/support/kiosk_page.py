@@ -15,8 +15,8 @@ from koffert_agent.kiosk.nurse import part_of
 from koffert_agent.kiosk.settings import KioskSettings
 from koffert_agent.kiosk.speech import Speaker
 from koffert_agent.video.faces import Faces
-from koffert_cli.demonstration.children import free_port
 from tests.device_agent.kiosk.patient import SETTINGS, Patient
+from tests.support.mosquitto import free_port
 
 T = TypeVar("T")
 

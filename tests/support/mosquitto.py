@@ -1,6 +1,7 @@
 """A real mosquitto on loopback for the length of a test."""
 
 import contextlib
+import itertools
 import os
 import random
 import socket
@@ -14,17 +15,20 @@ from koffert_cli.daemons import find_daemon
 READY_WITHIN_S = 40.0
 # Below what Linux gives to outgoing connections (net.ipv4.ip_local_port_range).
 _SERVER_PORTS = (10_000, 32_768)
-# Not the seeded one: tests that run side by side must not try the same ports.
-_CHANCE = random.SystemRandom()
+# Processes that test side by side have a share each, and begin anywhere in it: other runs may be there too.
+_SHARES = 8
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PORTS = range(_SERVER_PORTS[0] + _WORKER % _SHARES, _SERVER_PORTS[1], _SHARES)
+_TURNS = itertools.count(random.SystemRandom().randrange(len(_PORTS)))
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on, and that the system gives to no outgoing connection.
+    """A loopback port that nobody listens on, that nobody else was given, and that no outgoing connection gets.
 
     One from the system's own range may be taken while the server that a test gave it to is killed.
     """
     while True:
-        port = _CHANCE.randrange(*_SERVER_PORTS)
+        port = _PORTS[next(_TURNS) % len(_PORTS)]
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

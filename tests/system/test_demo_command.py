@@ -8,12 +8,10 @@ import sys
 from pathlib import Path
 
 import psutil
-import pytest
 
 COMMAND = [sys.executable, "-m", "koffert_cli", "demo", "--headless"]
 
 
-@pytest.mark.timeout(120)
 def test_a_bounded_run_prints_the_address_first_and_the_totals_last() -> None:
     run = subprocess.run(
         [*COMMAND, "--patients", "2", "--duration", "5", "--json"],
@@ -30,7 +28,6 @@ def test_a_bounded_run_prints_the_address_first_and_the_totals_last() -> None:
     assert "starting the hub" in run.stderr
 
 
-@pytest.mark.timeout(120)
 def test_ctrl_c_stops_everything_and_prints_the_totals() -> None:
     with subprocess.Popen(
         [*COMMAND, "--patients", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

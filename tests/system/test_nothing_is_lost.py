@@ -3,8 +3,6 @@
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from koffert_cli.demonstration.site import Demonstration
 from koffert_hub.log_access import find_log, public_keys, verify_database
 from tests.support.demonstration import HEALED_WITHIN_S, count, provisioned, until
@@ -44,7 +42,6 @@ async def kill_hub(demonstration: Demonstration) -> None:
     await demonstration.hub.start()
 
 
-@pytest.mark.timeout(180)
 def test_kill_agent_broker_and_hub_in_turn(tmp_path: Path) -> None:
     """Readings acknowledged by the sensor layer are in the hub once; the log verifies."""
     demonstration = Demonstration(provisioned(tmp_path, patients=2), report=lambda _step: None)
@@ -76,7 +73,6 @@ def test_kill_agent_broker_and_hub_in_turn(tmp_path: Path) -> None:
     assert verification.records > 0
 
 
-@pytest.mark.timeout(120)
 def test_an_undisturbed_run_has_equal_totals_on_both_sides(tmp_path: Path) -> None:
     demonstration = Demonstration(provisioned(tmp_path, patients=3), report=lambda _step: None)
 

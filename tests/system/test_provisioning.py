@@ -54,7 +54,6 @@ def enrolled_box(site: CliSite, sensor_port: str | None = None) -> CliBox:
     return box
 
 
-@pytest.mark.timeout(120)
 def test_from_hub_init_to_a_first_stored_reading(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,7 +72,7 @@ def test_from_hub_init_to_a_first_stored_reading(
                 await site.followed(BOX)
                 await site.stored(6)
                 assert set(told(manager)) == {b"READY=1"}
-            assert told(manager) == [b"STOPPING=1"]
+            assert set(told(manager)) == {b"STOPPING=1"}
             status = site.hub("hub", "status").printed
             assert status["lost"] == 0
 
@@ -89,7 +88,6 @@ def test_from_hub_init_to_a_first_stored_reading(
     assert all(one.device == BOX and one.transmission and one.bytes for one in told_of)
 
 
-@pytest.mark.timeout(120)
 def test_each_failure_on_the_way_has_its_own_exit_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -129,7 +127,6 @@ def test_each_failure_on_the_way_has_its_own_exit_code(
     asyncio.run(scenario())
 
 
-@pytest.mark.timeout(180)
 def test_a_box_goes_to_the_next_patient_with_readings_of_the_first_one_still_unsent(
     tmp_path: Path,
 ) -> None:
@@ -193,7 +190,6 @@ def test_a_box_goes_to_the_next_patient_with_readings_of_the_first_one_still_uns
     assert search(broker, [READING_MARKER, b"Testpasient", first.encode()]).findings == []
 
 
-@pytest.mark.timeout(120)
 def test_a_box_is_revoked_in_the_middle_of_its_stream(tmp_path: Path) -> None:
     site = CliSite(tmp_path)
     assert site.init().exit_code == 0
@@ -229,12 +225,12 @@ def wipe(box: CliBox) -> Path:
 
 
 def told(manager: socket.socket) -> list[bytes]:
-    """What systemd would have heard since."""
+    """What systemd would have heard since, but that all is well, which a box says each minute."""
     heard = []
     with contextlib.suppress(BlockingIOError):
         while True:
             heard.append(manager.recv(100))
-    return heard
+    return [word for word in heard if word != b"WATCHDOG=1"]
 
 
 def in_process(*arguments: str) -> int:

@@ -15,7 +15,6 @@ from tests.support.influx import running_influx
 from tests.support.postgres import running_postgres
 
 
-@pytest.mark.timeout(120)
 def test_every_reading_of_a_small_swarm_is_stored_once(tmp_path: Path) -> None:
     labels = tmp_path / "labels.jsonl"
     options = ["--boxes", "5", "--rate", "4", "--duration", "1", "--labels", str(labels), "--json"]
@@ -35,7 +34,6 @@ def test_every_reading_of_a_small_swarm_is_stored_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_workers_on_postgresql_and_influxdb_store_every_reading_once(tmp_path: Path) -> None:
     """As docs/how-to/grow-the-hub.md sets it up: three workers, a hub that projects, one broker."""
     influx_folder = tmp_path / "influx"

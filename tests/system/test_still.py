@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import pytest
-
 from koffert_cli.demonstration.site import Demonstration
 from koffert_drivers.stills.bundle import read_document
 from koffert_drivers.stills.reader import read_still
@@ -61,7 +59,6 @@ async def arrived(demonstration: Demonstration, count: int) -> dict[bytes, Docum
     return documents(demonstration)
 
 
-@pytest.mark.timeout(120)
 def test_a_still_survives_killed_boxes_and_hubs(tmp_path: Path) -> None:
     async def scenario(demonstration: Demonstration) -> None:
         (box,) = demonstration.boxes
@@ -85,7 +82,6 @@ def test_a_still_survives_killed_boxes_and_hubs(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
-@pytest.mark.timeout(120)
 def test_stills_of_real_carts_arrive_with_every_sample(tmp_path: Path, shared: Path) -> None:
     """They name other persons than the patient of the loan: held, not lost."""
     ecg = shared / "data" / "ecg"

@@ -170,7 +170,7 @@ class Hub:
             done.set()
 
         self._loop.call_soon_threadsafe(run)
-        assert done.wait(5)
+        assert done.wait(30)
 
     def admit(self, *patients: str) -> None:
         """Put exactly these patients (`Testpasient 1` …) on the ward."""

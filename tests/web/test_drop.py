@@ -37,7 +37,9 @@ def put(
 ) -> httpx.Response:
     """What a cart sends: no origin, no cookie, no form."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.put(url, content=content, auth=(name, key), headers=sent, trust_env=False)
+    return httpx.put(
+        url, content=content, auth=(name, key), headers=sent, trust_env=False, timeout=60
+    )
 
 
 def test_a_cart_drops_a_still(hub: Hub, lent: Lent) -> None:
@@ -73,7 +75,7 @@ def test_a_stranger_is_refused_before_the_file_is_read(
 def test_a_request_without_credentials_is_refused(hub: Hub, lent: Lent, header: str) -> None:
     assert lent.patient
     answer = httpx.put(
-        address(hub), content=STILL, headers={"Authorization": header}, trust_env=False
+        address(hub), content=STILL, headers={"Authorization": header}, trust_env=False, timeout=60
     )
     assert answer.status_code == 401
 

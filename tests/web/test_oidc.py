@@ -1,8 +1,6 @@
 """Logging in at a provider: a whole one on loopback, and tokens that must not count."""
 
-import contextlib
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,6 +23,7 @@ from koffert_hub.web.oidc import (
 )
 from koffert_hub.web.oidc_pages import ATTEMPT_MS
 from koffert_hub.web.tables import login_attempt
+from tests.support.mosquitto import free_port
 from tests.web.hub import UNITS, Hub, client
 
 _PROVIDER = Path(__file__).parents[1] / "support" / "identity_provider.py"
@@ -47,17 +46,10 @@ def _settings(issuer: str, public_url: str = "http://127.0.0.1:1") -> OidcSettin
     )
 
 
-def _free_ports() -> tuple[int, int]:
-    with contextlib.ExitStack() as stack:
-        found = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
-        first, second = (one.getsockname()[1] for one in found)
-    return first, second
-
-
 @pytest.fixture(scope="module", name="ports")
 def fixture_ports() -> Iterator[tuple[int, int]]:
     """The hub's port and the provider's, with the provider running."""
-    hub_port, provider_port = _free_ports()
+    hub_port, provider_port = free_port(), free_port()
     callback = f"http://127.0.0.1:{hub_port}{CALLBACK_PATH}"
     command = [sys.executable, "-W", "ignore", str(_PROVIDER), str(provider_port), callback]
     environment = {**os.environ, "AUTHLIB_INSECURE_TRANSPORT": "1"}
@@ -81,7 +73,7 @@ class Way:
     def go(self, to: str = "") -> str:
         """To the provider; returns where it sends the browser back to."""
         out = self.visitor.get(f"/login/oidc?to={to}").headers["location"]
-        answer = httpx.get(out, headers={"Cookie": f"who={self._who}"}, trust_env=False)
+        answer = httpx.get(out, headers={"Cookie": f"who={self._who}"}, trust_env=False, timeout=60)
         return answer.headers["location"]
 
     def lands(self, address: str) -> str:
@@ -151,8 +143,7 @@ def test_without_a_provider_there_is_no_way_to_one(calm_hub: Hub) -> None:
 
 
 def test_a_provider_that_is_down_or_without_tls_is_said_to_be_unreachable() -> None:
-    _, port = _free_ports()
-    for issuer in (f"http://127.0.0.1:{port}", "http://login.example.org"):
+    for issuer in (f"http://127.0.0.1:{free_port()}", "http://login.example.org"):
         with pytest.raises(ProviderUnreachable):
             Provider(_settings(issuer), lambda: NOW_S * 1000).begin()
 

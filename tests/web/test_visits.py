@@ -3,6 +3,8 @@
 import re
 from datetime import timedelta
 
+import pytest
+
 from koffert_hub.alerts.civil import OSLO
 from koffert_hub.database import reading
 from koffert_hub.provisioning.desired_state import desired
@@ -10,8 +12,15 @@ from koffert_hub.provisioning.reactions import as_command
 from koffert_hub.times import from_ms
 from koffert_hub.web.access_log import AccessLog, Action
 from koffert_wire.commands import PlannedVisit, VisitWith
+from tests.hub.kit import NOON_MS
 from tests.web.hub import Hub
 from tests.web.office import BOX, Office
+
+
+@pytest.fixture(autouse=True)
+def _noon(hub: Hub) -> None:
+    """An hour from now is today, whenever the test runs."""
+    hub.offset_ms += NOON_MS - hub.now_ms()
 
 
 def _told(hub: Hub) -> tuple[PlannedVisit, ...]:

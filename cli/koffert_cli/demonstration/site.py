@@ -11,7 +11,7 @@ from koffert_cli.demonstration.provision import Site
 
 # The same ward each time: a visitor who comes back finds the patients as they were.
 SEED = 2026
-BROKER_READY_WITHIN_S = 10.0
+BROKER_READY_WITHIN_S = 40.0
 # A busy small machine needs most of a minute; where it fails, the hub's own last lines are shown at once.
 HUB_READY_WITHIN_S = 90.0
 # A box costs a second of a core to start; more at once would only make all of them late.

@@ -29,8 +29,6 @@ from tests.browser.video.kit import (
 )
 from tests.support.visit_site import Ear, VisitSite
 
-pytestmark = pytest.mark.timeout(120)
-
 CALLS_IN_A_ROW = 20
 
 
@@ -120,7 +118,6 @@ def test_a_picture_is_shown_soon_after_it_was_taken(visit: Visit, site: VisitSit
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_calls_in_a_row_leave_nothing_behind(visit: Visit, site: VisitSite) -> None:
     page = visit()
     held = list[Held]()

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from koffert_cli.demonstration.children import free_port
 from tests.device_agent.support import eventually
+from tests.support.mosquitto import free_port
 
 
 class KioskProcess:

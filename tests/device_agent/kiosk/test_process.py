@@ -62,7 +62,6 @@ def of_kind(hub: HubDouble, kind: type[Kind]) -> list[Kind]:
     ]
 
 
-@pytest.mark.timeout(180)
 def test_a_morning_with_a_break_of_everything_goes_all_the_way(
     tmp_path: Path, broker: TestBroker
 ) -> None:
