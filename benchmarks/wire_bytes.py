@@ -21,7 +21,7 @@ from benchmarks.other_encodings import Event, fhir_json, plain_json, senml_json
 from benchmarks.report import Baseline, Result, publish
 from koffert_agent.clock import NS_PER_S, now
 from koffert_drivers.simulated.physiology import pulse_wave
-from koffert_hub.intake import Answer, Batch
+from koffert_hub.filing import Answer, Batch
 from koffert_hub.receipts import Due, Receipts
 from koffert_wire import documents, downlink, topics
 from koffert_wire.downlink import Down, Receipt

@@ -26,7 +26,7 @@ from koffert_agent.kiosk.records import (
     encode_line,
     read_from_kiosk,
 )
-from koffert_agent.local_socket import listen, socket_address
+from koffert_agent.local_socket import listen, socket_address, write
 from koffert_agent.pipeline import Sink
 from koffert_agent.supervisor import Pulse
 from koffert_drivers.device import Waveform
@@ -56,8 +56,6 @@ _BOX_INTERVAL_S = 1.0
 # a day. What falls out is delivered all the same; the screen then goes on saying "saved".
 _READINGS_FOLLOWED = 256
 _SAID_FOLLOWED = 64
-# A kiosk that has not read for this long is not there any more.
-_MOST_UNREAD_BYTES = 256 * 1024
 # What a person said or did, as opposed to what a meter measured; of waveforms only the blows.
 _SAID = Diary | CallButton | MessageRead | Attempt | Spirometry | WaveformBlock
 
@@ -162,9 +160,9 @@ class LocalLink:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._kiosks.add(writer)
         try:
-            _write(writer, self._box())
+            write(writer, encode_line(self._box()))
             for sensor, link in self._meters.items():
-                _write(writer, _meter(sensor, link))
+                write(writer, encode_line(_meter(sensor, link)))
             while line := await reader.readline():
                 self._take(line)
         except (OSError, ValueError, msgspec.DecodeError) as error:
@@ -184,14 +182,7 @@ class LocalLink:
 
     def _tell(self, record: FromGateway) -> None:
         for writer in list(self._kiosks):
-            _write(writer, record)
-
-
-def _write(writer: asyncio.StreamWriter, record: FromGateway) -> None:
-    if writer.transport.get_write_buffer_size() > _MOST_UNREAD_BYTES:
-        writer.transport.abort()
-    else:
-        writer.write(encode_line(record))
+            write(writer, encode_line(record))
 
 
 def _shown(message: Message) -> FromGateway | None:

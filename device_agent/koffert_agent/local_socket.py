@@ -1,10 +1,14 @@
 """Unix sockets in the box's data folder, for the box's own processes."""
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+# A process that has left so much unread is not there any more.
+_MOST_UNREAD_BYTES = 256 * 1024
 
 
 @asynccontextmanager
@@ -24,3 +28,11 @@ def listen(address: str) -> socket.socket:
     listener.bind(address)
     Path(address).chmod(0o600)
     return listener
+
+
+def write(writer: asyncio.StreamWriter, line: bytes) -> None:
+    """Write without waiting; who has stopped reading is cut off."""
+    if writer.transport.get_write_buffer_size() > _MOST_UNREAD_BYTES:
+        writer.transport.abort()
+    else:
+        writer.write(line)

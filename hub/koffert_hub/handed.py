@@ -7,7 +7,7 @@ is read from there.
 from collections import deque
 from threading import Lock
 
-from koffert_hub.intake import Batch
+from koffert_hub.filing import Batch
 from koffert_hub.projection import Opened, Step
 
 # Some seconds of a busy hub; a batch holds at most 200 transmissions.

@@ -5,35 +5,23 @@ from koffert_hub.log_record import Direction, Event, LogRecord, Result
 from koffert_wire.envelope import Header
 
 
-def stored_record(decision: Store, event: Event, *, at_ms: int, hashed: str) -> LogRecord:
-    """A transmission that was filed, at once or after quarantine."""
+def filed_record(
+    decision: Store, event: Event, result: Result, *, at_ms: int, hashed: str | None = None
+) -> LogRecord:
+    """A transmission that was stored, or that was discarded because its patient was erased or has withdrawn.
+
+    Of the latter it says that it came, and has no hash: nothing of what it held.
+    """
     header = decision.payload.header
     return _transmission(
         header,
         event,
         device=header.device,
         patient=decision.loan.patient if decision.loan else None,
-        result=Result.STORED,
+        result=result,
         at_ms=at_ms,
         size_bytes=len(decision.received.payload),
         hashed=hashed,
-    )
-
-
-def discarded_record(
-    decision: Store, *, at_ms: int, event: Event = Event.TRANSMISSION
-) -> LogRecord:
-    """A transmission of a patient who was erased or has withdrawn: that it came, nothing of what it held."""
-    header = decision.payload.header
-    return _transmission(
-        header,
-        event,
-        device=header.device,
-        patient=decision.loan.patient if decision.loan else None,
-        result=Result.DISCARDED,
-        at_ms=at_ms,
-        size_bytes=len(decision.received.payload),
-        hashed=None,
     )
 
 

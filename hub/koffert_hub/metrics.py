@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from koffert_hub import tables
 from koffert_hub.database import reading as open_reading
-from koffert_hub.intake import Batch
+from koffert_hub.filing import Batch
 from koffert_hub.time_series.records import TimeSeries
 from koffert_hub.transmission_log import position
 

@@ -23,8 +23,8 @@ from koffert_hub.corrections import (
     without,
 )
 from koffert_hub.database import reading as open_reading
+from koffert_hub.filing import Batch
 from koffert_hub.handed import Handed
-from koffert_hub.intake import Batch
 from koffert_hub.leadership import Leadership
 from koffert_hub.live import LiveEvent, LiveFeed, LiveRow
 from koffert_hub.log_record import SignedHead, log_key_id

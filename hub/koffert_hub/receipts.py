@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from msgspec import Struct, field
 
-from koffert_hub.intake import Answer, Batch
+from koffert_hub.filing import Answer, Batch
 from koffert_wire.errors import Reason
 
 # A streaming box hears of this much time at once. The kiosk's «Sendt» waits as long at the most.

@@ -23,7 +23,8 @@ from koffert_hub.alerts.ward import NoAlerts
 from koffert_hub.database import open_database
 from koffert_hub.database import reading as open_reading
 from koffert_hub.documents.service import DocumentService
-from koffert_hub.intake import Batch, Intake
+from koffert_hub.filing import Batch
+from koffert_hub.intake import Intake
 from koffert_hub.keys import HubKeys, load_keys
 from koffert_hub.live import LiveFeed
 from koffert_hub.metrics import Counts, MetricsApp, stored_samples

@@ -16,8 +16,9 @@ from functools import partial
 from math import inf
 from typing import NamedTuple
 
+from koffert_hub.filing import Batch
 from koffert_hub.ingest import Received
-from koffert_hub.intake import Batch, Intake
+from koffert_hub.intake import Intake
 from koffert_hub.own_thread import OwnThread
 from koffert_hub.receipts import HOLD_S, Due, Receipts
 from koffert_hub.transmission_log import Epoch

@@ -14,7 +14,7 @@ from koffert_agent.clock import NS_PER_S, now
 from koffert_agent.outbox.outbox import Outbox
 from koffert_agent.outbox.records import Quota
 from koffert_agent.transmission import Sealer
-from koffert_hub.intake import Answer, Batch
+from koffert_hub.filing import Answer, Batch
 from koffert_hub.receipts import HOLD_S, Due, Receipts
 from koffert_wire import downlink, sealing, topics
 from koffert_wire.downlink import Down, HubState, Receipt

@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from koffert_hub import registry, tables
 from koffert_hub.alerts.rules import SignedDigest
 from koffert_hub.database import open_database, reading
+from koffert_hub.filing import Batch
 from koffert_hub.ingest import Received
-from koffert_hub.intake import Batch, Intake
+from koffert_hub.intake import Intake
 from koffert_hub.log_record import LogRecord, decode_record, encode_record, next_head
 from koffert_hub.migrations import migrate
 from koffert_hub.status import Status, status_of

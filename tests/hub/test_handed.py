@@ -1,7 +1,7 @@
 """What ingest hands to the projections is what they would have read from the log, and no more."""
 
+from koffert_hub.filing import Batch
 from koffert_hub.handed import MAX_BATCHES, Handed
-from koffert_hub.intake import Batch
 from koffert_hub.log_record import Event, Result
 from koffert_hub.projection import Step
 from koffert_hub.projector import read_step

@@ -2,7 +2,7 @@
 
 import os
 
-from koffert_hub.intake import Answer, Batch
+from koffert_hub.filing import Answer, Batch
 from koffert_hub.receipts import DRAIN_BYTES_S, HOLD_S, Due, Receipts
 from koffert_wire.errors import Reason
 

@@ -1,11 +1,9 @@
 """The whole system, as `koffert demo` starts it, under a test's control."""
 
 import asyncio
-import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self, TypeVar
 
 from koffert_cli.demonstration.patients import Patient, Story
 from koffert_cli.demonstration.provision import Ports, Site, provision
@@ -13,8 +11,7 @@ from koffert_cli.demonstration.site import Demonstration
 from koffert_cli.demonstration.totals import Totals, totals
 from koffert_hub.database import open_database
 from tests.support.mosquitto import free_port
-
-T = TypeVar("T")
+from tests.support.own_loop import OwnLoop
 
 # How long a killed system may take to deliver everything after it is whole again. The slowest part is a
 # box's reconnect: two unlucky waits of its back-off.
@@ -60,29 +57,15 @@ async def until(condition: Callable[[], bool], within_s: float, what: str) -> No
         await asyncio.sleep(_LOOK_INTERVAL_S)
 
 
-class InBackground:
-    """A demonstration on a loop of its own thread, for tests that are not asyncio themselves."""
+class InBackground(OwnLoop):
+    """A demonstration, for tests that are not asyncio themselves."""
 
     def __init__(self, demonstration: Demonstration) -> None:
+        super().__init__("demonstration")
         self.demonstration = demonstration
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="demonstration")
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        try:
-            self.run(self.demonstration.start())
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
+    async def _start(self) -> None:
+        await self.demonstration.start()
 
-    def __exit__(self, *_error: object) -> None:
-        self.run(self.demonstration.stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the demonstration's loop and wait for its result."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=120)
+    async def _stop(self) -> None:
+        await self.demonstration.stop()

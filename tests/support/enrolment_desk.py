@@ -1,30 +1,28 @@
 """A hub's enrolment listener on a thread of its own, for tests of the box's side."""
 
 import asyncio
-import threading
-import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
 
 from koffert_cli.demonstration.children import listens
 from koffert_hub.provisioning.service import ProvisioningService
 from koffert_hub.provisioning.tokens import announce, is_announced, mint
 from koffert_wire.enrolment import EnrolmentCode
 from tests.hub.provisioning.site import ProvisioningSite
+from tests.support.demonstration import until
+from tests.support.own_loop import OwnLoop
 
 SEALING_KEY = bytes(range(32))
 _STARTS_WITHIN_S = 40.0
 
 
-class EnrolmentDesk:
+class EnrolmentDesk(OwnLoop):
     """A `with` block in which boxes can be enrolled."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__("desk", _STARTS_WITHIN_S)
         folder.mkdir(exist_ok=True)
         self.site = ProvisioningSite(folder, self.now())
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="desk")
 
     def now(self) -> datetime:
         """This machine's time: certificates are checked against it."""
@@ -39,22 +37,14 @@ class EnrolmentDesk:
         port = self.site.provisioning.port
         return EnrolmentCode("127.0.0.1", port, token, self.site.pki.root_fingerprint())
 
-    def __enter__(self) -> Self:
+    async def _start(self) -> None:
         self._service = ProvisioningService(
             self.site.settings, self.site.provisioning, self.site.engine, SEALING_KEY
         )
-        self._thread.start()
-        self._running = asyncio.run_coroutine_threadsafe(self._service.run(), self._loop)
-        deadline_s = time.monotonic() + _STARTS_WITHIN_S
-        while not listens(self.site.provisioning.port):
-            assert time.monotonic() < deadline_s
-            time.sleep(0.01)
-        return self
+        self._running = asyncio.create_task(self._service.run(), name="provisioning")
+        await until(lambda: listens(self.site.provisioning.port), _STARTS_WITHIN_S, "enrolment")
 
-    def __exit__(self, *_error: object) -> None:
+    async def _stop(self) -> None:
         self._service.stop()
-        self._running.result(timeout=_STARTS_WITHIN_S)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        await self._running
         self.site.engine.dispose()

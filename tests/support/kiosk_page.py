@@ -1,9 +1,8 @@
 """The patient's page with a story behind it: real page, real server, and time that the test lets pass."""
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any, Self, TypeVar
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
 import numpy as np
 import uvicorn
@@ -17,6 +16,7 @@ from koffert_agent.kiosk.speech import Speaker
 from koffert_agent.video.faces import Faces
 from tests.device_agent.kiosk.patient import SETTINGS, Patient
 from tests.support.mosquitto import free_port
+from tests.support.own_loop import OwnLoop
 
 T = TypeVar("T")
 
@@ -39,12 +39,11 @@ async def _pictures() -> AsyncIterator[bytes]:
         await asyncio.sleep(0.1)
 
 
-class StoryPage:
+class StoryPage(OwnLoop):
     """Serves the page of `patient`; `tell` lets something happen to the patient, and the page shows it."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="kiosk page")
+        super().__init__("kiosk page")
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}/"
         self.patient = Patient()
@@ -59,24 +58,13 @@ class StoryPage:
         self._server: uvicorn.Server | None = None
         self._serving: asyncio.Task[None] | None = None
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self.serve()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop_serving()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
     def serve(self) -> None:
         """Open the page's address."""
-        self._wait_for(self._start())
+        self.run(self._start())
 
     def stop_serving(self) -> None:
         """As if the kiosk's process had gone."""
-        self._wait_for(self._stop())
+        self.run(self._stop())
 
     def begin(self, settings: KioskSettings = SETTINGS) -> Patient:
         """A new patient at the same screen."""
@@ -92,7 +80,7 @@ class StoryPage:
                 self._stage.blow(effort)
             return result
 
-        return self._wait_for(happening())
+        return self.run(happening())
 
     def _exchange(self, settings: KioskSettings) -> Patient:
         self.patient = Patient(settings)
@@ -121,6 +109,3 @@ class StoryPage:
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
             await self._serving
-
-    def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)

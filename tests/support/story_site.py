@@ -1,13 +1,10 @@
 """Everything that the story of a loan needs: centre, emergency centre, SMS gateway, and a suitcase on a satellite link."""
 
-import asyncio
-import threading
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from http.server import HTTPServer
 from pathlib import Path
-from typing import Any, Self, TypeVar
 
 from koffert_cli.demonstration.children import Child, koffert
 from koffert_drivers.simulated.oximeter import SimulatedOximeter
@@ -20,8 +17,7 @@ from tests.support.bad_link import BadLink
 from tests.support.cli_site import CliBox, CliSite, Outcome, run_koffert
 from tests.support.gateway import Gateway, serving
 from tests.support.mosquitto import free_port
-
-T = TypeVar("T")
+from tests.support.own_loop import OwnLoop
 
 BOX = "koffert-0001"
 UNIT, UNIT_NAME = "sus-heart", "Hjerteovervåkningen, SUS"
@@ -79,13 +75,12 @@ class Suitcase(CliBox):
         (folder / "still.scp").write_bytes(content)
 
 
-class StorySite:
-    """Use as a context manager. It runs on a loop of its own, so that a test can drive browsers meanwhile."""
+class StorySite(OwnLoop):
+    """Use as a context manager, and drive browsers meanwhile."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__("story", _STEP_WITHIN_S)
         self._folder = folder
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="story")
         self._stack = AsyncExitStack()
         self.link = BadLink(rate_kbps=_SATELLITE_KBPS, delay_s=_SATELLITE_DELAY_S)
         self.meter = SimulatedOximeter("contec-v7", FINGER_OFF)
@@ -93,27 +88,6 @@ class StorySite:
         self.amk_port = free_port()
         self.site: CliSite
         self.box: Suitcase
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        try:
-            self.run(self._start())
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        try:
-            self.run(self._stack.aclose())
-        finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop.close()
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run `work` on the site's loop and wait for it."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_STEP_WITHIN_S)
 
     @property
     def url(self) -> str:
@@ -128,6 +102,9 @@ class StorySite:
     def followed(self) -> None:
         """Wait until the box has confirmed what it should be."""
         self.run(self.site.followed(BOX))
+
+    async def _stop(self) -> None:
+        await self._stack.aclose()
 
     async def _start(self) -> None:
         gateway_port = self._stack.enter_context(serving(HTTPServer(("127.0.0.1", 0), Gateway)))

@@ -2,12 +2,11 @@
 
 import asyncio
 import socket
-import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any
 
 import numpy as np
 import uvicorn
@@ -22,9 +21,9 @@ from koffert_hub.video.turn import TurnCredentials
 from koffert_hub.web.app import create_app
 from koffert_hub.web.services import LocalAccounts, WebServices
 from koffert_hub.web.session import SessionStore
+from tests.support.own_loop import OwnLoop
 from tests.support.visit import DEADLINE_S, TEST_DEVICES, Rig, Screen, call_rig, until
 
-T = TypeVar("T")
 NAMES = {Role.NURSE: "Sykepleier Test", Role.DOCTOR: "Lege Test", Role.AMK: "Operatør Test"}
 _LOUD = 1000
 
@@ -45,7 +44,7 @@ class Ear:
         """Nothing is held."""
 
 
-class VisitSite:
+class VisitSite(OwnLoop):
     """Use as a context manager; `run` runs a coroutine where the rig lives."""
 
     def __init__(
@@ -57,39 +56,17 @@ class VisitSite:
         host: str = "127.0.0.1",
         elsewhere: bool = False,
     ) -> None:
+        super().__init__("visit site")
         self._host, self._elsewhere = host, elsewhere
         self._folder = folder
         self._devices = devices
         self._turn = turn
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="visit site")
         self._stack = AsyncExitStack()
         self._server: uvicorn.Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self.url = ""
         self.rig: Rig
         self.screen: Screen
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        try:
-            self.run(self._start())
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        try:
-            self.run(self._stop())
-        finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop.close()
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run `work` on the rig's loop and wait for it."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     def until(
         self, condition: Callable[[], bool], what: str, within_s: float = DEADLINE_S

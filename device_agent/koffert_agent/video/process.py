@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 
-from koffert_agent.local_socket import listen, socket_address
+from koffert_agent.local_socket import listen, socket_address, write
 from koffert_agent.video.bitrates import limit_bitrates
 from koffert_agent.video.consent import wait_for_slow_links
 from koffert_agent.video.records import (
@@ -17,7 +17,6 @@ from koffert_agent.video.records import (
     CallView,
     EndCall,
     FromHub,
-    FromVideo,
     IsGateway,
     ToHub,
     WatchPictures,
@@ -33,8 +32,6 @@ from koffert_wire.notify import Notifier, watchdog_period_s
 
 _LOG = logging.getLogger(__name__)
 _TICK_S = 1.0
-# A screen that has not read for this long is not there any more.
-_MOST_UNREAD_BYTES = 256 * 1024
 
 
 class VideoProcess:
@@ -118,18 +115,11 @@ class VideoProcess:
 
     def _say(self, message: CallUp) -> None:
         if self._gateway is not None:
-            _write(self._gateway, ToHub(message))
+            write(self._gateway, encode_line(ToHub(message)))
 
     def _show(self, view: CallView) -> None:
         for writer in list(self._screens):
-            _write(writer, view)
-
-
-def _write(writer: asyncio.StreamWriter, record: FromVideo) -> None:
-    if writer.transport.get_write_buffer_size() > _MOST_UNREAD_BYTES:
-        writer.transport.abort()
-    else:
-        writer.write(encode_line(record))
+            write(writer, encode_line(view))
 
 
 def _show_picture(writer: asyncio.StreamWriter, jpeg: bytes) -> None:
