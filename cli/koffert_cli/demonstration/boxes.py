@@ -5,7 +5,9 @@ import contextlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-from koffert_cli.demonstration.children import Child, koffert
+from koffert_agent.status import NotRunningError, ask
+from koffert_agent.uplink import LinkState
+from koffert_cli.demonstration.children import READY_POLL_S, Child, koffert
 from koffert_cli.demonstration.patients import Patient, effort_at
 from koffert_cli.demonstration.provision import Box, Site, write_agent_settings
 from koffert_drivers.simulated.oximeter import SimulatedOximeter
@@ -18,6 +20,8 @@ FLOW_DRIVER = "flow-lines"
 PHYSIOLOGY_INTERVAL_S = 0.25
 # As for the hub (`site.py`): where it fails, its last lines are shown at once.
 KIOSK_READY_WITHIN_S = 90.0
+# A box that still has no link by then has no broker either.
+LINKED_WITHIN_S = 30.0
 
 
 class Acknowledged(NamedTuple):
@@ -112,11 +116,28 @@ class SimulatedBox:
         await self.stop_kiosk()
         if self.kiosk_port is not None:
             await self._video.stop()
+        await self._wait_for_link()
         await self._agent.stop()
         await self._finish_reading()
         await self._oximeter.unplug()
         if self._flow is not None:
             await self._flow.unplug()
+
+    async def _wait_for_link(self) -> None:
+        """A box that stops delivers what it holds if it has a link; one that has just started has none yet."""
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + LINKED_WITHIN_S
+        while self._agent.running and loop.time() < deadline_s:
+            if await self._is_linked():
+                return
+            await asyncio.sleep(READY_POLL_S)
+
+    async def _is_linked(self) -> bool:
+        try:
+            status = await ask(self.box.folder / "data")
+        except NotRunningError:
+            return False
+        return status.link.link is LinkState.UP
 
     async def _read(self) -> None:
         stream = self._agent.process.stdout

@@ -38,7 +38,7 @@ def fixture_play(tmp_path: Path) -> Play:
 
     def play(scenario: Callable[[Koffert, Bluez], Awaitable[None]], *meters: Meter) -> None:
         async def main() -> None:
-            async with asyncio.timeout(50), simulated_radio(tmp_path, *meters) as bluez:
+            async with asyncio.timeout(200), simulated_radio(tmp_path, *meters) as bluez:
                 await scenario(koffert, bluez)
 
         asyncio.run(main())
@@ -50,7 +50,7 @@ def test_a_meter_is_found_paired_listed_and_struck_out(play: Play) -> None:
     meter = Meter("nonin-ble", ADDRESS, "Nonin3230_500001", needs_bond=True, passkey=123456)
 
     async def scenario(koffert: Koffert, bluez: Bluez) -> None:
-        _code, found, _error = await koffert("scan", "--for", "0.5")
+        _code, found, _error = await koffert("scan", "--for", "2")
         assert [(each["address"], each["driver"]) for each in found] == [(ADDRESS, "nonin-ble")]
         code, _lines, error = await koffert("pair", ADDRESS)
         assert code == 1
@@ -74,7 +74,7 @@ def test_what_goes_wrong_is_said_in_words(play: Play) -> None:
 
     async def scenario(koffert: Koffert, _: Bluez) -> None:
         assert not (await koffert("scan", "--for", "0.5"))[1]
-        assert len((await koffert("scan", "--for", "0.5", "--all"))[1]) == 1
+        assert len((await koffert("scan", "--for", "2", "--all"))[1]) == 1
         code, _lines, error = await koffert("pair", ADDRESS, "--for", "0.5")
         assert (code, error["error"]) == (1, "not heard; it may be off or out of reach")
         code, _lines, error = await koffert("pair", STRANGER)
@@ -103,7 +103,7 @@ def test_the_memories_of_all_meters_are_cleared(play: Play, tmp_path: Path) -> N
         MeterBook(tmp_path / "data").add(PairedMeter(meter.address, meter.driver))
 
     async def scenario(koffert: Koffert, _: Bluez) -> None:
-        code, results, _error = await koffert("meters", "clear", "--for", "1")
+        code, results, _error = await koffert("meters", "clear", "--for", "3")
         assert code == 1
         assert [each["clearance"] for each in results] == ["cleared", "failed"]
         assert not storing.stored
