@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from koffert_agent.status import NotRunningError, ask
-from koffert_agent.uplink import LinkState
 from koffert_cli.demonstration.children import READY_POLL_S, Child, koffert
 from koffert_cli.demonstration.patients import Patient, effort_at
 from koffert_cli.demonstration.provision import Box, Site, write_agent_settings
@@ -20,8 +19,8 @@ FLOW_DRIVER = "flow-lines"
 PHYSIOLOGY_INTERVAL_S = 0.25
 # As for the hub (`site.py`): where it fails, its last lines are shown at once.
 KIOSK_READY_WITHIN_S = 90.0
-# A box that still has no link by then has no broker either.
-LINKED_WITHIN_S = 30.0
+# Where the hub is there a box needs some seconds: a receipt waits four for those after it.
+DELIVERED_WITHIN_S = 40.0
 
 
 class Acknowledged(NamedTuple):
@@ -112,32 +111,27 @@ class SimulatedBox:
         await self._finish_reading()
 
     async def stop(self) -> None:
-        """Stop the agent cleanly, then unplug the oximeter."""
+        """Unplug the meters, let the agent deliver what they brought, and stop it cleanly."""
         await self.stop_kiosk()
         if self.kiosk_port is not None:
             await self._video.stop()
-        await self._wait_for_link()
-        await self._agent.stop()
-        await self._finish_reading()
         await self._oximeter.unplug()
         if self._flow is not None:
             await self._flow.unplug()
+        await self._deliver()
+        await self._agent.stop()
+        await self._finish_reading()
 
-    async def _wait_for_link(self) -> None:
-        """A box that stops delivers what it holds if it has a link; one that has just started has none yet."""
+    async def _deliver(self) -> None:
+        """Wait until the hub has everything; the agent's own three seconds are too few where both have just started."""
         loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + LINKED_WITHIN_S
+        deadline_s = loop.time() + DELIVERED_WITHIN_S
         while self._agent.running and loop.time() < deadline_s:
-            if await self._is_linked():
-                return
+            with contextlib.suppress(NotRunningError):
+                status = await ask(self.box.folder / "data")
+                if not any(lane.queued for lane in status.queue.values()):
+                    return
             await asyncio.sleep(READY_POLL_S)
-
-    async def _is_linked(self) -> bool:
-        try:
-            status = await ask(self.box.folder / "data")
-        except NotRunningError:
-            return False
-        return status.link.link is LinkState.UP
 
     async def _read(self) -> None:
         stream = self._agent.process.stdout
