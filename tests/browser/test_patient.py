@@ -120,6 +120,7 @@ def test_the_period_moves_zooms_and_comes_back(hub: Hub, visit: Visit) -> None:
     _week(hub)
     page = visit("/patients/p-1")
     expect(page.locator("[data-range='24h']")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("figure:visible")).to_have_count(2)
     expect(page.locator("#later")).to_be_disabled()
     page.click("#earlier")
     expect(page.locator("#later")).to_be_enabled()

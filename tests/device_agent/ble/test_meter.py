@@ -151,7 +151,7 @@ def test_a_paired_oximeter_is_read_when_it_begins_to_advertise(tmp_path: Path) -
         await eventually(lambda: bool(home.values()))
         assert home.values()[0] == meter.physiology.spo2_pct
         assert home.status().link is SensorLink.CONNECTED
-        assert home.status().battery_pct == 80
+        await eventually(lambda: home.status().battery_pct == 80)
         await eventually(lambda: any(isinstance(each, WaveformBlock) for each in home.messages))
         assert bluez.bonds == {ADDRESS}
 
@@ -328,8 +328,8 @@ def test_lost_and_found_fifty_times_leaves_nothing_behind_and_loses_nothing(tmp_
         for number in range(10, 50):
             await lose_and_find(number)
         gc.collect()
-        assert len(asyncio.all_tasks()) <= tasks
-        assert _sockets() <= sockets
+        # What ends a visit may still be under way; what stays is a leak.
+        await eventually(lambda: len(asyncio.all_tasks()) <= tasks and _sockets() <= sockets)
         assert _resident_pages() - pages < 2 * 256  # 2 MiB, for what the allocator keeps
         assert meter.connections == 51
         assert home.links.count(SensorLink.LOST) == 50
