@@ -9,12 +9,19 @@ from pathlib import Path
 
 import psutil
 
+from tests.support.mosquitto import free_port
+
 COMMAND = [sys.executable, "-m", "koffert_cli", "demo", "--headless"]
+
+
+def at_a_port() -> tuple[str, str]:
+    """The usual one may be another demonstration's a moment later."""
+    return "--port", str(free_port())
 
 
 def test_a_bounded_run_prints_the_address_first_and_the_totals_last() -> None:
     run = subprocess.run(
-        [*COMMAND, "--patients", "2", "--duration", "5", "--json"],
+        [*COMMAND, *at_a_port(), "--patients", "2", "--duration", "5", "--json"],
         check=True,
         capture_output=True,
         text=True,
@@ -30,7 +37,10 @@ def test_a_bounded_run_prints_the_address_first_and_the_totals_last() -> None:
 
 def test_ctrl_c_stops_everything_and_prints_the_totals() -> None:
     with subprocess.Popen(
-        [*COMMAND, "--patients", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, *at_a_port(), "--patients", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as demo:
         assert demo.stdout is not None
         assert "log in as" in demo.stdout.readline()
