@@ -438,13 +438,13 @@ def test_a_kiosk_that_is_away_leaves_nothing_standing(pages: list[Page], story: 
     story.tell(lambda patient: patient.to_clip().hold(12))
     story.stop_serving()
     for page in pages:
-        expect(page.locator("#title")).to_have_text("Kofferten gjør seg klar.", timeout=20_000)
+        expect(page.locator("#title")).to_have_text("Kofferten gjør seg klar.")
         expect(page.locator("#number")).to_be_hidden()
         check(page)
     story.begin()
     story.serve()
     for page in pages:
-        expect(page.locator("#title")).to_have_text("God morgen.", timeout=20_000)
+        expect(page.locator("#title")).to_have_text("God morgen.")
 
 
 def test_the_page_itself_speaks_the_language_that_the_hub_names(

@@ -17,7 +17,7 @@ STALE_WITHIN_MS = 5_000
 FIRST_VALUE_WITHIN_MS = 60_000
 
 
-@pytest.fixture(params=[5, pytest.param(1, marks=pytest.mark.slow)], ids=["busy", "promised"])
+@pytest.fixture(params=[15, pytest.param(1, marks=pytest.mark.slow)], ids=["busy", "promised"])
 def patience(request: pytest.FixtureRequest) -> int:
     """How many times the promised time a page gets; only the long suite has its machine alone."""
     times: int = request.param

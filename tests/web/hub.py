@@ -31,6 +31,7 @@ from koffert_hub.web.senders import Senders
 from koffert_hub.web.services import LocalAccounts, WebServices
 from koffert_hub.web.session import SessionStore
 from tests.hub.kit import SIGNED
+from tests.support.mosquitto import free_port
 from tests.web.board import Board
 
 CENTRE = "Dalane DMS"
@@ -124,7 +125,8 @@ class Hub:
         app = create_app(self.services())
         config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=0)
         server = uvicorn.Server(config)
-        listener = socket.create_server(("127.0.0.1", port))
+        # One that nobody gets while it is not served.
+        listener = socket.create_server(("127.0.0.1", port or free_port()))
         self.port = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         thread = threading.Thread(target=self._run, args=(server, listener), name="web")
