@@ -60,6 +60,7 @@ class Mosquitto:
         while time.monotonic() < deadline and self._process.poll() is None:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
                 return
+            time.sleep(0.01)
         raise AssertionError(f"mosquitto did not start:\n{self.log()}")
 
     def kill(self) -> None:
