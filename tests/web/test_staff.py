@@ -1,7 +1,6 @@
 """The competence base: everyone keeps the own entry; who is on call is whom a red alert goes to."""
 
 import re
-import time
 from datetime import datetime
 
 import httpx
@@ -12,9 +11,16 @@ from koffert_hub.alerts.civil import OSLO
 from koffert_hub.alerts.roster import RosterEntry
 from koffert_hub.database import reading
 from koffert_hub.registry import Role
-from koffert_hub.times import to_ms
+from koffert_hub.times import from_ms, to_ms
+from tests.hub.kit import NOON_MS
 from tests.web.hub import Hub, client
 from tests.web.office import Office
+
+
+@pytest.fixture(autouse=True)
+def _noon(hub: Hub) -> None:
+    """The hour from now is not one that an autumn night has twice."""
+    hub.offset_ms += NOON_MS - hub.now_ms()
 
 
 @pytest.fixture(name="office")
@@ -56,7 +62,7 @@ def test_an_entry_is_found_by_skill_and_place_and_is_rung_in_its_turn(
 
 
 def test_who_is_gone_is_not_rung(hub: Hub, office: Office) -> None:
-    soon = datetime.fromtimestamp(time.time() + 3600, OSLO).strftime("%Y-%m-%dT%H:%M")
+    soon = from_ms(hub.now_ms() + 3_600_000).astimezone(OSLO).strftime("%Y-%m-%dT%H:%M")
     _keep(office.visitor, phone="00000001", place_in_line="1", available_until=soon)
     assert len(roster.on_call(_entries(office), hub.now_ms())) == 1
     hub.offset_ms += 2 * 3_600_000
