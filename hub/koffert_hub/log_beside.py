@@ -46,7 +46,7 @@ def first_false(connection: sa.Connection, last: int) -> FirstBad | None:
 
     Those after it may be damaged; they only tell why something is gone.
     """
-    is_hub = sa.inspect(connection).has_table(tables.body.name)
+    is_hub = has_bodies(connection)
     held = _quarantined(connection) if is_hub else {}
     gone, found = _Gone(), None
     for row in _rows(connection, with_bodies=is_hub):
@@ -57,16 +57,25 @@ def first_false(connection: sa.Connection, last: int) -> FirstBad | None:
         gone.explained_by(record)
         if found or row.sequence > last:
             continue
-        fault = _false_column(row, record)
-        if is_hub and fault is None:
-            fault = _false_body(row, record)
-            if record.result is Result.QUARANTINED:
-                fault = _false_payload(connection, held.get(row.sequence), record)
+        fault = _false(connection, row, record, held if is_hub else None)
         if fault is Fault.BODY_MISSING:
             gone.add(record)
         elif fault is not None:
             found = FirstBad(row.sequence, fault)
     return earliest(found, gone.first(), _unlogged(connection, last) if is_hub else None)
+
+
+def false_beside(connection: sa.Connection, sequence: int) -> Fault | None:
+    """What beside this one record, which holds, contradicts it; a body that is gone is missing, whyever it went."""
+    is_hub = has_bodies(connection)
+    row = connection.execute(_query(with_bodies=is_hub).where(_LOG.sequence == sequence)).one()
+    held = _quarantined(connection) if is_hub else None
+    return _false(connection, row, decode_record(row.record), held)
+
+
+def has_bodies(connection: sa.Connection) -> bool:
+    """Whether what was sent lies in this database too; a replica has the log alone."""
+    return sa.inspect(connection).has_table(tables.body.name)
 
 
 class _Gone:
@@ -109,6 +118,18 @@ def _same(held: LogRecord, requeued: LogRecord) -> bool:
         and held.bytes == requeued.bytes
         and held.transmission in (None, requeued.transmission)
     )
+
+
+def _false(
+    connection: sa.Connection, row: _Row, record: LogRecord, held: dict[int, int] | None
+) -> Fault | None:
+    """What is false beside `record`; `held` are the payloads in quarantine, None where no bodies lie."""
+    fault = _false_column(row, record)
+    if held is None or fault is not None:
+        return fault
+    if record.result is Result.QUARANTINED:
+        return _false_payload(connection, held.get(row.sequence), record)
+    return _false_body(row, record)
 
 
 def _false_column(row: _Row, record: LogRecord) -> Fault | None:
@@ -156,12 +177,15 @@ def _unlogged(connection: sa.Connection, last: int) -> FirstBad | None:
 
 def _rows(connection: sa.Connection, *, with_bodies: bool) -> Iterator[_Row]:
     """The records in order, with what was sent beside each."""
-    query = sa.select(*_COLUMNS)
-    if with_bodies:
-        joined = tables.transmission_log.outerjoin(tables.body, _BODY.log_sequence == _LOG.sequence)
-        query = sa.select(*_COLUMNS, *_OF_BODY).select_from(joined)
-    query = query.order_by(_LOG.sequence).limit(_PAGE_ROWS)
+    query = _query(with_bodies=with_bodies).order_by(_LOG.sequence).limit(_PAGE_ROWS)
     after = 0
     while page := connection.execute(query.where(_LOG.sequence > after)).all():
         yield from page
         after = page[-1].sequence
+
+
+def _query(*, with_bodies: bool) -> sa.Select[*tuple[Any, ...]]:
+    if not with_bodies:
+        return sa.select(*_COLUMNS)
+    joined = tables.transmission_log.outerjoin(tables.body, _BODY.log_sequence == _LOG.sequence)
+    return sa.select(*_COLUMNS, *_OF_BODY).select_from(joined)

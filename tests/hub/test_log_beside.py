@@ -11,6 +11,7 @@ from koffert_hub import registry, tables
 from koffert_hub.database import reading
 from koffert_hub.erasure import erase_patient
 from koffert_hub.log_access import verify_connection, verify_whole
+from koffert_hub.log_beside import false_beside
 from koffert_hub.log_verify import Fault, FirstBad
 from koffert_hub.quarantine import requeue_through
 from koffert_hub.transmission_log import open_epoch
@@ -78,6 +79,8 @@ def test_each_alteration_beside_the_log_is_named(store: Store) -> None:
         with store.engine.connect() as connection:
             connection.execute(statement)
             assert first_bad(connection) == FirstBad(sequence, fault), str(statement)
+            assert false_beside(connection, sequence) is fault, str(statement)
+            assert false_beside(connection, 2) is None
             connection.rollback()
 
 

@@ -57,6 +57,7 @@ def test_no_request_breaks_the_hub(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("route", _TRIED, ids=lambda route: f"{route.method} {route.path}")
 def test_no_request_of_many_breaks_the_hub(
     calm_hub: Hub, described: Any, patient: str, route: Route

@@ -135,6 +135,30 @@ def test_a_record_that_was_changed_is_found(hub: Hub, amk: httpx.Client) -> None
     assert "Loggen holder ikke: post 3" in html
 
 
+def test_what_is_searched_by_is_checked_too(hub: Hub, amk: httpx.Client) -> None:
+    assert "Tid og koffert, som det søkes på, er som i posten." in _checked(amk, 3)
+    log = tables.transmission_log
+    with hub.engine.begin() as connection:
+        connection.execute(log.update().where(log.c.sequence == 3).values(device="koffert-004"))
+    html = _checked(amk, 3)
+    assert "Kofferten som det søkes på, er en annen enn i posten." in html
+    assert "Posten er uendret" not in html
+
+
+def test_a_check_says_what_it_says_nothing_of(hub: Hub, amk: httpx.Client) -> None:
+    assert "Innholdet ligger ikke her lenger." in _checked(amk, 3)
+    assert "koffert log verify hub.toml" in _checked(amk, 3)
+    with hub.engine.begin() as connection:
+        tables.body.drop(connection)
+    html = _checked(amk, 3)
+    assert "Innholdet er ikke kontrollert: det ligger bare hos sentralen." in html
+    assert "Posten er uendret" in html
+
+
+def _checked(amk: httpx.Client, sequence: int) -> str:
+    return amk.get(f"{_PAGE}/records/{sequence}?check=true").text
+
+
 def test_the_stretch_of_a_check_starts_where_the_last_signature_stands(
     hub: Hub, amk: httpx.Client
 ) -> None:

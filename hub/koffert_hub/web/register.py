@@ -11,11 +11,12 @@ from msgspec import Struct
 from koffert_hub import tables
 from koffert_hub.database import reading
 from koffert_hub.keys import LOG_PUBLIC_FILE
+from koffert_hub.log_beside import false_beside, has_bodies
 from koffert_hub.log_export import Span, csv_lines, json_lines, span
 from koffert_hub.log_keys import BadAnnouncement, keys_in_force
 from koffert_hub.log_record import LogRecord, SignedHead, decode_record, head_is_signed, log_key_id
 from koffert_hub.log_search import Page, Query, search_page
-from koffert_hub.log_verify import GENESIS, LogPosition, Verification, verify
+from koffert_hub.log_verify import GENESIS, Fault, LogPosition, Verification, verify
 from koffert_hub.settings import Settings
 from koffert_hub.technical_alerts import Cause, TechnicalAlert, open_alerts
 from koffert_hub.transmission_log import position, rows_after, signed_heads
@@ -48,14 +49,17 @@ class OneRecord(Struct, frozen=True):
     head: bytes
 
 
-class Checked(Struct, frozen=True):
+class Checked(Struct, frozen=True, kw_only=True):
     """What a check of one record found: the stretch of the log that was verified around it.
 
     `hub_signed_ms` and `countersigned_ms` are of the first signed head at or after the record; None means
-    that there is none yet.
+    that there is none yet. `beside` is what beside the record contradicts it, looked at where the stretch holds;
+    without `with_bodies` what was sent is not in this database.
     """
 
     verification: Verification
+    beside: Fault | None
+    with_bodies: bool
     after: int
     until: int
     hub_signed_ms: int | None
@@ -96,6 +100,7 @@ def check_record(source: LogSource, sequence: int) -> Checked:
 
     A head that was signed says that all before it stood as it was; so the stretch starts at the last one
     before the record, and ends at the first at which both keys have signed, else where the log ends.
+    Where it holds, what lies beside the record itself is held against it too.
     """
     with reading(source.engine) as connection:
         signers = [_hub_keys(connection, source.hub_key)]
@@ -110,8 +115,18 @@ def check_record(source: LogSource, sequence: int) -> Checked:
         rows = rows_after(connection, start.sequence, until - start.sequence)
         within = [head for head in heads if head.sequence <= until]
         outcome = verify(rows, within, keys, start=start)
+        beside = false_beside(connection, sequence) if outcome.ok else None
+        with_bodies = has_bodies(connection)
     hub, countersigned = (*ours, None)[:2]
-    return Checked(outcome, start.sequence, until, _at(hub), _at(countersigned))
+    return Checked(
+        verification=outcome,
+        beside=beside,
+        with_bodies=with_bodies,
+        after=start.sequence,
+        until=until,
+        hub_signed_ms=_at(hub),
+        countersigned_ms=_at(countersigned),
+    )
 
 
 def about_hub(source: LogSource) -> list[TechnicalAlert]:
