@@ -81,7 +81,11 @@ class AlertDesk:
                     note=note,
                 )
             except WrongLife as error:
-                raise AlertGone(alert_id) from error
+                # Between the look and the change somebody else may have been first.
+                row = find(connection, alert_id)
+                if row.taken_ms is None:
+                    raise AlertGone(alert_id) from error
+                return Taken(ward_row(row), first=False)
             if row.alert.cause == CALL_BUTTON:
                 self._tell_patient(connection, row.loan, row.alert.readings, at_ms)
         self.board.read()

@@ -1,20 +1,24 @@
 """What people do with alerts, and when alerts end."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 
 import pytest
+import sqlalchemy as sa
 
 from koffert_hub import registry
 from koffert_hub.alerts.book import Book
 from koffert_hub.alerts.card import Card, write_card
 from koffert_hub.alerts.desk import AlertDesk
 from koffert_hub.alerts.life import Action, WrongLife
+from koffert_hub.alerts.register import change
 from koffert_hub.alerts.ward import AlertGone
 from koffert_hub.loans import LoanAction
 from tests.hub.alerts.kit import rules
 from tests.hub.alerts.ward_kit import DAY_S, MINUTE_S, Ward, red
 from tests.hub.kit import sqlite_store
+from tests.web.hub import wait_until
 
 
 def test_one_takes_it_and_the_other_is_told(ward: Ward) -> None:
@@ -27,6 +31,25 @@ def test_one_takes_it_and_the_other_is_told(ward: Ward) -> None:
     assert desk.history(alert)[-1] == (ward.now_ms, Action.ACKNOWLEDGE, "anne", "ringer nå")
     with pytest.raises(AlertGone):
         desk.acknowledge("nothing", "anne", "Anne", ward.now_ms)
+
+
+def test_of_two_in_the_same_moment_the_second_is_told_who_was_first(ward: Ward) -> None:
+    alert, engine = red(ward), ward.store.engine
+    with ThreadPoolExecutor(1) as other:
+        with engine.begin() as connection:
+            change(connection, alert, Action.ACKNOWLEDGE, at_ms=1, by="anne", name="Anne")
+            desk = ward.service.desk
+            second = other.submit(desk.acknowledge, alert, "berit", "Berit", ward.now_ms)
+            # PostgreSQL lets it look, and stops it at the change; SQLite lets it begin only afterwards.
+            if engine.dialect.name == "postgresql":
+                wait_until(lambda: _waits_for_a_lock(connection))
+        taken = second.result(timeout=30)
+    assert (taken.first, taken.alert.acknowledged_by) == (False, "Anne")
+
+
+def _waits_for_a_lock(connection: sa.Connection) -> bool:
+    waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    return bool(connection.execute(waiting).scalar_one())
 
 
 def test_the_version_changes_with_every_change_and_not_without(ward: Ward) -> None:
