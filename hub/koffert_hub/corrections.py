@@ -125,14 +125,15 @@ def corrected_ids(connection: sa.Connection, patient: str) -> set[bytes]:
 
 
 def struck(connection: sa.Connection, patient: str) -> dict[bytes, Struck]:
-    """What of a patient does not count, and who said so."""
-    table = tables.correction
+    """What of a patient does not count, and who said so: by name, if the person is known here."""
+    table, user = tables.correction, tables.user
+    by = sa.func.coalesce(user.c.display_name, table.c.username).label("by")
     rows = connection.execute(
-        sa.select(table.c.reading, table.c.reason, table.c.username).where(
-            table.c.patient == patient
-        )
+        sa.select(table.c.reading, table.c.reason, by)
+        .outerjoin_from(table, user, user.c.username == table.c.username)
+        .where(table.c.patient == patient)
     )
-    return {row.reading: Struck(Reason(row.reason), row.username) for row in rows}
+    return {row.reading: Struck(Reason(row.reason), row.by) for row in rows}
 
 
 def open_body(connection: sa.Connection, sequence: int) -> Opened | None:

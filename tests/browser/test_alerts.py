@@ -140,6 +140,11 @@ def test_a_red_alert_is_acknowledged_without_a_mouse(hub: Hub, visit: Visit) -> 
     page.keyboard.press("Escape")
     expect(page.locator("body")).to_be_focused()
     page.keyboard.press("ArrowDown")
+    page.keyboard.press("r")
+    page.wait_for_url(f"{hub.url}/patients/p-8/call")
+    page.go_back()
+    _stands(page, 8, 1)
+    page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.wait_for_url(f"{hub.url}/patients/p-8")
 

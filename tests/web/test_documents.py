@@ -75,7 +75,7 @@ def test_the_newest_still_is_shown_beside_the_picture_once(
     bring(lent, nurse, PDF)
     still = next(one for one in listed(lent.store, lent.patient) if one.kind != "pdf")
     shown = nurse.get(beside).text
-    assert f'data-document="{still.id}"' in shown
+    assert f'data-version="{still.id}"' in shown
     assert shown.count('class="trace fine-units"') == 13
     assert nurse.get(f"{beside}?known={still.id}").status_code == 204
     looks = AccessLog(hub.engine).latest(9, before=2**62, patient=lent.patient)

@@ -99,7 +99,7 @@ def test_a_reading_that_does_not_count_is_struck_and_stays(
     assert answer.status_code == 303
     html = nurse.get(path).text
     assert html.count("checkbox") == 1
-    assert "ikke denne pasienten (nurse)" in html
+    assert "ikke denne pasienten (Sykepleier Test)" in html
     assert "71" in html
     assert lent.store.records()[-1].detail == "not-this-patient"
     looks = AccessLog(hub.engine).latest(5, before=2**62)

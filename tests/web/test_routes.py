@@ -74,6 +74,7 @@ EXPECTED: dict[tuple[str, str], set[Role] | None] = {
     ("GET", "/patients/{patient}/zones"): {Role.NURSE, Role.DOCTOR},
     ("POST", "/patients/{patient}/zones"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/patients/{patient}/summary"): {Role.NURSE, Role.DOCTOR},
+    ("GET", "/patients/{patient}/call/blow"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/patients/{patient}/call/ecg"): {Role.NURSE, Role.DOCTOR},
     ("GET", "/visits"): {Role.NURSE, Role.DOCTOR},
     ("POST", "/visits"): {Role.NURSE, Role.DOCTOR},

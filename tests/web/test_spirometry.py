@@ -60,6 +60,27 @@ def test_the_newest_session_with_blows_grades_and_words(lent: Lent, nurse: httpx
     assert [(dot["fev1_l"], dot["grade"]) for dot in dots] == [(1.1, "C")]
 
 
+def test_the_newest_session_is_shown_beside_the_picture_once_and_again_with_its_curves(
+    hub: Hub, lent: Lent, nurse: httpx.Client
+) -> None:
+    beside = f"/patients/{lent.patient}/call/blow"
+    assert nurse.get(beside).status_code == 204
+    blows = [curve(lent.box), curve(lent.box, blow(0.97))]
+    newest = session(lent.box, *blows, grade="B")
+    send(lent.store, lent.box, newest)
+    follow(lent.store)
+    first = nurse.get(beside).text
+    assert '<strong class="grade">B</strong>' in first
+    assert "<svg" not in first
+    known = first.partition('data-version="')[2].partition('"')[0]
+    assert nurse.get(f"{beside}?known={known}").status_code == 204
+    send(lent.store, lent.box, *blows)
+    follow(lent.store)
+    assert "<svg" in nurse.get(f"{beside}?known={known}").text
+    looks = AccessLog(hub.engine).latest(9, before=2**62, patient=lent.patient)
+    assert [look.action for look in looks].count(Action.SAW_SPIROMETRY) == 2
+
+
 def test_reference_values_come_once_the_build_is_known(
     hub: Hub, lent: Lent, nurse: httpx.Client
 ) -> None:
@@ -113,12 +134,12 @@ def test_a_session_that_does_not_count_is_in_no_trend_and_says_who_struck_it(
     assert "3,90" in nurse.get(readings).text
     form = {"csrf": _csrf(html), "chosen": chosen, "reason": "not-this-patient"}
     assert nurse.post(readings, data=form).status_code == 303
-    assert "ikke denne pasienten (nurse)" in nurse.get(readings).text
+    assert "ikke denne pasienten (Sykepleier Test)" in nurse.get(readings).text
     shown = nurse.get(path).text
     assert good.id.hex() in shown
     assert '<span class="big">1,10</span>' in shown
     assert (
-        "Teller ikke: ikke denne pasienten (nurse)"
+        "Teller ikke: ikke denne pasienten (Sykepleier Test)"
         in nurse.get(f"{path}?shown={wrong.id.hex()}").text
     )
     dots = nurse.get(f"/api/v1{path}?start_ms=0&end_ms={2**61}").json()

@@ -30,6 +30,21 @@ _ZONE = ZoneInfo("Europe/Oslo")
 LANGUAGE_COOKIE = "koffert_language"
 # Written by the page's own button.
 THEME_COOKIE = "koffert_theme"
+# What stands after a number, in every language; FEV₁/FVC has none.
+UNITS = {
+    "spo2_pct": "%",
+    "pulse_bpm": "/min",
+    "respiratory_rate_bpm": "/min",
+    "fev1_l": "L",
+    "fvc_l": "L",
+    "fev6_l": "L",
+    "pef_l_s": "L/s",
+    "fef25_75_l_s": "L/s",
+    "temperature_c": "°C",
+    "systolic_mmhg": "mmHg",
+    "diastolic_mmhg": "mmHg",
+    "crp_mg_l": "mg/L",
+}
 
 
 @dataclass(frozen=True)
@@ -87,6 +102,7 @@ class WebContext:
             **{"may": lambda name: session is not None and session.may(Permission(name)), **values},
             moment=moment,
             decimal=decimal,
+            unit_of=UNITS,
             spaced=spaced,
             sentence=lambda alert: sentence(alert, catalogue.language),
             path=request.url.path,

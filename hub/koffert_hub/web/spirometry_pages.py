@@ -71,6 +71,32 @@ def spirometry_page(
     )
 
 
+def newest_session(
+    request: Request,
+    context: Context,
+    session: CurrentSession,
+    patient: str,
+    known: Annotated[str, Query(max_length=80)] = "",
+) -> Response:
+    """The newest session that counts as a part of the call's page; 204 when there is none, or the page has it all."""
+    row = on_ward(context, patient)
+    with reading(context.services.engine) as connection:
+        line = next((one for one in sessions(connection, patient) if one.struck is None), None)
+        blocks = curves(connection, patient, line.session) if line else []
+        stored = physique_of(connection, patient)
+    # Curves come after the session that they are of.
+    version = f"{line.id}-{len(blocks)}" if line else ""
+    if line is None or version == known:
+        return Response(status_code=204)
+    context.access_log.record(
+        session.username, Action.SAW_SPIROMETRY, at_ms=context.services.clock_ms(), patient=patient
+    )
+    large = _large(line, blocks, stored.physique if stored else None)
+    return context.patient_page(
+        request, "call_blow.html", row, large=large, version=version, fixed=fixed
+    )
+
+
 def _chosen(lines: list[SessionLine], shown: str) -> SessionLine | None:
     if not shown:
         # What does not count is opened only by who asks for it.
@@ -142,6 +168,7 @@ def fixed(value: float | None, decimals: int) -> str:
 
 ROUTES = (
     Route("GET", "/patients/{patient}/spirometry", spirometry_page, Permission.SEE_PATIENT),
+    Route("GET", "/patients/{patient}/call/blow", newest_session, Permission.SEE_PATIENT),
     Route("POST", "/patients/{patient}/build", write_build, Permission.WRITE_RECORD),
     Route("GET", "/api/v1/patients/{patient}/spirometry", session_dots, Permission.SEE_PATIENT),
 )

@@ -25,7 +25,7 @@ def test_three_good_blows_end_the_session_and_sent_is_said_only_by_the_receipt()
     assert patient.screen.title == "Pust helt inn."
     patient.blow(Effort.GOOD)
     assert patient.screen.title == "Fint blåst!"
-    assert patient.first_line == "1 blåst, 1 gode."
+    assert patient.first_line == "Gode forsøk: 1 av 1."
     patient.press("next").blow(Effort.GOOD).press("next").blow(Effort.GOOD)
     shown = patient.screen
     assert (shown.name, shown.number, shown.unit) == ("blow_result", "1,48", "liter")
@@ -71,7 +71,7 @@ def test_each_fault_has_its_one_hint() -> None:
     ):
         patient = at_the_blow().blow(effort)
         assert patient.screen.title == hint
-        assert patient.screen.lines == ("1 blåst, 0 gode.",)
+        assert patient.screen.lines == ("Gode forsøk: 0 av 1.",)
 
 
 def test_after_eight_blows_it_is_enough() -> None:
@@ -126,7 +126,7 @@ def test_a_sensor_that_is_switched_off_in_the_middle_is_looked_for_and_the_try_f
     patient.plug_spirometer(SensorLink.LOST).wait(3)
     assert patient.screen.lines == ("Vi leter etter blåserøret. Slå det på.",)
     patient.plug_spirometer().blow(Effort.GOOD)
-    assert patient.first_line == "1 blåst, 1 gode."
+    assert patient.first_line == "Gode forsøk: 1 av 1."
 
 
 def test_who_does_not_want_the_clip_may_still_blow() -> None:

@@ -140,7 +140,7 @@ async def measure_and_blow(page: Page, broker: TestBroker, morning: Morning) -> 
     morning.flow.physiology = Physiology(effort=Effort.GOOD)
     await page.at("blown")
     assert page.efforts > 10
-    assert page.screen["lines"] == ["1 blåst, 1 gode."]
+    assert page.screen["lines"] == ["Gode forsøk: 1 av 1."]
     await page.press("stop")
     await page.see(lambda screen: screen["lines"][-1] == "Sendt.", "blow sent")
 

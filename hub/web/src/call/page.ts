@@ -8,7 +8,7 @@ import { PulseWave } from "../patient/pulse_wave.ts";
 import { answers } from "../page/answer.ts";
 import { post } from "../page/session.ts";
 import { bindDesk } from "./desk.ts";
-import { EcgBeside } from "./ecg_beside.ts";
+import { Beside } from "./beside.ts";
 import { staffDoor } from "./line.ts";
 import type { Peer } from "./peer.ts";
 import { type Totals, between, judge, totals } from "./quality.ts";
@@ -56,7 +56,8 @@ export class CallPage {
   start(): void {
     this.#link.open();
     this.#wave.start();
-    new EcgBeside(this.#data.patient).start();
+    new Beside("blow", this.#data.patient).start();
+    new Beside("ecg", this.#data.patient).start();
     element("ring").addEventListener("click", () => this.#ring());
     element("hang-up").addEventListener("click", () => this.#stage.session?.hangUp());
     element("caption").addEventListener("change", (event) => {

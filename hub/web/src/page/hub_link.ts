@@ -5,7 +5,7 @@ import type { StreamMessage } from "../live/stream.ts";
 import type { WardAlert } from "../model/alert.ts";
 import { ServerClock } from "../model/clock.ts";
 import type { LiveRow } from "../model/row.ts";
-import { HeartbeatWatch, type Moment } from "../model/watch.ts";
+import { HeartbeatWatch, type Moment, SILENCE_LIMIT_MS } from "../model/watch.ts";
 import { type PageData, element, setState, setText, within } from "./data.ts";
 import { leaveIfLoggedOut } from "./session.ts";
 
@@ -85,6 +85,8 @@ export class HubLink {
   }
 
   #show(connected: boolean): void {
+    // A page that was just opened has no numbers yet, and the hub a moment to say its first word.
+    if (this.#lastBeatServerMs === null && performance.now() < SILENCE_LIMIT_MS) return;
     const state = connected ? "connected" : "disconnected";
     setState(document.body, state);
     setState(element("connection"), state);

@@ -51,6 +51,7 @@ export class Keyboard {
 
   #letter(key: string, row: RowElement | undefined): (() => void) | undefined {
     if (key === "k" && row) return () => this.#handlers.acknowledge(row);
+    if (key === "r" && row) return () => row.answer.click();
     if (key === "o") return () => this.#handlers.arrange();
     if (key === "/") return () => this.#handlers.search();
     if (key === "?") return () => this.#help.showModal();

@@ -95,7 +95,9 @@ export class Ward {
     });
     row.answer.addEventListener("click", (event) => {
       const { call } = viewAlerts(this.#state.alertsOf(row.patient), null, this.#texts, this.#formats);
-      if (call && this.#list.settled) toAnswer(call);
+      // Without a call it is only the key that comes here: to the page to ring from.
+      if (!call) return;
+      if (this.#list.settled) toAnswer(call);
       else event.preventDefault();
     });
   }
