@@ -28,6 +28,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from benchmarks.report import Baseline, Result, publish
+from koffert_hub.alerts.records import Priority
 from koffert_hub.live import LiveEvent
 from koffert_hub.registry import Role
 from koffert_hub.waves import Wave
@@ -35,6 +36,8 @@ from koffert_hub.web.assets import Assets
 from tests.web.hub import Hub, place, prepare_database, wait_until
 
 PATIENTS, WITH_WAVE = 300, 10
+# How many alerts one nurse takes while another looks on.
+ACKNOWLEDGED = 20
 RUN_S, SETTLE_S = 60, 10
 # The heap is looked at so often during a run.
 LOOKS = 6
@@ -66,6 +69,21 @@ addEventListener("DOMContentLoaded", () => {
   };
   setInterval(() => requestAnimationFrame(look), 250);
 });
+"""
+# When a nurse pressed a key, and when another's screen had a row as acknowledged: both on the browser's one clock.
+_PRESSED = """
+addEventListener("keydown", (event) => { window.pressed = performance.timeOrigin + event.timeStamp; }, true);
+"""
+_SEEN = """
+window.seen = {};
+addEventListener("DOMContentLoaded", () => new MutationObserver((changes) => {
+  for (const { target } of changes) {
+    if (target.dataset.acknowledged !== "true") continue;
+    requestAnimationFrame(() => setTimeout(() => {
+      window.seen[target.dataset.patient] ??= performance.timeOrigin + performance.now();
+    }));
+  }
+}).observe(document.documentElement, { subtree: true, attributeFilter: ["data-acknowledged"] }));
 """
 _PLAIN = """<!doctype html><table><tbody></tbody></table><script>
 setInterval(async () => {
@@ -175,6 +193,7 @@ def _ward() -> Iterator[tuple[Browser, Hub]]:
 def _measure() -> None:
     with _ward() as (browser, hub):
         ours, wave_pct = _ours(browser, hub)
+        between_ms = _between_nurses_ms(browser, hub)
         with _plain(hub) as address:
             rival = _measured(_open(browser.new_context(), address))
     publish(
@@ -186,6 +205,8 @@ def _measure() -> None:
             ratio=ours["painted_p95_ms"] / rival["painted_p95_ms"],
             detail={
                 **ours,
+                "acknowledged_elsewhere_p50_ms": statistics.median(between_ms),
+                "acknowledged_elsewhere_worst_ms": max(between_ms),
                 **{f"plain_{name}": value for name, value in rival.items()},
                 "patient_page_with_wave_pct": wave_pct,
                 "initial_js_gzip_kb": _script_kb(),
@@ -202,9 +223,35 @@ def _ours(browser: Browser, hub: Hub) -> tuple[dict[str, float], float]:
     return found, _share_pct(page, SETTLE_S)
 
 
-def _nurse(browser: Browser, hub: Hub) -> BrowserContext:
+def _between_nurses_ms(browser: Browser, hub: Hub) -> list[float]:
+    """From one nurse's key to the frame of another's screen that shows it, with the whole ward measuring."""
+    patients = [f"p-{number}" for number in range(1, ACKNOWLEDGED + 1)]
+    for patient in patients:
+        hub.board.raise_alert(patient, patient, Priority.RED, raised_ms=hub.now_ms())
+    taker, other = _nurse(browser, hub), _nurse(browser, hub, Role.DOCTOR)
+    pages = taker.new_page(), other.new_page()
+    for page, script in zip(pages, (_PRESSED, _SEEN), strict=True):
+        page.add_init_script(script)
+        page.goto(hub.url)
+        page.wait_for_selector(f"tr[data-band=red] >> nth={ACKNOWLEDGED - 1}")
+    delays_ms = []
+    for patient in patients:
+        pages[0].focus(f"tr[data-patient={patient}]")
+        pages[0].keyboard.press("k")
+        delays_ms.append(_seen_ms(pages[1], patient) - float(pages[0].evaluate("pressed")))
+    for context in (taker, other):
+        context.close()
+    return delays_ms
+
+
+def _seen_ms(page: Page, patient: str) -> float:
+    wait_until(lambda: bool(page.evaluate(f"'{patient}' in seen")))
+    return float(page.evaluate(f"seen['{patient}']"))
+
+
+def _nurse(browser: Browser, hub: Hub, role: Role = Role.NURSE) -> BrowserContext:
     context = browser.new_context()
-    token = hub.session_token(Role.NURSE)
+    token = hub.session_token(role)
     context.add_cookies([{"name": "koffert", "value": token, "url": hub.url}])
     return context
 
