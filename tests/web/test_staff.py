@@ -65,9 +65,15 @@ def test_who_is_gone_is_not_rung(hub: Hub, office: Office) -> None:
     soon = from_ms(hub.now_ms() + 3_600_000).astimezone(OSLO).strftime("%Y-%m-%dT%H:%M")
     _keep(office.visitor, phone="00000001", place_in_line="1", available_until=soon)
     assert len(roster.on_call(_entries(office), hub.now_ms())) == 1
+    assert (
+        "Sykepleier Test"
+        in office.page("/staff?now=true").partition("<h2")[0].partition("<table")[2]
+    )
     hub.offset_ms += 2 * 3_600_000
     assert roster.on_call(_entries(office), hub.now_ms()) == []
-    assert "ikke nå" in client(hub, Role.NURSE).get("/staff").text
+    nurse = client(hub, Role.NURSE)
+    assert "ikke nå" in nurse.get("/staff").text
+    assert "ikke nå" not in nurse.get("/staff?now=true").text
 
 
 @pytest.mark.parametrize(

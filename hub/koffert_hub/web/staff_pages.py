@@ -37,9 +37,11 @@ def staff_page(
     context: Context,
     session: CurrentSession,
     q: Annotated[str, Query(max_length=100)] = "",
+    *,
+    now: bool = False,
     problem: str = "",
 ) -> Response:
-    """Who fits the search, those who can be reached now first; and the own entry to change."""
+    """Who fits the search, those who are available now first, or with `now` alone; and the own entry to change."""
     now_ms = context.services.clock_ms()
     with reading(context.services.engine) as connection:
         try:
@@ -51,10 +53,11 @@ def staff_page(
     return context.page(
         request,
         "staff.html",
-        found=roster.search(known, q, now_ms),
+        found=[one for one in roster.search(known, q, now_ms) if not now or one.available(now_ms)],
         line=[one.username for one in roster.on_call(known, now_ms)],
         own=own or RosterEntry(username=session.username, name=session.display_name),
         query=q,
+        only_now=now,
         now_ms=now_ms,
         phone_of=phone_of,
         email_of=email_of,
