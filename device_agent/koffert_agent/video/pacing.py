@@ -15,7 +15,9 @@ PACE_FACTOR = 2.0
 NARROW_BPS = 40_000
 NARROW_PACE_FACTOR = 1.0
 # A picture of average size leaves at once: waiting in small steps costs the processor more than it gives the sound.
-_BURST_S = 0.04
+BURST_S = 0.04
+# After a wait this much may still be ahead of its time: aiortc takes no new picture meanwhile, and one that is missed makes the next one larger.
+AHEAD_S = BURST_S / 2
 # What a packet costs beside its payload: IP, UDP, SRTP's tag.
 _AROUND_BYTES = 38
 # Resent packets that would come later than this are of no use to a jitter buffer.
@@ -55,8 +57,8 @@ class Pacer:
             # The receiving side asks for these and must not be held up by them.
             if wait_s > _MOST_DEBT_S:
                 return
-        elif wait_s > _BURST_S:
-            await asyncio.sleep(wait_s)
+        elif wait_s > BURST_S:
+            await asyncio.sleep(wait_s - AHEAD_S)
         size_bits = (len(data) + _AROUND_BYTES) * 8
         self._free_s = max(self._free_s, self._now_s()) + size_bits / pace_bps(self._rate_bps())
         await self._send(data)

@@ -9,7 +9,7 @@ from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 
 from koffert_agent.video.mixing import Mixer
-from koffert_agent.video.pacing import NARROW_PACE_FACTOR, PACE_FACTOR, Pacer
+from koffert_agent.video.pacing import AHEAD_S, NARROW_PACE_FACTOR, PACE_FACTOR, Pacer
 from koffert_agent.video.sound import RATE_HZ, SAMPLES, TONE_HZ, Microphone, ToneTrack, frame_of
 from koffert_agent.video.speech import GOOD, LOSSY, NARROW_BPS, Speech, SpeechEncoder, speech_for
 
@@ -98,11 +98,21 @@ def test_pictures_wait_their_turn_and_sound_does_not(
         for _ in range(5):
             await paced.send(packet(PICTURE, 1_212))
         took_s = wire.now_s
-        # Four of five have waited for the one before them: 1,250 bytes.
-        assert took_s == pytest.approx(4 * 10_000 / (rate_bps * pace_factor))
+        # Four of five have waited for the one before them, 1,250 bytes, the last of them a little less.
+        assert took_s == pytest.approx(4 * 10_000 / (rate_bps * pace_factor) - AHEAD_S)
         await paced.send(packet(SOUND, 120))
         await paced.send(packet(PICTURE, 60, kind=200))
         assert wire.now_s == took_s
+
+    asyncio.run(scenario())
+
+
+def test_a_picture_a_third_larger_than_the_average_leaves_long_before_the_next(wire: Wire) -> None:
+    async def scenario() -> None:
+        paced = pacer(wire, 900_000)
+        for _ in range(8):
+            await paced.send(packet(PICTURE, 1_212))
+        assert wire.now_s < 1 / 45
 
     asyncio.run(scenario())
 
