@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import gzip
 import json
-import random
 import shutil
 import statistics
 import tempfile
@@ -236,11 +235,10 @@ def _between_nurses_ms(browser: Browser, hub: Hub) -> list[float]:
         page.goto(hub.url)
         page.wait_for_selector(f"tr[data-band=red] >> nth={ACKNOWLEDGED - 1}")
     delays_ms = []
-    chance = random.Random(1)
-    for patient in patients:
+    for number, patient in enumerate(patients):
         pages[0].focus(f"tr[data-patient={patient}]")
         # Not in step with the stream, which looks for changes a few times a second.
-        pages[0].wait_for_timeout(chance.uniform(0, 500))
+        pages[0].wait_for_timeout(number * 89 % 500)
         pages[0].keyboard.press("k")
         delays_ms.append(_seen_ms(pages[1], patient) - float(pages[0].evaluate("pressed")))
     for context in (taker, other):
