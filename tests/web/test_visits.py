@@ -85,4 +85,5 @@ def test_what_cannot_be_is_refused(hub: Hub) -> None:
     assert _told(hub) == before
     assert office.post("/visits/12345", step="cancel").status_code == 404
     assert office.post("/visits/1", step="move").status_code == 422
+    assert office.post(f"/visits/{2**63}", step="cancel").status_code == 422
     assert office.visitor.get("/patients/p-0/visits").status_code == 404

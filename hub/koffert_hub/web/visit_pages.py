@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import sqlalchemy as sa
-from fastapi import Form, HTTPException, Request
+from fastapi import Form, HTTPException, Path, Request
 from starlette.responses import RedirectResponse, Response
 
 from koffert_hub import patients
@@ -32,6 +32,8 @@ from koffert_wire.commands import VisitWith
 
 # Nobody plans further ahead than the longest loan.
 _MOST_AHEAD = timedelta(days=400)
+# What a database can count to.
+_LAST_NUMBER = 2**31 - 1
 _ONE_DAY = timedelta(days=1)
 # What is wrong, as the page says it; anything else is not shown.
 PROBLEMS = frozenset({"after-end", "full"})
@@ -128,7 +130,7 @@ def plan(
 def change(
     context: Context,
     session: CurrentSession,
-    visit: int,
+    visit: Annotated[int, Path(ge=1, le=_LAST_NUMBER)],
     step: Annotated[Step, Form()],
     when: Annotated[datetime | None, Form()] = None,
 ) -> Response:
