@@ -25,8 +25,8 @@ from koffert_wire.private_files import replace_private
 from tests.hub.provisioning.box import NewBox
 from tests.hub.provisioning.site import ProvisioningSite
 
-# Whoever reports a box as stolen is promised 5 s; a machine busy with other tests takes longer.
-OUT_WITHIN_S = 15.0
+# The promise to whoever reports a box as stolen; a machine busy with other tests takes longer.
+PROMISED_S, BUSY_S = 5.0, 15.0
 _PUBLISH_INTERVAL_S = 0.02
 
 
@@ -119,7 +119,10 @@ class Ear:
                 await self._heard.wait()
 
 
-def test_a_live_link_ends_within_seconds_and_the_others_stay(fleet: Fleet) -> None:
+@pytest.mark.parametrize(
+    "within_s", [BUSY_S, pytest.param(PROMISED_S, marks=pytest.mark.slow)], ids=["busy", "promised"]
+)
+def test_a_live_link_ends_within_seconds_and_the_others_stay(fleet: Fleet, within_s: float) -> None:
     lost, kept = fleet.enrol("lost-box"), fleet.enrol("kept-box")
 
     async def scenario() -> None:
@@ -136,7 +139,7 @@ def test_a_live_link_ends_within_seconds_and_the_others_stay(fleet: Fleet) -> No
         fleet.revoke("lost-box")
         assert await fleet.gate.shut("lost-box", datetime.now(UTC)) is Enforcement.IN_FORCE
         shut_s = time.monotonic()
-        assert shut_s - revoked_s < OUT_WITHIN_S
+        assert shut_s - revoked_s < within_s
         await streams[0]  # its link has ended
         with pytest.raises(MqttError):
             await connect(lost)
@@ -181,7 +184,7 @@ def test_a_list_past_its_end_locks_everybody_out_until_it_is_renewed(fleet: Flee
             await connect(box)
         crl.publish(fleet.site.engine, fleet.site.pki, datetime.now(UTC))
         assert crl.tell_broker(broker_pid_file(fleet.site.settings))
-        async with asyncio.timeout(OUT_WITHIN_S):
+        async with asyncio.timeout(BUSY_S):
             while True:
                 try:
                     link = await connect(box)
