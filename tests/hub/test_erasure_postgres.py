@@ -47,8 +47,12 @@ class Planted(NamedTuple):
 
     def superuser(self) -> sa.Engine:
         """The database as its administrator has it."""
-        url = self.store.engine.url.set(username="koffert")
-        return sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+        return _superuser(self.store)
+
+
+def _superuser(store: Store) -> sa.Engine:
+    url = store.engine.url.set(username="koffert")
+    return sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
 
 
 @pytest.fixture(name="planted")
@@ -56,6 +60,9 @@ def fixture_planted(postgres: Postgres, tmp_path: Path) -> Iterator[Planted]:
     store = Store(postgres.new_database(owner=postgres.new_role()))
     series = SqliteTimeSeries(tmp_path / "series.sqlite")
     box = store.box()
+    with _superuser(store).connect() as connection:
+        # A file of the write-ahead log that ends while they are planted would be gone with the next checkpoint.
+        connection.exec_driver_sql("SELECT pg_switch_wal()")
     # More than one of each: ANALYZE keeps samples of what it finds more than once.
     store.take(*(box.queue([box.reading(READING)]) for _ in range(20)))
     with reading(store.engine) as connection:
